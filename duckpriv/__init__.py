@@ -1,0 +1,29 @@
+"""duckpriv: private data collaboration as SQL on DuckDB."""
+
+from .errors import (
+    DuckprivError,
+    ExchangeTimeout,
+    InvalidValue,
+    KeyMismatch,
+    KeyNotFound,
+    MessageRejected,
+    ProtocolError,
+)
+from .keyring import Keyring
+from .session import Party, connect, register
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "DuckprivError",
+    "ExchangeTimeout",
+    "InvalidValue",
+    "KeyMismatch",
+    "KeyNotFound",
+    "Keyring",
+    "MessageRejected",
+    "Party",
+    "ProtocolError",
+    "connect",
+    "register",
+]

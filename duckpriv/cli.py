@@ -1,0 +1,270 @@
+"""The command line: duckpriv run | scripts | functions | keys | messages."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import click
+import duckdb
+from rich.console import Console
+from rich.table import Table
+
+from . import __version__
+from .errors import DuckprivError
+from .exchange import Folder, Manifest
+from .exchange.exchange import DEFAULT_TIMEOUT
+from .functions import FUNCTIONS
+from .keyring import Keyring
+from .names import check_name
+from .progress import Progress
+from .scripts import Statement, bundled, load
+from .session import Rows, connect, default_keyring
+
+_MOST_ROWS = 20
+
+keyring_option = click.option(
+    "--keyring",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="DUCKPRIV_KEYRING",
+    default=default_keyring,
+    show_default="$DUCKPRIV_KEYRING, else in your configuration folder",
+    help="The folder with your keys.",
+)
+exchange_option = click.option(
+    "--exchange", required=True, metavar="dir:PATH", help="The folder that all parties see."
+)
+session_option = click.option(
+    "--session", required=True, help="The run's name, the same at all parties."
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def cli() -> None:
+    """Private data collaboration as SQL on DuckDB.
+
+    Each party runs its own script on its own database; only what a script sends with
+    exchange_send leaves it.
+
+    \b
+    For example, at the bank:
+      duckpriv run psi/host --db bank.duckdb --me bank --peer shop \\
+        --exchange dir:mailbox --session s1 --set table=customers --set id=email
+    and at the shop:
+      duckpriv run psi/guest --db shop.duckdb --me shop --peer bank \\
+        --exchange dir:mailbox --session s1 --set table=clients --set id=mail
+    """
+
+
+@cli.command()
+@click.argument("script")
+@click.option("--db", required=True, metavar="FILE", help="Your DuckDB database file.")
+@click.option("--me", required=True, help="Your own name, as the peer knows it.")
+@click.option("--peer", help="The other party's name; the same as --set peer=NAME.")
+@exchange_option
+@session_option
+@keyring_option
+@click.option(
+    "--set", "settings", multiple=True, metavar="NAME=VALUE", help="Sets a variable of the script."
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=DEFAULT_TIMEOUT,
+    show_default=True,
+    help="Seconds to wait for one message.",
+)
+@click.option("--quiet", is_flag=True, help="Show neither progress nor rows; errors are shown.")
+def run(
+    script: str,
+    db: str,
+    me: str,
+    peer: str | None,
+    exchange: str,
+    session: str,
+    keyring: Path,
+    settings: tuple[str, ...],
+    timeout: float,
+    quiet: bool,
+) -> None:
+    """Run SCRIPT: a bundled one, such as psi/host, or a file of SQL.
+
+    'duckpriv scripts' lists the bundled ones and the variables that each takes.
+    """
+    variables: dict[str, object] = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not equals or not name:
+            raise click.UsageError(f"--set takes NAME=VALUE, not '{setting}'")
+        variables[name] = value
+    if peer is not None:
+        variables["peer"] = peer
+    if not Path(db).exists():
+        raise click.UsageError(f"there is no database {db}; --db takes your DuckDB file")
+    output, progress = Console(), Console(stderr=True)
+    with connect(
+        db, me=me, exchange=exchange, keyring=keyring, session=session, timeout=timeout
+    ) as party:
+        if quiet:
+            party.run(script, **variables)  # type: ignore[arg-type]
+            return
+        with Progress(progress, party.activity) as observer:
+            party.run(
+                script,
+                observer=observer,
+                on_rows=lambda statement, rows: _show_rows(output, statement, rows),
+                **variables,
+            )
+
+
+@cli.command()
+def scripts() -> None:
+    """List the bundled scripts and the variables that they take."""
+    console = Console()
+    for name in bundled():
+        script = load(name)
+        console.print(f"[bold]{name}[/]  {script.about}", highlight=False)
+        for variable in script.variables:
+            default = "" if variable.default is None else f" (default {variable.default})"
+            console.print(f"    {variable.name}{default}: {variable.about}", highlight=False)
+
+
+@cli.command()
+@click.argument("name", required=False)
+def functions(name: str | None) -> None:
+    """List the SQL functions, or describe the function NAME."""
+    console = Console()
+    if name is None:
+        table = Table("function", "what it does", box=None)
+        for function in FUNCTIONS:
+            table.add_row(function.signature, function.about.split(". ")[0].rstrip(".") + ".")
+        console.print(table)
+        return
+    found = [function for function in FUNCTIONS if function.name == name]
+    if not found:
+        raise click.UsageError(f"there is no function '{name}'; see 'duckpriv functions'")
+    function = found[0]
+    console.print(f"[bold]{function.signature}[/] → {function.returns}", highlight=False)
+    for parameter in function.parameters:
+        console.print(f"    {parameter.name}: {parameter.type}, {parameter.about}", highlight=False)
+    console.print(function.about, highlight=False)
+    console.print(f"Reveals: {function.reveals}", highlight=False)
+    console.print(f"Example: {function.example}", highlight=False, markup=False)
+
+
+@cli.group()
+def keys() -> None:
+    """List, show and remove the keys in your keyring."""
+
+
+@keys.command("list")
+@keyring_option
+def keys_list(keyring: Path) -> None:
+    """List the keys and session secrets: names, kinds, sizes, fingerprints."""
+    infos = Keyring(keyring).list()
+    if not infos:
+        click.echo(f"no keys in {keyring}")
+        return
+    table = Table("name", "kind", "bits", "fingerprint (SHA-256)", box=None)
+    for info in infos:
+        bits = "" if info.bits is None else str(info.bits)
+        table.add_row(info.name, info.kind, bits, (info.fingerprint or "")[:32])
+    Console().print(table)
+
+
+@keys.command("show")
+@click.argument("name")
+@keyring_option
+def keys_show(name: str, keyring: Path) -> None:
+    """Show the key NAME: kind, size, fingerprint. Never its private part."""
+    info = Keyring(keyring).info(name)
+    for field, value in vars(info).items():
+        if value is not None:
+            click.echo(f"{field:12} {value}")
+
+
+@keys.command("remove")
+@click.argument("name")
+@keyring_option
+@click.confirmation_option(prompt="A removed private key cannot be had back. Remove it?")
+def keys_remove(name: str, keyring: Path) -> None:
+    """Delete the key NAME. A session that still needs it cannot go on."""
+    Keyring(keyring).remove(name)
+    click.echo(f"removed {name}")
+
+
+@cli.command()
+@exchange_option
+@session_option
+@click.option("--me", help="Show only this party's messages, as sent or received.")
+def messages(exchange: str, session: str, me: str | None) -> None:
+    """List what was sent in a session: channel, rows, columns, bytes, SHA-256.
+
+    Everything is read from the manifests; no message is opened.
+    """
+    kind, _, path = exchange.partition(":")
+    if kind != "dir" or not path:
+        raise click.UsageError("--exchange takes dir:PATH")
+    check_name("the session", session)
+    table = Table("from", "to", "channel", "rows", "bytes", "columns", "SHA-256", box=None)
+    for _, data in Folder(path).manifests(session):
+        message = Manifest.from_json(data)
+        if me is None or me in (message.sender, message.receiver):
+            columns = ", ".join(f"{name} {type_}" for name, type_ in message.columns)
+            table.add_row(
+                message.sender,
+                message.receiver,
+                message.channel,
+                f"{message.rows:,}",
+                f"{message.bytes:,}",
+                columns,
+                message.sha256[:16],
+            )
+    if table.row_count:
+        Console().print(table)
+    else:
+        click.echo(f"no messages of session '{session}' in {path}")
+
+
+def _show_rows(console: Console, statement: Statement, rows: Rows) -> None:
+    """Print the rows of a statement, but not of a check that only passed."""
+    if not rows or next(iter(rows[0])).startswith("require("):
+        return
+    if len(rows) == 1:
+        values = ", ".join(f"{name} {_text(value)}" for name, value in rows[0].items())
+        console.print(f"[bold]{statement.title}[/]\n    {values}", highlight=False)
+        return
+    console.print(f"[bold]{statement.title}[/]", highlight=False)
+    table = Table(*rows[0], box=None)
+    for row in rows[:_MOST_ROWS]:
+        table.add_row(*(_text(value) for value in row.values()))
+    console.print(table)
+    if len(rows) > _MOST_ROWS:
+        console.print(f"… {len(rows) - _MOST_ROWS:,} more rows")
+
+
+def _text(value: object) -> str:
+    if isinstance(value, int):
+        return f"{value:,}"
+    text = value.hex() if isinstance(value, bytes) else str(value)
+    return text if len(text) <= 40 else text[:37] + "…"
+
+
+def main() -> NoReturn:
+    """Run the command line; errors end it with a line on standard error and status 1."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Exit as ended:
+        sys.exit(ended.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("stopped; the running statement was undone and no half message is left", err=True)
+        sys.exit(130)
+    except (DuckprivError, duckdb.Error) as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)
+    sys.exit(0)

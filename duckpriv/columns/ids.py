@@ -1,0 +1,94 @@
+"""Record identifiers: one text form for equal ids, and random ids."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import unicodedata
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow as pa
+
+from ..errors import InvalidValue
+from .arrays import constant, to_blobs
+from .context import Context
+
+_ALLOWED_TYPE = re.compile(
+    r"(VARCHAR|U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|UUID|DATE|BLOB|ENUM\(.*\)|\"NULL\")(\[\])?",
+    re.DOTALL,
+)
+
+
+def _nfc(text: str) -> str:
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def _trimmed(text: str) -> str:
+    return _nfc(text).strip()
+
+
+def _lower(text: str) -> str:
+    # Full Unicode case folding can leave NFC, so normalise again (Unicode 3.13, D145).
+    return _nfc(_trimmed(text).casefold())
+
+
+def _phone(text: str) -> str:
+    digits = "".join(str(unicodedata.decimal(c)) for c in text if unicodedata.decimal(c, -1) >= 0)
+    return digits.removeprefix("00")
+
+
+# What `kind` may be. All but raw turn an id of which nothing is left into "no id".
+KINDS: dict[str, Callable[[str], str]] = {
+    "raw": _nfc,
+    "trimmed": _trimmed,
+    "lower": _lower,
+    "email": _lower,
+    "phone": _phone,
+}
+
+
+def psi_id(context: Context, values: pa.Array, sql_types: pa.Array, kinds: pa.Array) -> pa.Array:
+    """Return the text that stands for an id in matching.
+
+    `values` holds each id as a JSON list of one element, `sql_types` its SQL type. A list id
+    becomes a JSON array of its parts' texts. NULL stands for "no id": a NULL, a list with a
+    NULL, or a text that its normaliser leaves empty. Raises InvalidValue for another type
+    or kind.
+    """
+    kind = constant(kinds, "kind")
+    if kind not in KINDS:
+        raise InvalidValue(f"unknown kind of id; the kinds are {', '.join(KINDS)}")
+    sql_type = constant(sql_types, "the type of an id")
+    if not _ALLOWED_TYPE.fullmatch(sql_type):
+        raise InvalidValue(
+            f"an id of type {sql_type[:60]} cannot be matched; ids are VARCHAR, integers, UUID, "
+            "DATE, BLOB or a list of one of these; cast it to VARCHAR, in the same way at "
+            "both parties"
+        )
+    normalise = KINDS[kind]
+    results = []
+    for encoded in values.to_pylist():
+        value = json.loads(encoded)[0]
+        if isinstance(value, list):
+            parts = [None if part is None else _part(part, normalise, kind) for part in value]
+            missing = not parts or None in parts
+            results.append(None if missing else json.dumps(parts, ensure_ascii=False))
+        else:
+            results.append(None if value is None else _part(value, normalise, kind))
+    return pa.array(results, pa.string())
+
+
+def _part(value: str | int, normalise: Callable[[str], str], kind: str) -> str | None:
+    text = normalise(value if isinstance(value, str) else str(value))
+    return text if text or kind == "raw" else None
+
+
+def random_id(context: Context, rows: pa.Array) -> pa.Array:
+    """Return a fresh random UUID (RFC 9562, version 4) for each row, as 16 bytes from the
+    operating system's generator."""
+    ids = np.frombuffer(os.urandom(16 * len(rows)), dtype=np.uint8).reshape(-1, 16).copy()
+    ids[:, 6] = ids[:, 6] & 0x0F | 0x40
+    ids[:, 8] = ids[:, 8] & 0x3F | 0x80
+    return to_blobs(ids)

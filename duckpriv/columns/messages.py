@@ -1,0 +1,65 @@
+"""Sending and receiving relations, as SQL functions over the party's exchange."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from ..errors import ProtocolError
+from .arrays import constant
+from .context import Context
+
+SENT = pa.struct({"rows": pa.int64(), "bytes": pa.int64(), "sha256": pa.string()})
+
+
+def exchange_open(
+    context: Context, peers: pa.Array, channels: pa.Array, protocols: pa.Array, parameters: pa.Array
+) -> pa.Array:
+    """Begin a message; return its handle."""
+    handle = context.need_exchange().open(
+        constant(peers, "the peer"),
+        constant(channels, "the channel"),
+        constant(protocols, "the protocol"),
+        constant(parameters, "the parameters"),
+    )
+    return pa.array([handle] * len(peers), pa.int64())
+
+
+def exchange_stage(context: Context, handles: pa.Array, types: pa.Array, rows: pa.Array) -> pa.Array:
+    """Add rows (a STRUCT column) to an open message; return 1 a row."""
+    handle = handles[0].as_py()
+    context.need_exchange().stage(handle, rows, types[0].as_py())
+    return pa.array([1] * len(rows), pa.int64())
+
+
+def exchange_publish(
+    context: Context, handles: pa.Array, counts: pa.Array, types: pa.Array, sample: pa.Array
+) -> pa.Array:
+    """Finish a message and hand it to the carrier. `sample` is any row, or NULL where the
+    message has none; only its type is used."""
+    sent = context.need_exchange().publish(
+        handles[0].as_py(), counts[0].as_py(), sample.type, types[0].as_py()
+    )
+    return pa.array([vars(sent)], SENT)
+
+
+def exchange_source(
+    context: Context, peers: pa.Array, channels: pa.Array, protocols: pa.Array, parameters: pa.Array
+) -> pa.Array:
+    """Wait for a message, check it, and return the query that scans it."""
+    received = context.need_exchange().receive(
+        constant(peers, "the peer"),
+        constant(channels, "the channel"),
+        constant(protocols, "the protocol"),
+        constant(parameters, "the parameters"),
+    )
+    context.activity.expected_rows = max(context.activity.expected_rows or 0, received.rows)
+    path = str(received.path).replace("'", "''")
+    return pa.array([f"FROM read_parquet('{path}')"] * len(peers), pa.string())
+
+
+def require(context: Context, conditions: pa.Array, texts: pa.Array) -> pa.Array:
+    """Return true where the condition holds; raise ProtocolError with the text where not."""
+    for holds, text in zip(conditions.to_pylist(), texts.to_pylist(), strict=True):
+        if not holds:
+            raise ProtocolError(text)
+    return conditions

@@ -1,0 +1,110 @@
+"""RSA keys and blind signatures (RFC 9474) as SQL functions."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pyarrow as pa
+
+from ..crypto import rsabssa
+from ..crypto.bytecolumns import rows_of
+from ..crypto.hashing import labelled
+from ..crypto.parallel import ByteMatrix
+from ..errors import InvalidValue, ProtocolError
+from .arrays import constant, to_blobs, to_matrix
+from .context import Context
+
+KEY_INFO = pa.struct(
+    {"name": pa.string(), "kind": pa.string(), "bits": pa.int64(), "fingerprint": pa.string()}
+)
+
+
+def rsa_keygen(context: Context, names: pa.Array, bits: pa.Array) -> pa.Array:
+    """Make one RSA key pair a row in the keyring; return what may be told of it."""
+    keyring = context.need_keyring()
+    infos = [
+        vars(keyring.generate_rsa(name, size))
+        for name, size in zip(names.to_pylist(), bits.to_pylist(), strict=True)
+    ]
+    return pa.array(infos, KEY_INFO)
+
+
+def rsa_public_key(context: Context, names: pa.Array) -> pa.Array:
+    """Return the DER SubjectPublicKeyInfo of each key."""
+    keyring = context.need_keyring()
+    return pa.array([keyring.rsa_public(name).der for name in names.to_pylist()], pa.binary())
+
+
+def key_import(context: Context, names: pa.Array, keys: pa.Array) -> pa.Array:
+    """Check a peer's public keys and keep them under the names; return the fingerprints."""
+    keyring = context.need_keyring()
+    fingerprints = [
+        keyring.import_public(name, der).fingerprint
+        for name, der in zip(names.to_pylist(), keys.to_pylist(), strict=True)
+    ]
+    return pa.array(fingerprints, pa.string())
+
+
+def rsa_blind(context: Context, ids: pa.Array, key: pa.Array) -> pa.Array:
+    """Blind each id under the peer's public key."""
+    public = context.need_keyring().rsa_public(constant(key, "the key"))
+    messages = _messages(ids)
+    factors = rsabssa.blinding_factors(messages, _blinding_secret(context), public.modulus)
+    encoded = rsabssa.encode(messages, public.modulus)
+    return to_blobs(rsabssa.blind(encoded, factors, public.modulus))
+
+
+def blind_sign(context: Context, blinded: pa.Array, key: pa.Array) -> pa.Array:
+    """Sign blinded values with the private key, after checking their length and range."""
+    private = context.need_keyring().rsa_private(constant(key, "the key"))
+    modulus = private.public.modulus
+    values = to_matrix(blinded, private.public.width, "blinded values")
+    bad = rsabssa.out_of_range(values, modulus)
+    if bad:
+        raise InvalidValue(
+            f"{bad} of {len(values)} blinded values are out of range; each has to be more than 1 "
+            "and less than N - 1. Nothing was signed"
+        )
+    return to_blobs(rsabssa.sign(values, private.operation, modulus))
+
+
+def rsa_finalize(context: Context, ids: pa.Array, signed: pa.Array, key: pa.Array) -> pa.Array:
+    """Unblind and verify each signature, and hash it to the id's token."""
+    public = context.need_keyring().rsa_public(constant(key, "the key"))
+    modulus = public.modulus
+    messages = _messages(ids)
+    values = to_matrix(signed, public.width, "signed values")
+    if any(int.from_bytes(row, "big") >= modulus for row in rows_of(values)):
+        raise ProtocolError("a signed value is not less than N; the peer sent no signature")
+    factors = rsabssa.blinding_factors(messages, _blinding_secret(context), modulus)
+    signatures = rsabssa.unblind(values, factors, modulus)
+    invalid = rsabssa.invalid_signatures(signatures, rsabssa.encode(messages, modulus), modulus)
+    if invalid:
+        raise ProtocolError(
+            f"{invalid} of {len(values)} signatures do not verify under the imported key; the peer "
+            "signed with another key, or its answer belongs to other ids or another session"
+        )
+    return _tokens(context, signatures)
+
+
+def rsa_token(context: Context, ids: pa.Array, key: pa.Array) -> pa.Array:
+    """Sign one's own ids with the private key, and hash each signature to the id's token."""
+    private = context.need_keyring().rsa_private(constant(key, "the key"))
+    modulus = private.public.modulus
+    encoded = rsabssa.encode(_messages(ids), modulus)
+    return _tokens(context, rsabssa.sign(encoded, private.operation, modulus))
+
+
+def _messages(ids: pa.Array) -> list[bytes]:
+    return [labelled("duckpriv/psi/id/v1", text.encode()) for text in ids.to_pylist()]
+
+
+def _blinding_secret(context: Context) -> bytes:
+    return context.need_keyring().secret(f"blinding-{context.need_session()}")
+
+
+def _tokens(context: Context, signatures: ByteMatrix) -> pa.Array:
+    """Hash signatures to 32-byte tokens of this session."""
+    prefix = labelled("duckpriv/psi/token/v1", context.need_session().encode())
+    tokens = [hashlib.sha256(prefix + row).digest() for row in rows_of(signatures)]
+    return pa.array(tokens, pa.binary())

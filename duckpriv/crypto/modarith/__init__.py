@@ -1,0 +1,51 @@
+"""Modular arithmetic on byte matrices, and the one place that chooses who computes it.
+
+Operations with public exponents run on gmpy2. The RSA private-key operation must be
+constant-time: it runs on OpenSSL's libcrypto where that is found, else on
+gmpy2's `powmod_sec` with blinding. `DUCKPRIV_MODARITH=libcrypto|gmpy2` forces one of them.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import Protocol
+
+from ..parallel import ByteMatrix
+from . import libcrypto, with_gmpy2
+from .with_gmpy2 import inverse, multiply, power_public
+
+__all__ = [
+    "RsaPrivateOperation",
+    "implementation",
+    "inverse",
+    "multiply",
+    "power_public",
+    "rsa_private_operation",
+]
+
+
+class RsaPrivateOperation(Protocol):
+    """x -> x^d mod N on every row, constant-time in the key and in x."""
+
+    def __call__(self, x: ByteMatrix) -> ByteMatrix: ...
+
+
+@cache
+def implementation() -> str:
+    """Return who computes private-key operations: 'libcrypto' or 'gmpy2'."""
+    wanted = os.environ.get("DUCKPRIV_MODARITH", "")
+    if wanted not in ("", "libcrypto", "gmpy2"):
+        raise ValueError(f"DUCKPRIV_MODARITH is {wanted!r}; use libcrypto or gmpy2")
+    if wanted == "libcrypto" and not libcrypto.available():
+        raise ValueError("DUCKPRIV_MODARITH is libcrypto, but no libcrypto was found")
+    if wanted:
+        return wanted
+    return "libcrypto" if libcrypto.available() else "gmpy2"
+
+
+def rsa_private_operation(pkcs8: bytes) -> RsaPrivateOperation:
+    """Return the private-key operation of an RSA key (DER, PKCS #8, unencrypted)."""
+    if implementation() == "libcrypto":
+        return libcrypto.RsaPrivateOperation(pkcs8)
+    return with_gmpy2.RsaPrivateOperation(pkcs8)

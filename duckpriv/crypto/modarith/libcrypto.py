@@ -1,0 +1,110 @@
+"""The RSA private-key operation on OpenSSL's libcrypto, through ctypes.
+
+`EVP_PKEY_decrypt` without padding is the bare x^d mod N: fixed-window Montgomery
+exponentiation through the CRT, constant-time recombination, base blinding, and a check of
+the result against the public exponent, all in a well-kept library that uses AVX-512 IFMA
+where the processor has it. ctypes releases the GIL during the call.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import threading
+from ctypes import POINTER, byref, c_char_p, c_int, c_long, c_size_t, c_void_p
+from functools import cache
+
+import numpy as np
+
+from ..bytecolumns import rows_of
+from ..parallel import ByteMatrix, map_rows
+
+_RSA_NO_PADDING = 3
+_SIGNATURES = {
+    "d2i_AutoPrivateKey": (c_void_p, [c_void_p, POINTER(c_char_p), c_long]),
+    "EVP_PKEY_free": (None, [c_void_p]),
+    "EVP_PKEY_CTX_new": (c_void_p, [c_void_p, c_void_p]),
+    "EVP_PKEY_CTX_free": (None, [c_void_p]),
+    "EVP_PKEY_decrypt_init": (c_int, [c_void_p]),
+    "EVP_PKEY_CTX_set_rsa_padding": (c_int, [c_void_p, c_int]),
+    "EVP_PKEY_decrypt": (c_int, [c_void_p, c_char_p, POINTER(c_size_t), c_char_p, c_size_t]),
+}
+
+
+@cache
+def _library() -> ctypes.CDLL | None:
+    name = ctypes.util.find_library("crypto")
+    if name is None:
+        return None
+    try:
+        library = ctypes.CDLL(name)
+        for symbol, (result, arguments) in _SIGNATURES.items():
+            function = getattr(library, symbol)
+            function.restype, function.argtypes = result, arguments
+    except (OSError, AttributeError):  # not loadable, or older than OpenSSL 3.0
+        return None
+    return library
+
+
+def available() -> bool:
+    """Whether a libcrypto with the needed functions (OpenSSL 3.0 or newer) is here."""
+    return _library() is not None
+
+
+class RsaPrivateOperation:
+    """x^d mod N for one key; each thread has an OpenSSL context of its own."""
+
+    def __init__(self, pkcs8: bytes) -> None:
+        library = _library()
+        if library is None:
+            raise RuntimeError("libcrypto is not available")
+        self._library = library
+        start = c_char_p(pkcs8)
+        self._key = library.d2i_AutoPrivateKey(None, byref(start), len(pkcs8))
+        if not self._key:
+            raise ValueError("libcrypto cannot read this private key")
+        self._contexts = threading.local()
+
+    def __call__(self, x: ByteMatrix) -> ByteMatrix:
+        return map_rows(self._part, x)
+
+    def _part(self, x: ByteMatrix) -> ByteMatrix:
+        width = x.shape[1]
+        context = self._context()
+        length = c_size_t(width)
+        output = np.empty(x.shape, dtype=np.uint8)
+        row_buffer = ctypes.create_string_buffer(width)
+        decrypt = self._library.EVP_PKEY_decrypt
+        for i, row in enumerate(rows_of(x)):
+            length.value = width
+            if decrypt(context.pointer, row_buffer, byref(length), row, width) != 1:
+                raise ArithmeticError("libcrypto refused an RSA private-key operation")
+            output[i] = np.frombuffer(row_buffer, dtype=np.uint8)
+        return output
+
+    def _context(self) -> _Context:
+        context: _Context | None = getattr(self._contexts, "value", None)
+        if context is None:
+            context = self._contexts.value = _Context(self._library, self._key)
+        return context
+
+    def __del__(self) -> None:
+        if getattr(self, "_key", None):
+            self._library.EVP_PKEY_free(self._key)
+
+
+class _Context:
+    """An EVP_PKEY_CTX; it keeps its key alive by OpenSSL's own reference count."""
+
+    def __init__(self, library: ctypes.CDLL, key: int) -> None:
+        self._library = library
+        self.pointer = library.EVP_PKEY_CTX_new(key, None)
+        if (
+            not self.pointer
+            or library.EVP_PKEY_decrypt_init(self.pointer) != 1
+            or library.EVP_PKEY_CTX_set_rsa_padding(self.pointer, _RSA_NO_PADDING) != 1
+        ):
+            raise RuntimeError("libcrypto cannot set up the RSA operation")
+
+    def __del__(self) -> None:
+        self._library.EVP_PKEY_CTX_free(self.pointer)

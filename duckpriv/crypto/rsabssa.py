@@ -1,0 +1,152 @@
+"""RSA blind signatures, RFC 9474, on columns of messages.
+
+The variant is RSABSSA-SHA384-PSSZERO-Deterministic (section 5): SHA-384, MGF1 with SHA-384,
+salt length 0, identity preparation. A signature is then a deterministic function of the
+message under the private key, unpredictable without it, which private matching builds on.
+`salt` is a parameter of the encoding only so that the RFC's other vectors run through
+the same code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import gmpy2
+import numpy as np
+
+from . import modarith
+from .bytecolumns import from_rows, rows_of
+from .hashing import hkdf_expand_sha512
+from .parallel import ByteMatrix
+
+PUBLIC_EXPONENT = 65537
+SMALLEST_MODULUS_BITS = 2048
+LARGEST_MODULUS_BITS = 8192
+_HASH_LENGTH = 48
+# The product of all primes below 10,000: one gcd finds any small factor.
+_SMALL_PRIMES = gmpy2.primorial(10_000)
+
+
+def check_public_key(modulus: int, exponent: int) -> str | None:
+    """Say what is wrong with a public key that a peer sent, or None if nothing is.
+
+    Cheap checks against a degenerate key. That the modulus is a product of two large primes,
+    and that e is prime to phi(N), is not provable from the key alone.
+    """
+    bits = modulus.bit_length()
+    if not SMALLEST_MODULUS_BITS <= bits <= LARGEST_MODULUS_BITS:
+        return f"the modulus has {bits} bits; expected {SMALLEST_MODULUS_BITS} to {LARGEST_MODULUS_BITS}"
+    if bits % 8:
+        return f"the modulus has {bits} bits, which is no multiple of 8"
+    if modulus % 2 == 0:
+        return "the modulus is even"
+    if exponent != PUBLIC_EXPONENT:
+        return f"the public exponent is {exponent if exponent < 2**32 else 'larger'}; expected {PUBLIC_EXPONENT}"
+    if gmpy2.gcd(modulus, _SMALL_PRIMES) != 1:
+        return "the modulus has a small prime factor"
+    if gmpy2.is_prime(modulus) or gmpy2.is_power(modulus):
+        return "the modulus is a prime or a perfect power"
+    return None
+
+
+def _mgf1(seed: bytes, length: int) -> bytes:
+    """MGF1 with SHA-384 (RFC 8017, B.2.1)."""
+    blocks = -(-length // _HASH_LENGTH)
+    mask = b"".join(
+        hashlib.sha384(seed + counter.to_bytes(4, "big")).digest() for counter in range(blocks)
+    )
+    return mask[:length]
+
+
+def pss_encode(message: bytes, bits: int, salt: bytes = b"") -> bytes:
+    """EMSA-PSS-ENCODE with SHA-384 (RFC 8017, 9.1.1); `bits` is emBits."""
+    length = -(-bits // 8)
+    padding = length - len(salt) - _HASH_LENGTH - 2
+    if padding < 0:
+        raise ValueError("EMSA-PSS: the modulus is too short")
+    digest = hashlib.sha384(message).digest()
+    h = hashlib.sha384(bytes(8) + digest + salt).digest()
+    block = bytes(padding) + b"\x01" + salt
+    mask = _mgf1(h, len(block))
+    masked = int.from_bytes(block, "big") ^ int.from_bytes(mask, "big")
+    masked &= (1 << (bits - 8 * (length - len(block)))) - 1
+    return masked.to_bytes(len(block), "big") + h + b"\xbc"
+
+
+def encode(messages: Sequence[bytes], modulus: int) -> ByteMatrix:
+    """Return the encoded messages, as Blind prepares them (RFC 9474, 4.2): (rows, width)."""
+    width = modulus.bit_length() // 8
+    bits = modulus.bit_length() - 1
+    return from_rows([pss_encode(message, bits) for message in messages], width)
+
+
+def blinding_factors(messages: Sequence[bytes], secret: bytes, modulus: int) -> ByteMatrix:
+    """Return r for each message: a pseudo-random function of it, uniform in [0, N).
+
+    RFC 9474 draws r at random and keeps it; here HKDF-Expand under the session's secret
+    gives it again at Finalize, so that no secret needs a column. 128 bits more than the modulus
+    has are reduced, so r is within 2^-128 of uniform (RFC 9380, 5.1). The modulus enters the
+    derivation: another key means other factors.
+    """
+    width = modulus.bit_length() // 8
+    prefix = hashlib.sha256(modulus.to_bytes(width, "big")).digest()
+    n = gmpy2.mpz(modulus)
+    factors = [
+        (
+            gmpy2.mpz.from_bytes(
+                hkdf_expand_sha512(secret, b"duckpriv/rsa-blind/v1" + prefix + message, width + 16),
+                "big",
+            )
+            % n
+        ).to_bytes(width, "big")
+        for message in messages
+    ]
+    return from_rows(factors, width)
+
+
+def blind(encoded: ByteMatrix, factors: ByteMatrix, modulus: int) -> ByteMatrix:
+    """Blind (RFC 9474, 4.2): m * r^e mod N for each row."""
+    hidden = modarith.power_public(factors, PUBLIC_EXPONENT, modulus)
+    return modarith.multiply(encoded, hidden, modulus)
+
+
+def out_of_range(values: ByteMatrix, modulus: int) -> int:
+    """Count the rows x that are not 1 < x < N - 1.
+
+    0, 1 and N - 1 are refused besides what RFC 9474, 4.3 refuses: their signatures are
+    themselves, so nobody who blinds honestly sends them.
+    """
+    bad = sum(not 1 < int.from_bytes(row, "big") < modulus - 1 for row in rows_of(values))
+    return bad
+
+
+def sign(
+    values: ByteMatrix, private_operation: modarith.RsaPrivateOperation, modulus: int
+) -> ByteMatrix:
+    """BlindSign (RFC 9474, 4.3): x^d mod N, checked against the public exponent.
+
+    The check keeps a computing fault in one half of the CRT from giving the factors away (Boneh,
+    DeMillo, Lipton 1997). Raises ArithmeticError when it fails.
+    """
+    signatures = private_operation(values)
+    if not np.array_equal(
+        modarith.power_public(signatures, PUBLIC_EXPONENT, modulus), values
+    ):
+        raise ArithmeticError("an RSA signature failed its own check; nothing was released")
+    return signatures
+
+
+def unblind(signed: ByteMatrix, factors: ByteMatrix, modulus: int) -> ByteMatrix:
+    """The first half of Finalize (RFC 9474, 4.4): z / r mod N for each row."""
+    return modarith.multiply(signed, modarith.inverse(factors, modulus), modulus)
+
+
+def invalid_signatures(signatures: ByteMatrix, encoded: ByteMatrix, modulus: int) -> int:
+    """Count the rows whose signature does not verify (RSASSA-PSS-VERIFY, RFC 8017, 8.1.2).
+
+    With a salt of length 0 the encoding is a function of the message, so comparing it whole
+    is the verification.
+    """
+    opened = modarith.power_public(signatures, PUBLIC_EXPONENT, modulus)
+    return int(np.any(opened != encoded, axis=1).sum())

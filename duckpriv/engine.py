@@ -1,0 +1,187 @@
+"""Put the registry and sql/macros onto a DuckDB connection.
+
+The Python functions are registered on the connection's database. The macros in front
+of them, which have the public names, stand in an attached in-memory database called
+`duckpriv`, so nothing is written into the user's own file; the connection's search path leads there.
+"""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from .columns.arrays import without_nulls
+from .columns.context import Context
+from .errors import Cancelled, DuckprivError, InvalidValue
+from .functions import FUNCTIONS, Function, Udf
+
+_CATALOG = "duckpriv"
+
+
+def sql_folder() -> Path:
+    """Return the folder of the bundled SQL: inside an installed package, or beside it in a
+    checkout."""
+    installed = Path(__file__).parent / "sql"
+    return installed if installed.is_dir() else Path(__file__).parent.parent / "sql"
+
+
+def install(con: duckdb.DuckDBPyConnection, context: Context) -> None:
+    """Register every function on `con`, working with `context`.
+
+    A second call on the same database replaces what the first one registered. Raises
+    InvalidValue where the database's own catalog is named duckpriv.
+    """
+    attached = _ours(con)
+    udfs = {udf.name: udf for function in FUNCTIONS for udf in function.udfs}
+    for name, udf in udfs.items():
+        if attached:
+            con.remove_function(name)
+        _register(con, udf, context)
+    if not attached:
+        con.execute(f"ATTACH ':memory:' AS {_CATALOG}")
+        _create_macros(con)
+    _extend_search_path(con)
+
+
+def _extend_search_path(con: duckdb.DuckDBPyConnection) -> None:
+    path, database, schema = con.execute(
+        "SELECT current_setting('search_path'), current_database(), current_schema()"
+    ).fetchall()[0]
+    before = path or f"{_quoted(database)}.{_quoted(schema)}"
+    if f"{_CATALOG}.main" not in before:
+        text = f"{before},{_CATALOG}.main".replace("'", "''")
+        con.execute(f"SET search_path = '{text}'")
+
+
+def _quoted(identifier: str) -> str:
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def _ours(con: duckdb.DuckDBPyConnection) -> bool:
+    """Whether this database has duckpriv's functions already."""
+    found = con.execute(
+        "SELECT count(*) FROM duckdb_databases() WHERE database_name = $1", [_CATALOG]
+    ).fetchall()
+    if found == [(0,)]:
+        return False
+    marked = con.execute(
+        "SELECT count(*) FROM duckdb_tables() "
+        "WHERE database_name = $1 AND table_name = 'function_list'",
+        [_CATALOG],
+    ).fetchall()
+    if marked == [(0,)]:
+        raise InvalidValue(
+            "a database named 'duckpriv' is attached to this connection, and duckpriv needs that name "
+            "for its functions; attach yours AS another name, or rename its file"
+        )
+    return True
+
+
+def _create_macros(con: duckdb.DuckDBPyConnection) -> None:
+    # A cursor's search path is its own, so the user's stays as it is while we create.
+    with con.cursor() as cursor:
+        cursor.execute(f"USE {_CATALOG}.main")
+        _create_function_list(cursor)
+        created = set()
+        for function in FUNCTIONS:
+            if function.body is None:
+                cursor.execute(_passing_on(function))
+            elif function.body not in created:
+                cursor.execute((sql_folder() / "macros" / function.body).read_text())
+                created.add(function.body)
+            kind = "MACRO" if function.kind == "scalar" else "MACRO TABLE"
+            comment = f"{function.signature}: {function.about}".replace("'", "''")
+            cursor.execute(f"COMMENT ON {kind} {function.name} IS '{comment}'")
+
+
+def _passing_on(function: Function) -> str:
+    names = ", ".join(p.name for p in function.parameters)
+    return f"CREATE MACRO {function.name}({names}) AS {function.udfs[0].name}({names})"
+
+
+def _create_function_list(con: duckdb.DuckDBPyConnection) -> None:
+    con.execute(
+        "CREATE TABLE function_list (name VARCHAR, kind VARCHAR, signature VARCHAR, "
+        "returns VARCHAR, about VARCHAR, reveals VARCHAR, example VARCHAR, randomised BOOLEAN)"
+    )
+    con.executemany(
+        "INSERT INTO function_list VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            [f.name, f.kind, f.signature, f.returns, f.about, f.reveals, f.example, f.randomised]
+            for f in FUNCTIONS
+        ],
+    )
+
+
+def _register(con: duckdb.DuckDBPyConnection, udf: Udf, context: Context) -> None:
+    parameters = None if udf.parameters is None else list(udf.parameters)
+    con.create_function(
+        udf.name,
+        _guarded(udf, context),
+        parameters,
+        udf.returns,
+        type="arrow",
+        side_effects=udf.volatile,
+        null_handling="special",
+    )
+
+
+def _guarded(udf: Udf, context: Context) -> Callable[..., pa.Array]:
+    """Return what DuckDB calls: it handles NULLs, cancelling, progress and errors.
+
+    DuckDB shows an exception's text to the user, and the text of an unexpected exception may
+    hold a value; so of those only type and place are told.
+    """
+    public = udf.function.__name__
+
+    def call(*columns: pa.ChunkedArray) -> pa.Array:
+        try:
+            context.stop_if_cancelled()
+            arrays = tuple(_one_array(column) for column in columns)
+            started = time.perf_counter()
+            if udf.nulls:
+                result = udf.function(context, *arrays)
+            else:
+                result = without_nulls(
+                    lambda *kept: udf.function(context, *kept), arrays, udf.arrow
+                )
+            context.activity.done(public, len(result), time.perf_counter() - started)
+            return result
+        except DuckprivError:
+            raise
+        except KeyboardInterrupt:
+            raise Cancelled("stopped; nothing of the statement was kept") from None
+        except Exception as error:
+            raise DuckprivError(
+                f"{public} failed with {type(error).__name__} at {_place(error)}; "
+                "please report this"
+            ) from None
+
+    if udf.parameters is not None:
+        # DuckDB reads from the signature how many arguments a function takes.
+        call.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [
+                inspect.Parameter(f"column{i}", inspect.Parameter.POSITIONAL_ONLY)
+                for i in range(len(udf.parameters))
+            ]
+        )
+    return call
+
+
+def _one_array(column: pa.ChunkedArray) -> pa.Array:
+    combined = column.combine_chunks()
+    return combined if isinstance(combined, pa.Array) else combined.chunk(0)
+
+
+def _place(error: Exception) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return "an unknown place"
+    return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"

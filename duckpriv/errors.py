@@ -1,0 +1,87 @@
+"""The errors of duckpriv. Each class has a stable code that begins its text.
+
+DuckDB passes on only the text of an exception raised inside a function, so
+the code in the text is what survives; `from_text` turns it back into the
+class. A text says what was expected, what was found and what to do, and
+never holds a row's value or a secret.
+"""
+
+from __future__ import annotations
+
+import re
+
+
+class DuckprivError(Exception):
+    """The root of all duckpriv errors; `code` is stable across releases."""
+
+    code = "ERROR"
+
+    def __init__(self, message: str) -> None:
+        self.message = message
+        super().__init__(f"DUCKPRIV_{self.code}: {message}")
+
+
+class KeyNotFound(DuckprivError):
+    """No key of this name, or not of the kind that the function needs."""
+
+    code = "KEY_NOT_FOUND"
+
+
+class KeyMismatch(DuckprivError):
+    """The name stands for another key, or two values belong to different keys."""
+
+    code = "KEY_MISMATCH"
+
+
+class InvalidValue(DuckprivError):
+    """An argument, setting, key or cryptographic value outside its allowed range."""
+
+    code = "INVALID_VALUE"
+
+
+class MessageRejected(DuckprivError):
+    """A received message that is malformed, altered, or not the expected one."""
+
+    code = "MESSAGE_REJECTED"
+
+
+class ProtocolError(DuckprivError):
+    """A step that the protocol does not allow here, or parties that disagree."""
+
+    code = "PROTOCOL"
+
+
+class ExchangeTimeout(DuckprivError):
+    """The peer's message did not come in time."""
+
+    code = "EXCHANGE_TIMEOUT"
+
+
+class Cancelled(DuckprivError):
+    """The user stopped the work while a function was running or waiting."""
+
+    code = "CANCELLED"
+
+
+_CLASSES = {
+    cls.code: cls
+    for cls in (
+        KeyNotFound,
+        KeyMismatch,
+        InvalidValue,
+        MessageRejected,
+        ProtocolError,
+        ExchangeTimeout,
+        Cancelled,
+    )
+}
+_CODE = re.compile(r"DUCKPRIV_([A-Z_]+): (.*)", re.DOTALL)
+
+
+def from_text(text: str) -> DuckprivError | None:
+    """Return the error that `text` (a DuckDB exception's) carries, or None."""
+    match = _CODE.search(text)
+    if match is None:
+        return None
+    message = match[2].split("\n\nLINE ")[0]  # where DuckDB points into the query
+    return _CLASSES.get(match[1], DuckprivError)(message.strip())

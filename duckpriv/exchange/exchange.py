@@ -1,0 +1,191 @@
+"""What a party's exchange_send and exchange_recv do."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import pyarrow as pa
+
+from ..columns.context import Activity, Context, ReceivedFile, Sent
+from ..errors import ExchangeTimeout, InvalidValue, MessageRejected, ProtocolError
+from ..names import check_channel, check_name
+from .folder import Folder
+from .incoming import accept
+from .manifest import FORMAT, Manifest, columns_of, parameters_hash
+from .outgoing import OutgoingMessage
+
+DEFAULT_TIMEOUT = 3600.0
+_FIRST_POLL, _LONGEST_POLL = 0.005, 0.2
+
+
+def open_exchange(address: str, context: Context, timeout: float = DEFAULT_TIMEOUT) -> FileExchange:
+    """Return the exchange at `address`, `dir:PATH`, for the party of `context`.
+
+    Raises InvalidValue for another kind of address, or where `context` lacks `me` or `session`.
+    """
+    kind, _, path = address.partition(":")
+    if kind != "dir" or not path:
+        raise InvalidValue("the exchange has to be 'dir:' and a folder that both parties see")
+    if context.me is None:
+        raise InvalidValue("an exchange needs your own name as the peers know it: me='bank'")
+    return FileExchange(Folder(path), context.me, context.need_session(), context, timeout)
+
+
+class FileExchange:
+    """Sends and receives one party's messages of one session through a folder."""
+
+    def __init__(
+        self, folder: Folder, me: str, session: str, context: Context, timeout: float
+    ) -> None:
+        self.folder = folder
+        self.me = check_name("your own name (me)", me)
+        self.session = check_name("the session", session)
+        if timeout <= 0:
+            raise InvalidValue("the timeout has to be more than 0 seconds")
+        self._timeout = timeout
+        self._context = context
+        self._handles = itertools.count(1)
+        self._open: dict[int, OutgoingMessage] = {}
+        self._received: dict[tuple[str, str], ReceivedFile] = {}
+        self._private = tempfile.TemporaryDirectory(prefix="duckpriv-")
+        self._lock = threading.Lock()
+
+    def open(self, peer: str, channel: str, protocol: str, parameters: str) -> int:
+        """Begin a message to `peer`; return its handle."""
+        self._check_peer(peer)
+        check_channel(channel)
+        path = self.folder.staging_file(self.session, self.me, peer)
+        handle = next(self._handles)
+        self._open[handle] = OutgoingMessage(path, peer, channel, protocol, parameters)
+        return handle
+
+    def stage(self, handle: int, rows: pa.StructArray, sql_type: str) -> None:
+        """Add rows to an open message."""
+        self._open[handle].add(rows, sql_type)
+
+    def publish(self, handle: int, rows: int, schema: pa.StructType, sql_type: str) -> Sent:
+        """Finish a message and make it visible to its receiver.
+
+        Raises ProtocolError where this session has sent other bytes on the channel already.
+        """
+        message = self._open[handle]
+        arrow_schema = message.finish(schema, sql_type)
+        if rows != message.rows:
+            raise ProtocolError("the query's rows and the rows written differ; nothing was sent")
+        with message.path.open("rb") as written:
+            digest = hashlib.file_digest(written, "sha256").hexdigest()
+        manifest = Manifest(
+            format=FORMAT,
+            session=self.session,
+            sender=self.me,
+            receiver=message.peer,
+            channel=message.channel,
+            protocol=message.protocol,
+            parameters=message.parameters,
+            parameters_sha256=parameters_hash(message.protocol, message.parameters),
+            columns=columns_of(arrow_schema),
+            rows=rows,
+            bytes=message.path.stat().st_size,
+            sha256=digest,
+        )
+        with self._lock:
+            earlier = self.folder.manifest(
+                self.session, self.me, message.peer, message.channel
+            )
+            if earlier is None:
+                self.folder.publish(manifest, message.path)
+            elif earlier != manifest.to_json():
+                raise ProtocolError(
+                    f"session '{self.session}' has already sent another message on "
+                    f"'{message.channel}' to {message.peer}; start a new session for a new run"
+                )
+        self._open.pop(handle).discard()
+        return Sent(manifest.rows, manifest.bytes, manifest.sha256)
+
+    def receive(self, peer: str, channel: str, protocol: str, parameters: str) -> ReceivedFile:
+        """Wait for a message, check everything that its manifest claims, and return the
+        checked copy. The same message again is the same copy.
+
+        Raises ExchangeTimeout, MessageRejected, or ProtocolError where the parties' protocol
+        or settings differ.
+        """
+        self._check_peer(peer)
+        check_channel(channel)
+        with self._lock:
+            known = self._received.get((peer, channel))
+        if known is not None:
+            return known
+        manifest = Manifest.from_json(self._wait(peer, channel))
+        self._check(manifest, peer, channel, protocol, parameters)
+        target = Path(self._private.name) / f"{peer}.{channel.replace('/', '.')}.parquet"
+        accept(manifest, self.folder.data(self.session, peer, self.me, channel), target)
+        received = ReceivedFile(target, manifest.rows)
+        with self._lock:
+            self._received[peer, channel] = received
+        return received
+
+    def discard(self) -> None:
+        """Delete messages that were begun and not published."""
+        while self._open:
+            self._open.popitem()[1].discard()
+
+    def close(self) -> None:
+        """Delete what is unfinished, and the private copies of received messages."""
+        self.discard()
+        self._private.cleanup()
+
+    def _check_peer(self, peer: str) -> None:
+        check_name("the peer", peer)
+        if peer == self.me:
+            raise InvalidValue(f"the peer is '{peer}', your own name; name the other party")
+
+    def _wait(self, peer: str, channel: str) -> bytes:
+        activity: Activity = self._context.activity
+        deadline, pause = time.monotonic() + self._timeout, _FIRST_POLL
+        activity.wait_for(f"message '{channel}' from {peer}")
+        try:
+            while True:
+                data = self.folder.manifest(self.session, peer, self.me, channel)
+                if data is not None:
+                    return data
+                self._context.stop_if_cancelled()
+                if time.monotonic() >= deadline:
+                    raise ExchangeTimeout(
+                        f"no message '{channel}' from {peer} within {self._timeout:g} seconds in "
+                        f"session '{self.session}' at {self.folder.path}; has {peer} started with the "
+                        "same session and exchange, and is its name right?"
+                    )
+                time.sleep(pause)
+                pause = min(pause * 1.5, _LONGEST_POLL)
+        finally:
+            activity.wait_for(None)
+
+    def _check(
+        self, manifest: Manifest, peer: str, channel: str, protocol: str, parameters: str
+    ) -> None:
+        expected = {
+            "session": self.session,
+            "sender": peer,
+            "receiver": self.me,
+            "channel": channel,
+        }
+        for field, value in expected.items():
+            found = getattr(manifest, field)
+            if found != value:
+                raise MessageRejected(
+                    f"the message in the place of '{channel}' from {peer} is of another "
+                    f"{field}: expected '{value}', found '{found[:80]}'"
+                )
+        if (manifest.protocol, manifest.parameters) != (protocol, parameters):
+            raise ProtocolError(
+                f"the parties' settings differ: {peer} runs '{manifest.protocol[:80]}' with "
+                f"'{manifest.parameters[:200]}', {self.me} runs '{protocol}' with "
+                f"'{parameters}'; agree on one and start a new session"
+            )
+        if manifest.parameters_sha256 != parameters_hash(protocol, parameters):
+            raise MessageRejected(f"the manifest of '{channel}' contradicts itself")

@@ -1,0 +1,73 @@
+"""Messages in a folder that both parties see: `dir:PATH`.
+
+PATH/SESSION/SENDER/RECEIVER/CHANNEL.arrow is an Arrow IPC file, CHANNEL.json its manifest
+(a '/' in the channel is a '.' in the file's name). Both are written under a temporary name
+and renamed, the manifest last: a message is there when its manifest is.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..errors import InvalidValue
+from .manifest import LARGEST, Manifest
+
+
+class Folder:
+    """A mailbox folder; it is made when the first message is sent."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path).expanduser()
+        if self.path.exists() and not self.path.is_dir():
+            raise InvalidValue(f"the exchange {self.path} is not a folder")
+
+    def staging_file(self, session: str, sender: str, receiver: str) -> Path:
+        """Return a fresh temporary name beside which the message will stand."""
+        folder = self._folder(session, sender, receiver)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / f".{secrets.token_hex(8)}.partial"
+
+    def publish(self, manifest: Manifest, staged: Path) -> None:
+        """Make a staged message visible to its receiver."""
+        data, description = self._files(
+            manifest.session, manifest.sender, manifest.receiver, manifest.channel
+        )
+        partial = staged.with_name(staged.name + ".json")
+        try:
+            with partial.open("xb") as output:
+                output.write(manifest.to_json())
+                output.flush()
+                os.fsync(output.fileno())
+            staged.replace(data)
+            partial.replace(description)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def manifest(self, session: str, sender: str, receiver: str, channel: str) -> bytes | None:
+        """Return the bytes of a message's manifest, or None while there is no message."""
+        try:
+            with self._files(session, sender, receiver, channel)[1].open("rb") as source:
+                return source.read(LARGEST + 1)
+        except FileNotFoundError:
+            return None
+
+    def data(self, session: str, sender: str, receiver: str, channel: str) -> Path:
+        """Return the path of a message's Arrow IPC file."""
+        return self._files(session, sender, receiver, channel)[0]
+
+    def manifests(self, session: str) -> Iterator[tuple[Path, bytes]]:
+        """Return path and bytes of every manifest of a session, oldest first."""
+        files = (self.path / session).glob("*/*/[!.]*.json")
+        for file in sorted(files, key=lambda file: (file.stat().st_mtime_ns, file.name)):
+            with file.open("rb") as source:
+                yield file, source.read(LARGEST + 1)
+
+    def _folder(self, session: str, sender: str, receiver: str) -> Path:
+        return self.path / session / sender / receiver
+
+    def _files(self, session: str, sender: str, receiver: str, channel: str) -> tuple[Path, Path]:
+        folder, name = self._folder(session, sender, receiver), channel.replace("/", ".")
+        return folder / f"{name}.arrow", folder / f"{name}.json"

@@ -1,0 +1,80 @@
+"""The manifest of a message: what it claims to be, checked before a row is used."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from ..errors import MessageRejected
+from .types import type_name
+
+FORMAT = "duckpriv-message/1"
+LARGEST = 1 << 20
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a message says of itself. `columns` are (name, type) pairs."""
+
+    format: str
+    session: str
+    sender: str
+    receiver: str
+    channel: str
+    protocol: str
+    parameters: str
+    parameters_sha256: str
+    columns: tuple[tuple[str, str], ...]
+    rows: int
+    bytes: int
+    sha256: str
+
+    def to_json(self) -> bytes:
+        """Return the manifest as JSON text."""
+        return json.dumps(asdict(self), indent=1, ensure_ascii=False).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Manifest:
+        """Read a manifest from untrusted bytes. Raises MessageRejected."""
+        if len(data) > LARGEST:
+            raise MessageRejected(f"the manifest is larger than {LARGEST} bytes")
+        try:
+            fields = json.loads(data)
+        except (ValueError, RecursionError):
+            raise MessageRejected("the manifest is not JSON; the message is damaged") from None
+        if not isinstance(fields, dict) or fields.get("format") != FORMAT:
+            raise MessageRejected(
+                f"the manifest is not of format {FORMAT}; is the peer's duckpriv of another version?"
+            )
+        if set(fields) != set(cls.__annotations__):
+            raise MessageRejected("the manifest does not have exactly the fields of its format")
+        for name, value in fields.items():
+            if not _well_formed(name, value):
+                raise MessageRejected(f"the manifest's field '{name}' is malformed")
+        fields["columns"] = tuple((name, type_) for name, type_ in fields["columns"])
+        return cls(**fields)
+
+
+def _well_formed(name: str, value: Any) -> bool:
+    if name == "columns":
+        return isinstance(value, list) and all(
+            isinstance(pair, list) and len(pair) == 2 and all(isinstance(x, str) for x in pair)
+            for pair in value
+        )
+    if name in ("rows", "bytes"):
+        return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, str)
+
+
+def columns_of(schema: pa.Schema) -> tuple[tuple[str, str], ...]:
+    """Return a schema's columns as manifests write them."""
+    return tuple((field.name, type_name(field.type)) for field in schema)
+
+
+def parameters_hash(protocol: str, parameters: str) -> str:
+    """Return the SHA-256 by which parties compare a protocol's parameters, in hex."""
+    return hashlib.sha256(json.dumps([protocol, parameters]).encode()).hexdigest()

@@ -1,0 +1,145 @@
+"""Scripts: SQL files, bundled or the user's, with the variables they declare.
+
+A script declares its variables in comment lines at its top, one each:
+
+    -- set NAME             what it is; it has to be given
+    -- set NAME = DEFAULT   what it is
+
+The default stands before at least two spaces. A comment above a statement names it for the
+progress display.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from .engine import sql_folder
+from .errors import InvalidValue
+
+_DECLARATION = re.compile(r"-- set (\w+)(?: = (.*?))?(?:\s{2,}(.*))?$")
+# What the session sets for every script.
+PROVIDED = ("me", "session")
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A variable that a script declares."""
+
+    name: str
+    default: str | None
+    about: str
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement and the comment above it."""
+
+    sql: str
+    title: str
+    shows_rows: bool
+
+
+@dataclass(frozen=True)
+class Script:
+    """A parsed script. Without declared variables it takes any."""
+
+    name: str
+    about: str
+    variables: tuple[Variable, ...]
+    statements: tuple[Statement, ...]
+
+    def values(self, given: dict[str, object]) -> dict[str, object]:
+        """Return the value of each variable: given, or the default.
+
+        Raises InvalidValue where one is missing or unknown.
+        """
+        if not self.variables:
+            return given
+        names = [variable.name for variable in self.variables]
+        for name in given:
+            if name not in names:
+                close = difflib.get_close_matches(name, names, 1)
+                hint = f"; did you mean '{close[0]}'?" if close else ""
+                raise InvalidValue(
+                    f"{self.name} has no variable '{name}'{hint} It takes {', '.join(names)}"
+                )
+        missing = [v for v in self.variables if v.default is None and not _given(given, v.name)]
+        if missing:
+            needed = "; ".join(f"{v.name} ({v.about})" for v in missing)
+            raise InvalidValue(f"{self.name} needs {needed}")
+        return {v.name: given[v.name] if _given(given, v.name) else v.default for v in self.variables}
+
+
+def _given(values: dict[str, object], name: str) -> bool:
+    return values.get(name) not in (None, "", [])
+
+
+def bundled() -> list[str]:
+    """Return the names of the bundled scripts, such as 'psi/host'."""
+    folder = sql_folder()
+    files = sorted(folder.glob("*/*.sql"))
+    return [
+        file.relative_to(folder).with_suffix("").as_posix()
+        for file in files
+        if file.parent.name != "macros"
+    ]
+
+
+def load(name: str) -> Script:
+    """Read a bundled script by its name, or a file by its path. Raises InvalidValue."""
+    if name in bundled():
+        return parse(name, (sql_folder() / f"{name}.sql").read_text(encoding="utf-8"))
+    path = Path(name)
+    if path.is_file():
+        try:
+            return parse(name, path.read_text(encoding="utf-8"))
+        except UnicodeDecodeError:
+            raise InvalidValue(f"{name} is not a text file in UTF-8") from None
+    raise InvalidValue(
+        f"there is no script or file '{name}'; the bundled scripts are {', '.join(bundled())}"
+    )
+
+
+def parse(name: str, text: str) -> Script:
+    """Parse a script's text. Raises InvalidValue where it is not SQL."""
+    variables, about = [], []
+    for line in text.splitlines():
+        if not line.startswith("--"):
+            break
+        match = _DECLARATION.match(line)
+        if match:
+            variables.append(Variable(match[1], match[2], (match[3] or "").strip()))
+        elif not variables:
+            about.append(line.removeprefix("--").strip())
+    return Script(name, " ".join(about).strip(), tuple(variables), _statements(name, text))
+
+
+def _statements(name: str, text: str) -> tuple[Statement, ...]:
+    try:
+        parsed = duckdb.extract_statements(text)
+    except duckdb.ParserException as error:
+        raise InvalidValue(f"{name} is not valid SQL: {error}") from None
+    statements = []
+    title = _comment(text[: text.find(parsed[0].query)] if parsed else "")
+    for statement in parsed:
+        # DuckDB counts the comments behind a statement to it; they are about the next one.
+        lines = statement.query.strip().splitlines()
+        end = len(lines)
+        while end and (not lines[end - 1].strip() or lines[end - 1].startswith("--")):
+            end -= 1
+        sql = "\n".join(lines[:end])
+        shows_rows = statement.type in (duckdb.StatementType.SELECT, duckdb.StatementType.CALL)
+        statements.append(Statement(sql, title or sql.splitlines()[0][:70], shows_rows))
+        title = _comment("\n".join(lines[end:])) or title
+    return tuple(statements)
+
+
+def _comment(text: str) -> str:
+    """Return the last block of comment lines in `text`, as one line."""
+    block = text.strip().split("\n\n")[-1].splitlines()
+    return " ".join(line.removeprefix("--").strip() for line in block if line.startswith("--"))

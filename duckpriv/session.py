@@ -1,0 +1,251 @@
+"""A party: a DuckDB connection with duckpriv's functions, a keyring, an exchange, scripts."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol
+
+import duckdb
+import platformdirs
+
+from .columns.context import Activity, Context
+from .engine import install
+from .errors import InvalidValue, from_text
+from .exchange import FileExchange, open_exchange
+from .exchange.exchange import DEFAULT_TIMEOUT
+from .keyring import Keyring
+from .names import check_name
+from .scripts import PROVIDED, Statement, load
+
+# The rows of a query: a dictionary each, by column name.
+Rows = list[dict[str, object]]
+
+_POLL_SECONDS = 0.1
+
+
+def default_keyring() -> Path:
+    """Return `$DUCKPRIV_KEYRING`, or the keyring in the user's configuration folder."""
+    return Path(
+        os.environ.get("DUCKPRIV_KEYRING") or platformdirs.user_config_path("duckpriv") / "keyring"
+    )
+
+
+class Observer(Protocol):
+    """Who is told how a script goes on."""
+
+    def start(self, statement: Statement) -> None: ...
+
+    def tick(self) -> None: ...
+
+
+class Party:
+    """One organisation's side of a session. Made by `connect` or `register`.
+
+    `con` is an ordinary DuckDB connection with duckpriv's functions. A party is a context
+    manager; leaving it discards unfinished messages, and closes `con` if `connect` opened it.
+    """
+
+    def __init__(
+        self, con: duckdb.DuckDBPyConnection, context: Context, exchange: FileExchange | None, owns: bool
+    ) -> None:
+        self.con = con
+        self._context = context
+        self._exchange = exchange
+        self._owns = owns
+
+    @property
+    def keyring(self) -> Keyring:
+        """The party's keyring."""
+        return self._context.need_keyring()
+
+    @property
+    def activity(self) -> Activity:
+        """What the party's functions are doing, for a progress display."""
+        return self._context.activity
+
+    def sql(self, query: str) -> duckdb.DuckDBPyRelation:
+        """Run SQL, as `con.sql` does; duckpriv's errors come as their own classes.
+
+        A relation is lazy: an error of a function may come when its rows are fetched, then as
+        DuckDB's exception. `duckpriv.errors.from_text` finds ours in its text.
+        """
+        try:
+            return self.con.sql(query)
+        except duckdb.Error as error:
+            raise from_text(str(error)) or error from None
+
+    def run(
+        self,
+        script: str,
+        *,
+        observer: Observer | None = None,
+        on_rows: Callable[[Statement, Rows], None] | None = None,
+        **variables: object,
+    ) -> Rows:
+        """Run a bundled script ('psi/host') or a file; return the rows of its last query.
+
+        `variables` are set as DuckDB variables; a script says at its top which it takes.
+        Each statement is a transaction of its own. On an error or Ctrl-C the statement
+        that runs is undone, and messages that were begun are deleted.
+
+        Raises a DuckprivError, DuckDB's own error (a missing table), or KeyboardInterrupt.
+        """
+        parsed = load(script)
+        for name in PROVIDED:
+            if name in variables:
+                raise InvalidValue(f"'{name}' is set when the party connects, not by run()")
+        values = parsed.values(
+            {name: _as_variable(value) for name, value in variables.items()}
+        )
+        values |= {"me": self._context.me, "session": self._context.session}
+        for name, value in values.items():
+            self.con.execute(f'SET VARIABLE "{_identifier(name)}" = $1', [value])
+        result: Rows = []
+        self._context.cancelled.clear()
+        for statement in parsed.statements:
+            self._context.activity.start_statement()
+            if observer:
+                observer.start(statement)
+            rows = self._execute(statement, observer)
+            if statement.shows_rows:
+                result = rows
+                if on_rows:
+                    on_rows(statement, rows)
+        return result
+
+    def _execute(self, statement: Statement, observer: Observer | None) -> Rows:
+        """Run one statement in a thread, so that this one can show progress and be interrupted."""
+        outcome: list[Rows | BaseException] = []
+        finished = threading.Event()
+
+        def work() -> None:
+            try:
+                cursor = self.con.execute(statement.sql)
+                names = [column[0] for column in cursor.description or []]
+                rows = cursor.fetchall()
+                outcome.append([dict(zip(names, row, strict=True)) for row in rows])
+            except BaseException as error:
+                outcome.append(error)
+            finally:
+                finished.set()
+
+        thread = threading.Thread(target=work, name="duckpriv-statement")
+        thread.start()
+        interrupted = False
+        while not finished.is_set():
+            try:
+                finished.wait(_POLL_SECONDS)
+                if observer:
+                    observer.tick()
+            except KeyboardInterrupt:
+                interrupted = True
+                self._context.cancelled.set()
+                self.con.interrupt()
+        thread.join()
+        self._context.cancelled.clear()
+        result = outcome[0]
+        if isinstance(result, BaseException):
+            if self._exchange is not None:
+                self._exchange.discard()
+            if interrupted:
+                raise KeyboardInterrupt from None
+            raise from_text(str(result)) or result from None
+        if interrupted:
+            raise KeyboardInterrupt
+        return result
+
+    def close(self) -> None:
+        """Discard unfinished messages and received copies, and close an own connection."""
+        if self._exchange is not None:
+            self._exchange.close()
+        if self._owns:
+            self.con.close()
+
+    def __enter__(self) -> Party:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def connect(
+    database: str | os.PathLike[str] = ":memory:",
+    *,
+    me: str | None = None,
+    exchange: str | None = None,
+    keyring: str | os.PathLike[str] | None = None,
+    session: str | None = None,
+    timeout: float = DEFAULT_TIMEOUT,
+) -> Party:
+    """Open a DuckDB database with duckpriv's functions, as party `me` of `session`.
+
+    `exchange` is `dir:` and a folder that the peers see too; it needs `me` and `session`.
+    `keyring` is a folder for keys, by default `$DUCKPRIV_KEYRING` or in the user's
+    configuration folder. `timeout` is how many seconds to wait for one message. Without
+    exchange, the functions that only compute work.
+    """
+    con = duckdb.connect(os.fspath(database))
+    try:
+        return _join(con, me, exchange, keyring, session, timeout, owns=True)
+    except BaseException:
+        con.close()
+        raise
+
+
+def register(
+    con: duckdb.DuckDBPyConnection,
+    *,
+    me: str | None = None,
+    exchange: str | None = None,
+    keyring: str | os.PathLike[str] | None = None,
+    session: str | None = None,
+    timeout: float = DEFAULT_TIMEOUT,
+) -> Party:
+    """Put duckpriv's functions on a connection of your own; the settings are `connect`'s.
+
+    Call it on the root connection, which has to outlive its cursors; a cursor sees the functions
+    as `duckpriv.rsa_blind(…)`, or short after `SET search_path`. A second call replaces the
+    settings, for a new session. Nothing is written into your database; the functions stand in an
+    attached in-memory database named duckpriv.
+    """
+    return _join(con, me, exchange, keyring, session, timeout, owns=False)
+
+
+def _join(
+    con: duckdb.DuckDBPyConnection,
+    me: str | None,
+    exchange: str | None,
+    keyring: str | os.PathLike[str] | None,
+    session: str | None,
+    timeout: float,
+    owns: bool,
+) -> Party:
+    if me is not None:
+        check_name("your own name (me)", me)
+    if session is not None:
+        check_name("the session", session)
+    context = Context(Keyring(keyring or default_keyring()), me, session)
+    if exchange is not None:
+        context.exchange = opened = open_exchange(exchange, context, timeout)
+    else:
+        opened = None
+    install(con, context)
+    return Party(con, context, opened, owns)
+
+
+def _as_variable(value: object) -> object:
+    """A list of columns is written with commas between, as on the command line."""
+    return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else value
+
+
+def _identifier(name: str) -> str:
+    return name.replace('"', '""')

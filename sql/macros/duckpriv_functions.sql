@@ -1,0 +1,1 @@
+CREATE MACRO duckpriv_functions() AS TABLE FROM duckpriv.main.function_list;

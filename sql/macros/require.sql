@@ -1,0 +1,2 @@
+CREATE MACRO require(condition, message) AS
+    duckpriv_udf_require(coalesce(condition, false), message);

@@ -1,0 +1,81 @@
+-- Private matching, guest: learns which of its ids the host has, and names every id at random.
+-- The peer runs psi/host. sql/psi/README.md says what each message reveals.
+--
+-- set peer             the host's name
+-- set table            your table or view
+-- set id               its id column, or several with commas between
+-- set kind = raw       how ids are normalised: raw, trimmed, lower, email or phone (one a column)
+
+-- both parties have to run with the same settings; the host's messages are checked for them
+SET VARIABLE duckpriv_protocol = 'psi/1';
+SET VARIABLE duckpriv_parameters =
+    'kind=' || getvariable('kind') || ' columns=' || len(string_split(getvariable('id'), ','));
+SET VARIABLE key = 'psi-' || getvariable('session');
+
+-- refuse to overwrite tables of these names that are something else
+SELECT require(count(*) FILTER (column_name IN ('id', 'pid')) = count(*),
+               'you have a table "' || any_value(table_name)
+               || '" that is not a result of private matching; rename it first')
+FROM duckdb_columns()
+WHERE table_name IN ('alignment', 'alignment_unmatched') AND database_name = current_database();
+
+-- normalise the ids, and put the distinct ones in random order
+CREATE OR REPLACE TEMP TABLE psi_ids_here AS
+    FROM psi_ids(getvariable('table'), getvariable('id'), kind := getvariable('kind'));
+SELECT require(count(*) = 0 OR count(psi_id) > 0,
+               'none of the ' || count(*) || ' rows has an id; is it the right column and kind?')
+FROM psi_ids_here;
+CREATE OR REPLACE TEMP TABLE psi_sequence AS
+    SELECT row_number() OVER (ORDER BY draw) AS seq, psi_id
+    FROM (SELECT psi_id, random_id(psi_id) AS draw
+          FROM (SELECT DISTINCT psi_id FROM psi_ids_here WHERE psi_id IS NOT NULL))
+    ORDER BY seq;
+
+-- message 1: the host's public key
+SELECT require(count(*) = 1, 'the host has to send exactly one key')
+FROM exchange_recv(getvariable('peer'), 'psi/key');
+SELECT key_import(getvariable('key'), key) AS host_key
+FROM exchange_recv(getvariable('peer'), 'psi/key');
+
+-- message 2: our ids, blinded
+CALL exchange_send(getvariable('peer'), 'psi/blinded',
+    $$ SELECT seq, rsa_blind(psi_id, getvariable('key')) AS blinded FROM psi_sequence $$);
+
+-- message 3: the host's signatures, unblinded, verified, and hashed to tokens
+CREATE OR REPLACE TEMP TABLE psi_tokens_here AS
+    SELECT psi_id, rsa_finalize(psi_id, signed, getvariable('key')) AS token
+    FROM psi_sequence JOIN exchange_recv(getvariable('peer'), 'psi/signed') USING (seq);
+SELECT require(
+    (SELECT count(token) FROM psi_tokens_here) = (SELECT count(*) FROM psi_sequence),
+    'the host did not sign each of our blinded ids exactly once');
+
+-- message 4: the host's tokens
+CREATE OR REPLACE TEMP TABLE psi_tokens_there AS
+    SELECT token FROM exchange_recv(getvariable('peer'), 'psi/tokens');
+SELECT require(
+    count(*) = count(DISTINCT token) AND count(*) FILTER (octet_length(token) <> 32) = 0,
+    'the host''s tokens are not distinct values of 32 bytes')
+FROM psi_tokens_there;
+
+-- a random id for every token, one and the same where both have it
+CREATE OR REPLACE TEMP TABLE psi_map_here AS
+    FROM psi_map_random('psi_tokens_there', 'psi_tokens_here');
+
+-- result: our ids that the host has too, and the random ids of those that it alone has
+CREATE OR REPLACE TABLE alignment AS
+    SELECT DISTINCT id, pid FROM psi_ids_here
+    JOIN psi_tokens_here USING (psi_id)
+    JOIN (FROM psi_map_here WHERE in_host AND in_guest) USING (token);
+CREATE OR REPLACE TABLE alignment_unmatched AS
+    SELECT pid FROM psi_map_here WHERE in_host AND NOT in_guest ORDER BY pid;
+
+-- message 5: the random id of each of the host's tokens, sorted, so that the order says nothing
+CALL exchange_send(getvariable('peer'), 'psi/map',
+    $$ SELECT token, pid FROM psi_map_here WHERE in_host ORDER BY token $$);
+
+-- summary
+SELECT count(*) AS rows, count(*) - count(psi_id) AS without_id,
+       count(DISTINCT psi_id) AS distinct_ids, count(psi_id) - count(DISTINCT psi_id) AS repeated,
+       (SELECT count(DISTINCT pid) FROM alignment) AS matched,
+       (SELECT count(*) FROM alignment_unmatched) AS host_only
+FROM psi_ids_here;

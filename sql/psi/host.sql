@@ -1,0 +1,64 @@
+-- Private matching, host: holds the RSA key, never learns which of its ids the guest has.
+-- The peer runs psi/guest. sql/psi/README.md says what each message reveals.
+--
+-- set peer             the guest's name
+-- set table            your table or view
+-- set id               its id column, or several with commas between
+-- set kind = raw       how ids are normalised: raw, trimmed, lower, email or phone (one a column)
+-- set bits = 3072      size of the RSA key, fresh in each session: 2048 at least
+
+-- both parties have to run with the same settings; the guest's messages are checked for them
+SET VARIABLE duckpriv_protocol = 'psi/1';
+SET VARIABLE duckpriv_parameters =
+    'kind=' || getvariable('kind') || ' columns=' || len(string_split(getvariable('id'), ','));
+SET VARIABLE key = 'psi-' || getvariable('session');
+
+-- refuse to overwrite a table named alignment that is something else
+SELECT require(count(*) FILTER (column_name IN ('id', 'pid')) = count(*),
+               'you have a table "alignment" that is not a result of private matching; rename it first')
+FROM duckdb_columns() WHERE table_name = 'alignment' AND database_name = current_database();
+
+-- normalise the ids
+CREATE OR REPLACE TEMP TABLE psi_ids_here AS
+    FROM psi_ids(getvariable('table'), getvariable('id'), kind := getvariable('kind'));
+SELECT require(count(*) = 0 OR count(psi_id) > 0,
+               'none of the ' || count(*) || ' rows has an id; is it the right column and kind?')
+FROM psi_ids_here;
+
+-- message 1: the public key
+CALL rsa_keygen(getvariable('key'), bits := getvariable('bits'));
+CALL exchange_send(getvariable('peer'), 'psi/key',
+    $$ SELECT rsa_public_key(getvariable('key')) AS key $$);
+
+-- the tokens of our own ids
+CREATE OR REPLACE TEMP TABLE psi_tokens_here AS
+    SELECT psi_id, rsa_token(psi_id, getvariable('key')) AS token
+    FROM (SELECT DISTINCT psi_id FROM psi_ids_here WHERE psi_id IS NOT NULL);
+
+-- messages 2 and 3: sign the guest's blinded ids
+CALL exchange_send(getvariable('peer'), 'psi/signed', $$
+    SELECT seq, blind_sign(blinded, getvariable('key')) AS signed
+    FROM exchange_recv(getvariable('peer'), 'psi/blinded') $$);
+
+-- message 4: our tokens, sorted, so that their order says nothing
+CALL exchange_send(getvariable('peer'), 'psi/tokens',
+    $$ SELECT token FROM psi_tokens_here ORDER BY token $$);
+
+-- message 5: a random id for each of our tokens, matched or not
+CREATE OR REPLACE TEMP TABLE psi_map_here AS
+    SELECT token, pid FROM exchange_recv(getvariable('peer'), 'psi/map');
+SELECT require(
+    (SELECT count(*) FROM psi_map_here) = (SELECT count(*) FROM psi_tokens_here)
+    AND NOT EXISTS (SELECT token FROM psi_tokens_here EXCEPT SELECT token FROM psi_map_here)
+    AND (SELECT count(DISTINCT pid) = count(*) FROM psi_map_here),
+    'the guest did not give exactly one random id to each of our tokens');
+
+-- result: every id of ours and its random id
+CREATE OR REPLACE TABLE alignment AS
+    SELECT DISTINCT id, pid FROM psi_ids_here
+    JOIN psi_tokens_here USING (psi_id) JOIN psi_map_here USING (token);
+
+-- summary
+SELECT count(*) AS rows, count(*) - count(psi_id) AS without_id,
+       count(DISTINCT psi_id) AS distinct_ids, count(psi_id) - count(DISTINCT psi_id) AS repeated
+FROM psi_ids_here;
