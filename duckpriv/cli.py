@@ -262,7 +262,9 @@ def main() -> NoReturn:
         error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("stopped; the running statement was undone and no half message is left", err=True)
+        click.echo(
+            "stopped; the running statement was undone and no half message is left", err=True
+        )
         sys.exit(130)
     except (DuckprivError, duckdb.Error) as error:
         click.echo(str(error), err=True)

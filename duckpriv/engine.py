@@ -2,7 +2,8 @@
 
 The Python functions are registered on the connection's database. The macros in front
 of them, which have the public names, stand in an attached in-memory database called
-`duckpriv`, so nothing is written into the user's own file; the connection's search path leads there.
+`duckpriv`, so nothing is written into the user's own file; the connection's search path leads
+there.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ import inspect
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
+from duckdb.func import ARROW, SPECIAL
 
 from .columns.arrays import without_nulls
 from .columns.context import Context
@@ -76,8 +79,8 @@ def _ours(con: duckdb.DuckDBPyConnection) -> bool:
     ).fetchall()
     if marked == [(0,)]:
         raise InvalidValue(
-            "a database named 'duckpriv' is attached to this connection, and duckpriv needs that name "
-            "for its functions; attach yours AS another name, or rename its file"
+            "a database named 'duckpriv' is attached to this connection, and duckpriv needs "
+            "that name for its functions; attach yours AS another name, or rename its file"
         )
     return True
 
@@ -119,15 +122,15 @@ def _create_function_list(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def _register(con: duckdb.DuckDBPyConnection, udf: Udf, context: Context) -> None:
-    parameters = None if udf.parameters is None else list(udf.parameters)
+    parameters: list[Any] | None = None if udf.parameters is None else [*udf.parameters]
     con.create_function(
         udf.name,
         _guarded(udf, context),
         parameters,
         udf.returns,
-        type="arrow",
+        type=ARROW,
         side_effects=udf.volatile,
-        null_handling="special",
+        null_handling=SPECIAL,
     )
 
 

@@ -72,6 +72,7 @@ class RsaPrivateKey:
 
     @cached_property
     def operation(self) -> modarith.RsaPrivateOperation:
+        """x -> x^d mod N on byte matrices."""
         pkcs8 = self._key.private_bytes(
             serialization.Encoding.DER,
             serialization.PrivateFormat.PKCS8,

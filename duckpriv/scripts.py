@@ -72,7 +72,9 @@ class Script:
         if missing:
             needed = "; ".join(f"{v.name} ({v.about})" for v in missing)
             raise InvalidValue(f"{self.name} needs {needed}")
-        return {v.name: given[v.name] if _given(given, v.name) else v.default for v in self.variables}
+        return {
+            v.name: given[v.name] if _given(given, v.name) else v.default for v in self.variables
+        }
 
 
 def _given(values: dict[str, object], name: str) -> bool:

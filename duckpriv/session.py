@@ -37,9 +37,11 @@ def default_keyring() -> Path:
 class Observer(Protocol):
     """Who is told how a script goes on."""
 
-    def start(self, statement: Statement) -> None: ...
+    def start(self, statement: Statement) -> None:
+        """A statement begins."""
 
-    def tick(self) -> None: ...
+    def tick(self) -> None:
+        """Some time has passed; called about every tenth of a second."""
 
 
 class Party:
@@ -50,7 +52,11 @@ class Party:
     """
 
     def __init__(
-        self, con: duckdb.DuckDBPyConnection, context: Context, exchange: FileExchange | None, owns: bool
+        self,
+        con: duckdb.DuckDBPyConnection,
+        context: Context,
+        exchange: FileExchange | None,
+        owns: bool,
     ) -> None:
         self.con = con
         self._context = context
@@ -98,9 +104,7 @@ class Party:
         for name in PROVIDED:
             if name in variables:
                 raise InvalidValue(f"'{name}' is set when the party connects, not by run()")
-        values = parsed.values(
-            {name: _as_variable(value) for name, value in variables.items()}
-        )
+        values = parsed.values({name: _as_variable(value) for name, value in variables.items()})
         values |= {"me": self._context.me, "session": self._context.session}
         for name, value in values.items():
             self.con.execute(f'SET VARIABLE "{_identifier(name)}" = $1', [value])

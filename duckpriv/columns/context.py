@@ -26,15 +26,20 @@ class Sent:
 class Exchange(Protocol):
     """What ships relations between parties; `duckpriv.exchange` has the real one."""
 
-    def open(self, peer: str, channel: str, protocol: str, parameters: str) -> int: ...
+    def open(self, peer: str, channel: str, protocol: str, parameters: str) -> int:
+        """Begin a message; return its handle."""
 
-    def stage(self, handle: int, rows: pa.StructArray, sql_type: str) -> None: ...
+    def stage(self, handle: int, rows: pa.StructArray, sql_type: str) -> None:
+        """Add rows to an open message."""
 
-    def publish(self, handle: int, rows: int, schema: pa.StructType, sql_type: str) -> Sent: ...
+    def publish(self, handle: int, rows: int, schema: pa.StructType, sql_type: str) -> Sent:
+        """Finish a message and make it visible."""
 
-    def receive(self, peer: str, channel: str, protocol: str, parameters: str) -> ReceivedFile: ...
+    def receive(self, peer: str, channel: str, protocol: str, parameters: str) -> ReceivedFile:
+        """Wait for a message and check it."""
 
-    def discard(self) -> None: ...
+    def discard(self) -> None:
+        """Delete messages that were begun and not published."""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,9 @@ def exchange_open(
     return pa.array([handle] * len(peers), pa.int64())
 
 
-def exchange_stage(context: Context, handles: pa.Array, types: pa.Array, rows: pa.Array) -> pa.Array:
+def exchange_stage(
+    context: Context, handles: pa.Array, types: pa.Array, rows: pa.Array
+) -> pa.Array:
     """Add rows (a STRUCT column) to an open message; return 1 a row."""
     handle = handles[0].as_py()
     context.need_exchange().stage(handle, rows, types[0].as_py())

@@ -65,7 +65,7 @@ def blind_sign(context: Context, blinded: pa.Array, key: pa.Array) -> pa.Array:
             f"{bad} of {len(values)} blinded values are out of range; each has to be more than 1 "
             "and less than N - 1. Nothing was signed"
         )
-    return to_blobs(rsabssa.sign(values, private.operation, modulus))
+    return to_blobs(rsabssa.sign(values, private.operation))
 
 
 def rsa_finalize(context: Context, ids: pa.Array, signed: pa.Array, key: pa.Array) -> pa.Array:
@@ -92,7 +92,7 @@ def rsa_token(context: Context, ids: pa.Array, key: pa.Array) -> pa.Array:
     private = context.need_keyring().rsa_private(constant(key, "the key"))
     modulus = private.public.modulus
     encoded = rsabssa.encode(_messages(ids), modulus)
-    return _tokens(context, rsabssa.sign(encoded, private.operation, modulus))
+    return _tokens(context, rsabssa.sign(encoded, private.operation))
 
 
 def _messages(ids: pa.Array) -> list[bytes]:

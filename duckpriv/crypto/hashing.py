@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 
 
 def labelled(label: str, *parts: bytes) -> bytes:
@@ -20,18 +19,14 @@ def sha256(label: str, *parts: bytes) -> bytes:
     return hashlib.sha256(labelled(label, *parts)).digest()
 
 
-def hkdf_expand_sha512(key: bytes, info: bytes, length: int) -> bytes:
-    """HKDF-Expand with SHA-512 (RFC 5869, section 2.3).
+def expand_message_xof(message: bytes, tag: str, length: int) -> bytes:
+    """expand_message_xof with SHAKE256 (RFC 9380, section 5.3.2).
 
-    `key` is uniform and at least 32 bytes long, so that the extract step is not
-    needed (section 3.3); `length` is at most 255 * 64 bytes.
+    With a secret of 32 bytes at the front of `message` it is a pseudo-random function of
+    the rest (a keyed sponge: Bertoni, Daemen, Peeters, Van Assche 2011).
     """
-    if length > 255 * 64:
-        raise ValueError("HKDF-Expand: at most 255 blocks")
-    output = block = b""
-    counter = 1
-    while len(output) < length:
-        block = hmac.digest(key, block + info + bytes([counter]), "sha512")
-        output += block
-        counter += 1
-    return output[:length]
+    dst = tag.encode()
+    if len(dst) > 255 or not 0 < length < 65536:
+        raise ValueError("expand_message_xof: the tag or the length is out of range")
+    dst_prime = dst + bytes([len(dst)])
+    return hashlib.shake_256(message + length.to_bytes(2, "big") + dst_prime).digest(length)

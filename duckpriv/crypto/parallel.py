@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +43,7 @@ def map_rows(
     bounds = [rows * i // parts for i in range(parts + 1)]
     futures = [
         _pool().submit(function, *(column[start:stop] for column in columns))
-        for start, stop in zip(bounds, bounds[1:], strict=False)
+        for start, stop in pairwise(bounds)
     ]
     for future in futures:
         future.exception()  # waits

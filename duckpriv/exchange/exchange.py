@@ -20,7 +20,8 @@ from .manifest import FORMAT, Manifest, columns_of, parameters_hash
 from .outgoing import OutgoingMessage
 
 DEFAULT_TIMEOUT = 3600.0
-_FIRST_POLL, _LONGEST_POLL = 0.005, 0.2
+# Look again after a hundredth of the time waited so far, within these bounds (seconds).
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.005, 1.0
 
 
 def open_exchange(address: str, context: Context, timeout: float = DEFAULT_TIMEOUT) -> FileExchange:
@@ -94,9 +95,7 @@ class FileExchange:
             sha256=digest,
         )
         with self._lock:
-            earlier = self.folder.manifest(
-                self.session, self.me, message.peer, message.channel
-            )
+            earlier = self.folder.manifest(self.session, self.me, message.peer, message.channel)
             if earlier is None:
                 self.folder.publish(manifest, message.path)
             elif earlier != manifest.to_json():
@@ -146,7 +145,7 @@ class FileExchange:
 
     def _wait(self, peer: str, channel: str) -> bytes:
         activity: Activity = self._context.activity
-        deadline, pause = time.monotonic() + self._timeout, _FIRST_POLL
+        started = time.monotonic()
         activity.wait_for(f"message '{channel}' from {peer}")
         try:
             while True:
@@ -154,14 +153,14 @@ class FileExchange:
                 if data is not None:
                     return data
                 self._context.stop_if_cancelled()
-                if time.monotonic() >= deadline:
+                waited = time.monotonic() - started
+                if waited >= self._timeout:
                     raise ExchangeTimeout(
                         f"no message '{channel}' from {peer} within {self._timeout:g} seconds in "
-                        f"session '{self.session}' at {self.folder.path}; has {peer} started with the "
-                        "same session and exchange, and is its name right?"
+                        f"session '{self.session}' at {self.folder.path}; has {peer} started "
+                        "with the same session and exchange, and is its name right?"
                     )
-                time.sleep(pause)
-                pause = min(pause * 1.5, _LONGEST_POLL)
+                time.sleep(min(max(waited / 100, _SHORTEST_PAUSE), _LONGEST_PAUSE))
         finally:
             activity.wait_for(None)
 

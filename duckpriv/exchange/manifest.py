@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 
@@ -14,6 +14,8 @@ from .types import type_name
 
 FORMAT = "duckpriv-message/1"
 LARGEST = 1 << 20
+
+Bytes: TypeAlias = bytes  # within the class, `bytes` is a field
 
 
 @dataclass(frozen=True)
@@ -33,12 +35,12 @@ class Manifest:
     bytes: int
     sha256: str
 
-    def to_json(self) -> bytes:
+    def to_json(self) -> Bytes:
         """Return the manifest as JSON text."""
         return json.dumps(asdict(self), indent=1, ensure_ascii=False).encode()
 
     @classmethod
-    def from_json(cls, data: bytes) -> Manifest:
+    def from_json(cls, data: Bytes) -> Manifest:
         """Read a manifest from untrusted bytes. Raises MessageRejected."""
         if len(data) > LARGEST:
             raise MessageRejected(f"the manifest is larger than {LARGEST} bytes")
@@ -48,7 +50,8 @@ class Manifest:
             raise MessageRejected("the manifest is not JSON; the message is damaged") from None
         if not isinstance(fields, dict) or fields.get("format") != FORMAT:
             raise MessageRejected(
-                f"the manifest is not of format {FORMAT}; is the peer's duckpriv of another version?"
+                f"the manifest is not of format {FORMAT}; is the peer's duckpriv of another "
+                "version?"
             )
         if set(fields) != set(cls.__annotations__):
             raise MessageRejected("the manifest does not have exactly the fields of its format")

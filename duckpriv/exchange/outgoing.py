@@ -17,9 +17,7 @@ _BATCH_BYTES = 8 << 20
 class OutgoingMessage:
     """Collects rows in batches and streams them to `path`. Safe for DuckDB's threads."""
 
-    def __init__(
-        self, path: Path, peer: str, channel: str, protocol: str, parameters: str
-    ) -> None:
+    def __init__(self, path: Path, peer: str, channel: str, protocol: str, parameters: str) -> None:
         self.path = path
         self.peer, self.channel = peer, channel
         self.protocol, self.parameters = protocol, parameters

@@ -25,7 +25,8 @@ _PLAIN = (
 
 
 def is_allowed(type_: pa.DataType) -> bool:
-    """Whether a message may have a column of this type: plain types, UUIDs, and lists and structs of them."""
+    """Whether a message may have a column of this type: plain types, UUIDs, and lists and
+    structs of them."""
     if type_ == pa.uuid():
         return True
     if pat.is_list(type_) or pat.is_large_list(type_) or pat.is_fixed_size_list(type_):
@@ -64,5 +65,7 @@ def to_message(rows: pa.StructArray, sql_type: str) -> pa.RecordBatch:
 
 
 def _uuids(texts: pa.StringArray) -> pa.Array:
-    storage = [None if text is None else bytes.fromhex(text.replace("-", "")) for text in texts.to_pylist()]
+    storage = [
+        None if text is None else bytes.fromhex(text.replace("-", "")) for text in texts.to_pylist()
+    ]
     return pa.ExtensionArray.from_storage(pa.uuid(), pa.array(storage, pa.binary(16)))

@@ -30,15 +30,15 @@ CALL rsa_keygen(getvariable('key'), bits := getvariable('bits'));
 CALL exchange_send(getvariable('peer'), 'psi/key',
     $$ SELECT rsa_public_key(getvariable('key')) AS key $$);
 
--- the tokens of our own ids
-CREATE OR REPLACE TEMP TABLE psi_tokens_here AS
-    SELECT psi_id, rsa_token(psi_id, getvariable('key')) AS token
-    FROM (SELECT DISTINCT psi_id FROM psi_ids_here WHERE psi_id IS NOT NULL);
-
 -- messages 2 and 3: sign the guest's blinded ids
 CALL exchange_send(getvariable('peer'), 'psi/signed', $$
     SELECT seq, blind_sign(blinded, getvariable('key')) AS signed
     FROM exchange_recv(getvariable('peer'), 'psi/blinded') $$);
+
+-- the tokens of our own ids, while the guest works on the signatures
+CREATE OR REPLACE TEMP TABLE psi_tokens_here AS
+    SELECT psi_id, rsa_token(psi_id, getvariable('key')) AS token
+    FROM (SELECT DISTINCT psi_id FROM psi_ids_here WHERE psi_id IS NOT NULL);
 
 -- message 4: our tokens, sorted, so that their order says nothing
 CALL exchange_send(getvariable('peer'), 'psi/tokens',

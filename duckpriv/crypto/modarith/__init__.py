@@ -26,9 +26,15 @@ __all__ = [
 
 
 class RsaPrivateOperation(Protocol):
-    """x -> x^d mod N on every row, constant-time in the key and in x."""
+    """x -> x^d mod N on every row, constant-time in the key and in x.
 
-    def __call__(self, x: ByteMatrix) -> ByteMatrix: ...
+    Each result is checked against the public exponent before it is returned, so that a
+    computing fault in one half of the CRT does not give the factors away (Boneh, DeMillo,
+    Lipton 1997). Raises ArithmeticError where no right result can be had.
+    """
+
+    def __call__(self, x: ByteMatrix) -> ByteMatrix:
+        """Return x^d mod N of every row of `x`, (rows, width of N)."""
 
 
 @cache

@@ -1,9 +1,10 @@
 """The RSA private-key operation on OpenSSL's libcrypto, through ctypes.
 
 `EVP_PKEY_decrypt` without padding is the bare x^d mod N: fixed-window Montgomery
-exponentiation through the CRT, constant-time recombination, base blinding, and a check of
-the result against the public exponent, all in a well-kept library that uses AVX-512 IFMA
-where the processor has it. ctypes releases the GIL during the call.
+exponentiation through the CRT, constant-time recombination, and base blinding, in a well-kept
+library that uses AVX-512 IFMA where the processor has it. It checks each result against the
+public exponent and falls back to x^d without the CRT where that fails (rsa_ossl_mod_exp in
+crypto/rsa/rsa_ossl.c), so we do not check again. ctypes releases the GIL during the call.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _SIGNATURES = {
     "EVP_PKEY_CTX_free": (None, [c_void_p]),
     "EVP_PKEY_decrypt_init": (c_int, [c_void_p]),
     "EVP_PKEY_CTX_set_rsa_padding": (c_int, [c_void_p, c_int]),
-    "EVP_PKEY_decrypt": (c_int, [c_void_p, c_char_p, POINTER(c_size_t), c_char_p, c_size_t]),
+    "EVP_PKEY_decrypt": (c_int, [c_void_p, c_void_p, POINTER(c_size_t), c_char_p, c_size_t]),
 }
 
 
@@ -52,7 +53,26 @@ def available() -> bool:
 
 
 class RsaPrivateOperation:
-    """x^d mod N for one key; each thread has an OpenSSL context of its own."""
+    """x^d mod N for one key. Each thread has a copy of the key in OpenSSL, so that they do
+    not wait for one another's blinding."""
+
+    def __init__(self, pkcs8: bytes) -> None:
+        self._pkcs8 = pkcs8
+        self._contexts = threading.local()
+
+    def __call__(self, x: ByteMatrix) -> ByteMatrix:
+        """Return x^d mod N of every row."""
+        return map_rows(self._part, x)
+
+    def _part(self, x: ByteMatrix) -> ByteMatrix:
+        context: _Context | None = getattr(self._contexts, "value", None)
+        if context is None:
+            context = self._contexts.value = _Context(self._pkcs8)
+        return context.power(x)
+
+
+class _Context:
+    """An EVP_PKEY_CTX set up for bare RSA with one private key. Not for several threads."""
 
     def __init__(self, pkcs8: bytes) -> None:
         library = _library()
@@ -60,51 +80,31 @@ class RsaPrivateOperation:
             raise RuntimeError("libcrypto is not available")
         self._library = library
         start = c_char_p(pkcs8)
-        self._key = library.d2i_AutoPrivateKey(None, byref(start), len(pkcs8))
-        if not self._key:
+        key = library.d2i_AutoPrivateKey(None, byref(start), len(pkcs8))
+        if not key:
             raise ValueError("libcrypto cannot read this private key")
-        self._contexts = threading.local()
-
-    def __call__(self, x: ByteMatrix) -> ByteMatrix:
-        return map_rows(self._part, x)
-
-    def _part(self, x: ByteMatrix) -> ByteMatrix:
-        width = x.shape[1]
-        context = self._context()
-        length = c_size_t(width)
-        output = np.empty(x.shape, dtype=np.uint8)
-        row_buffer = ctypes.create_string_buffer(width)
-        decrypt = self._library.EVP_PKEY_decrypt
-        for i, row in enumerate(rows_of(x)):
-            length.value = width
-            if decrypt(context.pointer, row_buffer, byref(length), row, width) != 1:
-                raise ArithmeticError("libcrypto refused an RSA private-key operation")
-            output[i] = np.frombuffer(row_buffer, dtype=np.uint8)
-        return output
-
-    def _context(self) -> _Context:
-        context: _Context | None = getattr(self._contexts, "value", None)
-        if context is None:
-            context = self._contexts.value = _Context(self._library, self._key)
-        return context
-
-    def __del__(self) -> None:
-        if getattr(self, "_key", None):
-            self._library.EVP_PKEY_free(self._key)
-
-
-class _Context:
-    """An EVP_PKEY_CTX; it keeps its key alive by OpenSSL's own reference count."""
-
-    def __init__(self, library: ctypes.CDLL, key: int) -> None:
-        self._library = library
-        self.pointer = library.EVP_PKEY_CTX_new(key, None)
+        self._pointer = library.EVP_PKEY_CTX_new(key, None)
+        library.EVP_PKEY_free(key)  # the context keeps its own reference
         if (
-            not self.pointer
-            or library.EVP_PKEY_decrypt_init(self.pointer) != 1
-            or library.EVP_PKEY_CTX_set_rsa_padding(self.pointer, _RSA_NO_PADDING) != 1
+            not self._pointer
+            or library.EVP_PKEY_decrypt_init(self._pointer) != 1
+            or library.EVP_PKEY_CTX_set_rsa_padding(self._pointer, _RSA_NO_PADDING) != 1
         ):
             raise RuntimeError("libcrypto cannot set up the RSA operation")
 
+    def power(self, x: ByteMatrix) -> ByteMatrix:
+        """Return x^d mod N of every row, one after the other."""
+        width = x.shape[1]
+        length = c_size_t(width)
+        output = np.empty(x.shape, dtype=np.uint8)
+        start = output.ctypes.data
+        decrypt, pointer = self._library.EVP_PKEY_decrypt, self._pointer
+        for i, row in enumerate(rows_of(x)):
+            length.value = width
+            if decrypt(pointer, start + i * width, byref(length), row, width) != 1:
+                raise ArithmeticError("libcrypto refused an RSA private-key operation")
+        return output
+
     def __del__(self) -> None:
-        self._library.EVP_PKEY_CTX_free(self.pointer)
+        if getattr(self, "_pointer", None):
+            self._library.EVP_PKEY_CTX_free(self._pointer)

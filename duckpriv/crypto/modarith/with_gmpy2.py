@@ -70,6 +70,7 @@ class RsaPrivateOperation:
         self._q_inverse = gmpy2.mpz(numbers.iqmp)
 
     def __call__(self, x: ByteMatrix) -> ByteMatrix:
+        """Return x^d mod N of every row."""
         return map_rows(self._part, x)
 
     def _part(self, x: ByteMatrix) -> ByteMatrix:
@@ -81,4 +82,6 @@ class RsaPrivateOperation:
         mod_p = gmpy2.powmod_sec(blinded % self._p, self._dp, self._p)
         mod_q = gmpy2.powmod_sec(blinded % self._q, self._dq, self._q)
         lifted = mod_q + (mod_p - mod_q) * self._q_inverse % self._p * self._q
+        if gmpy2.powmod(lifted, self._e, self._n) != blinded:
+            raise ArithmeticError("an RSA private-key operation failed its check")
         return lifted * gmpy2.invert(r, self._n) % self._n
