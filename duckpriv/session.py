@@ -128,10 +128,8 @@ class Party:
 
         def work() -> None:
             try:
-                cursor = self.con.execute(statement.sql)
-                names = [column[0] for column in cursor.description or []]
-                rows = cursor.fetchall()
-                outcome.append([dict(zip(names, row, strict=True)) for row in rows])
+                relation = self.con.sql(statement.sql)
+                outcome.append([] if relation is None else relation.to_arrow_table().to_pylist())
             except BaseException as error:
                 outcome.append(error)
             finally:

@@ -65,7 +65,8 @@ CREATE OR REPLACE TEMP TABLE psi_map_here AS
 CREATE OR REPLACE TABLE alignment AS
     SELECT DISTINCT id, pid FROM psi_ids_here
     JOIN psi_tokens_here USING (psi_id)
-    JOIN (FROM psi_map_here WHERE in_host AND in_guest) USING (token);
+    JOIN (FROM psi_map_here WHERE in_host AND in_guest) USING (token)
+    ORDER BY id;
 CREATE OR REPLACE TABLE alignment_unmatched AS
     SELECT pid FROM psi_map_here WHERE in_host AND NOT in_guest ORDER BY pid;
 

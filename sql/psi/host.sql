@@ -30,7 +30,12 @@ CALL rsa_keygen(getvariable('key'), bits := getvariable('bits'));
 CALL exchange_send(getvariable('peer'), 'psi/key',
     $$ SELECT rsa_public_key(getvariable('key')) AS key $$);
 
--- messages 2 and 3: sign the guest's blinded ids
+-- message 2: the guest's ids, blinded
+SELECT require(count(DISTINCT seq) = count(*) AND count(blinded) = count(*),
+               'the guest''s blinded ids are not numbered one by one')
+FROM exchange_recv(getvariable('peer'), 'psi/blinded');
+
+-- message 3: sign them; a value that is out of range ends it before anything is sent
 CALL exchange_send(getvariable('peer'), 'psi/signed', $$
     SELECT seq, blind_sign(blinded, getvariable('key')) AS signed
     FROM exchange_recv(getvariable('peer'), 'psi/blinded') $$);
@@ -46,7 +51,7 @@ CALL exchange_send(getvariable('peer'), 'psi/tokens',
 
 -- message 5: a random id for each of our tokens, matched or not
 CREATE OR REPLACE TEMP TABLE psi_map_here AS
-    SELECT token, pid FROM exchange_recv(getvariable('peer'), 'psi/map');
+    SELECT token, pid::UUID AS pid FROM exchange_recv(getvariable('peer'), 'psi/map');
 SELECT require(
     (SELECT count(*) FROM psi_map_here) = (SELECT count(*) FROM psi_tokens_here)
     AND NOT EXISTS (SELECT token FROM psi_tokens_here EXCEPT SELECT token FROM psi_map_here)
@@ -56,7 +61,8 @@ SELECT require(
 -- result: every id of ours and its random id
 CREATE OR REPLACE TABLE alignment AS
     SELECT DISTINCT id, pid FROM psi_ids_here
-    JOIN psi_tokens_here USING (psi_id) JOIN psi_map_here USING (token);
+    JOIN psi_tokens_here USING (psi_id) JOIN psi_map_here USING (token)
+    ORDER BY id;
 
 -- summary
 SELECT count(*) AS rows, count(*) - count(psi_id) AS without_id,

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+import duckpriv
+
+Connect = Callable[..., duckpriv.Party]
+
+
+@pytest.fixture(scope="session")
+def rsa_key() -> rsa.RSAPrivateKey:
+    """One full-size key for tests that do not care which."""
+    return rsa.generate_private_key(65537, 2048)
+
+
+@pytest.fixture
+def connect(tmp_path: Path) -> Iterator[Connect]:
+    """Open parties that share a mailbox below the test's folder; they are closed at its end."""
+    opened = []
+
+    def open_party(me: str = "bank", database: str | None = None, **settings: object):
+        party = duckpriv.connect(
+            database or ":memory:",
+            **{
+                "me": me,
+                "exchange": f"dir:{tmp_path / 'mailbox'}",
+                "keyring": tmp_path / f"{me}.keys",
+                "session": "s1",
+                "timeout": 20.0,
+                **settings,
+            },
+        )
+        opened.append(party)
+        return party
+
+    yield open_party
+    for party in opened:
+        party.close()
+
+
+@pytest.fixture
+def party(connect: Connect) -> duckpriv.Party:
+    """One party, 'bank', with its own RSA key 'mine', imported as 'host' too."""
+    one = connect()
+    one.con.execute("CALL rsa_keygen('mine', bits := 2048)").fetchall()
+    one.con.execute("SELECT key_import('host', rsa_public_key('mine'))").fetchall()
+    return one
+
+
+@pytest.fixture
+def together() -> Callable[..., list[object]]:
+    """Run functions at the same time, each in a thread; return what they returned or raised."""
+
+    def run(*functions: Callable[[], object]) -> list[object]:
+        results: list[object] = [None] * len(functions)
+
+        def work(i: int) -> None:
+            try:
+                results[i] = functions[i]()
+            except BaseException as error:
+                results[i] = error
+
+        threads = [threading.Thread(target=work, args=(i,)) for i in range(len(functions))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return results
+
+    return run

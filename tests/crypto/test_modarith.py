@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from duckpriv.crypto.bytecolumns import from_rows, rows_of
+from duckpriv.crypto.modarith import inverse, libcrypto, multiply, power_public, with_gmpy2
+
+WIDTH = 256
+MODULUS = 2**2048 - 1942289  # odd; any odd number will do here
+
+
+def matrix(values: list[int], width: int = WIDTH):
+    return from_rows([value.to_bytes(width, "big") for value in values], width)
+
+
+def integers(rows) -> list[int]:
+    return [int.from_bytes(row, "big") for row in rows_of(rows)]
+
+
+residues = st.one_of(
+    st.sampled_from([0, 1, 2, MODULUS - 1, MODULUS - 2, 2**1024, 2**2047]),
+    st.integers(0, MODULUS - 1),
+)
+
+
+@given(st.lists(residues, min_size=1, max_size=70), st.sampled_from([0, 1, 2, 3, 65537]))
+def test_power_is_pythons_pow(values: list[int], exponent: int) -> None:
+    powers = power_public(matrix(values), exponent, MODULUS)
+    assert integers(powers) == [pow(value, exponent, MODULUS) for value in values]
+
+
+@given(st.lists(st.tuples(residues, residues), min_size=1, max_size=40))
+def test_multiply_is_pythons_product(pairs: list[tuple[int, int]]) -> None:
+    a, b = matrix([x for x, _ in pairs]), matrix([y for _, y in pairs])
+    assert integers(multiply(a, b, MODULUS)) == [x * y % MODULUS for x, y in pairs]
+
+
+@given(st.lists(residues.filter(lambda x: math.gcd(x, MODULUS) == 1), min_size=1, max_size=40))
+def test_inverse_is_pythons_inverse(values: list[int]) -> None:
+    assert integers(inverse(matrix(values), MODULUS)) == [pow(v, -1, MODULUS) for v in values]
+
+
+def test_one_row_without_an_inverse_fails_the_column() -> None:
+    with pytest.raises(ZeroDivisionError):
+        inverse(matrix([5, 0, 7]), MODULUS)
+
+
+def pkcs8(key: rsa.RSAPrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.DER,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+
+
+OPERATIONS = [
+    pytest.param(
+        libcrypto.RsaPrivateOperation,
+        id="libcrypto",
+        marks=pytest.mark.skipif(not libcrypto.available(), reason="no libcrypto here"),
+    ),
+    pytest.param(with_gmpy2.RsaPrivateOperation, id="gmpy2"),
+]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_the_private_operation_is_the_power_by_d(operation, rsa_key: rsa.RSAPrivateKey) -> None:
+    numbers = rsa_key.private_numbers()
+    n = numbers.public_numbers.n
+    private = operation(pkcs8(rsa_key))
+
+    @settings(max_examples=20, deadline=None)
+    @given(
+        st.lists(st.integers(0, n - 1) | st.sampled_from([0, 1, n - 1]), min_size=1, max_size=70)
+    )
+    def check(values: list[int]) -> None:
+        assert integers(private(matrix(values))) == [pow(v, numbers.d, n) for v in values]
+
+    check()
+
+
+def test_a_fault_in_one_half_of_the_crt_is_never_released_by_gmpy2(rsa_key) -> None:
+    private = with_gmpy2.RsaPrivateOperation(pkcs8(rsa_key))
+    private._dp += 2
+    with pytest.raises(ArithmeticError, match="failed its check"):
+        private(matrix([3]))
+
+
+@pytest.mark.skipif(not libcrypto.available(), reason="no libcrypto here")
+def test_a_fault_in_one_half_of_the_crt_is_never_released_by_libcrypto(rsa_key) -> None:
+    # OpenSSL checks the result and computes it again without the CRT. A private key with a
+    # wrong d mod (p - 1) shows that it does.
+    good = rsa_key.private_numbers()
+    wrong = (good.dmp1 + 2).to_bytes(128, "big")
+    der = pkcs8(rsa_key)
+    assert der.count(good.dmp1.to_bytes(128, "big")) == 1
+    faulty = libcrypto.RsaPrivateOperation(der.replace(good.dmp1.to_bytes(128, "big"), wrong))
+    n = good.public_numbers.n
+    assert integers(faulty(matrix([3, 5]))) == [pow(3, good.d, n), pow(5, good.d, n)]
+
+
+@pytest.mark.parametrize("rows", [1, 2, 15, 31, 32, 33, 100])
+def test_splitting_over_cores_keeps_the_order(rows: int) -> None:
+    values = list(range(2, rows + 2))
+    assert np.array_equal(power_public(matrix(values), 1, MODULUS), matrix(values))

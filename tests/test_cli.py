@@ -1,0 +1,200 @@
+"""The command line, as a user runs it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.parties import make_table
+
+DUCKPRIV = str(Path(sys.executable).with_name("duckpriv"))
+COMMON = ["--exchange", "dir:mailbox", "--session", "s1", "--keyring"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with the databases of both parties."""
+    for name, ids in (("bank", ["a", "b", "c", None, "c"]), ("shop", ["b", "c", "d"])):
+        with duckdb.connect(str(tmp_path / f"{name}.duckdb")) as con:
+            make_table(con, ids)
+    return tmp_path
+
+
+def start(folder: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [DUCKPRIV, *arguments],
+        cwd=folder,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "COLUMNS": "200", **environment},
+    )
+
+
+def command(folder: Path, *arguments: str, **environment: str) -> tuple[int, str, str]:
+    process = start(folder, *arguments, **environment)
+    output, errors = process.communicate(timeout=120)
+    return process.returncode, output, errors
+
+
+def party(role: str, *more: str) -> list[str]:
+    me, peer = ("bank", "shop") if role == "host" else ("shop", "bank")
+    return [
+        *("run", f"psi/{role}", "--db", f"{me}.duckdb", "--me", me, "--peer", peer),
+        *(*COMMON, f"{me}.keys", "--set", "table=people", "--set", "id=id", *more),
+    ]
+
+
+def matched(folder: Path) -> list:
+    with duckdb.connect(str(folder / "shop.duckdb")) as con:
+        return con.execute("SELECT id FROM alignment ORDER BY id").fetchall()
+
+
+def test_the_two_commands_of_private_matching(folder: Path) -> None:
+    host = start(folder, *party("host", "--set", "bits=2048"))
+    code, output, errors = command(folder, *party("guest"))
+    host_output, host_errors = host.communicate(timeout=60)
+    assert (code, host.returncode) == (0, 0), errors + host_errors
+    assert matched(folder) == [("b",), ("c",)]
+    assert "rows 3, without_id 0, distinct_ids 3, repeated 0, matched 2, host_only 1" in output
+    assert "rows 5, without_id 1, distinct_ids 3, repeated 1" in host_output
+
+    code, output, _ = command(folder, "messages", "--exchange", "dir:mailbox", "--session", "s1")
+    assert code == 0
+    lines = [re.split(r"\s{2,}", line.strip()) for line in output.splitlines()[1:]]
+    assert [line[:4] for line in lines] == [
+        ["bank", "shop", "psi/key", "1"],
+        ["shop", "bank", "psi/blinded", "3"],
+        ["bank", "shop", "psi/signed", "3"],
+        ["bank", "shop", "psi/tokens", "3"],
+        ["shop", "bank", "psi/map", "3"],
+    ]
+    assert "seq int64, blinded binary" in output
+    assert "token binary, pid uuid" in output
+
+    code, output, _ = command(folder, "keys", "list", "--keyring", "bank.keys")
+    assert code == 0
+    assert "psi-s1  RSA private key  2048" in output
+    code, output, _ = command(folder, "keys", "show", "psi-s1", DUCKPRIV_KEYRING="bank.keys")
+    assert code == 0
+    assert re.search(r"fingerprint\s+[0-9a-f]{64}", output)
+    assert "PRIVATE" not in output
+    code, output, _ = command(folder, "keys", "remove", "psi-s1", "--yes", "--keyring", "bank.keys")
+    assert code == 0
+    assert not list((folder / "bank.keys").iterdir())
+
+
+def test_quiet_prints_nothing_and_errors_are_one_line_with_status_1(folder: Path) -> None:
+    code, output, errors = command(folder, *party("guest", "--quiet", "--timeout", "0.2"))
+    assert code == 1
+    assert output == ""
+    assert errors.startswith("DUCKPRIV_EXCHANGE_TIMEOUT: no message 'psi/key' from bank")
+    assert len(errors.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["run", "psi/hots"], "Missing option"),
+        (party("guest", "--set", "table"), "--set takes NAME=VALUE"),
+        (party("guest", "--set", "tabel=x"), "did you mean 'table'"),
+        (party("guest", "--timeout", "-1"), "--timeout"),
+        (party("guest", "--db", "nothing.duckdb"), "there is no database nothing.duckdb"),
+        (party("guest", "--me", "Shop"), "your own name"),
+        (party("guest", "--exchange", "ftp:x"), "'dir:'"),
+        (party("guest", "--set", "table=nothing"), "nothing"),
+        (["run", "nothing.sql", *party("guest")[2:]], "no script or file 'nothing.sql'"),
+        (["functions", "nothing"], "no function 'nothing'"),
+        (["keys", "show", "nothing", "--keyring", "k"], "DUCKPRIV_KEY_NOT_FOUND"),
+        (["messages", "--exchange", "dir:mailbox", "--session", "../x"], "the session"),
+    ],
+)
+def test_mistakes_are_explained(folder: Path, arguments: list[str], text: str) -> None:
+    code, _, errors = command(folder, *arguments)
+    assert code in (1, 2)
+    assert text in errors
+    assert "Traceback" not in errors
+    assert not list(folder.glob("mailbox/**/*.json"))
+
+
+def test_help_lists_and_descriptions(folder: Path) -> None:
+    for arguments in ([], ["run"], ["functions"], ["keys"], ["keys", "list"], ["messages"]):
+        code, output, _ = command(folder, *arguments, "--help")
+        assert code == 0
+        assert "Usage: " in output
+    assert "rsa_keygen(name, bits := 3072)" in command(folder, "functions")[1]
+    assert "RFC 9474" in command(folder, "functions", "rsa_blind")[1]
+    scripts = command(folder, "scripts")[1]
+    assert "psi/host" in scripts
+    assert "bits (default 3072)" in scripts
+
+
+def test_a_script_of_ones_own(folder: Path) -> None:
+    (folder / "mine.sql").write_text(
+        "-- say hello\nCALL exchange_send(getvariable('peer'), 'hello', 'SELECT 1 AS x');\n"
+        "-- count\nSELECT count(*) AS people, getvariable('extra') AS extra FROM people;\n"
+    )
+    code, output, errors = command(
+        folder, "run", "mine.sql", *party("guest", "--set", "extra=5")[2:]
+    )
+    assert code == 0, errors
+    assert "people 3, extra 5" in output
+    assert (folder / "mailbox/s1/shop/bank/hello.json").exists()
+
+
+def wait_for(condition, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("moment", ["waiting", "computing"])
+def test_ctrl_c_leaves_no_half_message_and_no_half_table(folder: Path, moment: str) -> None:
+    if moment == "computing":
+        with duckdb.connect(str(folder / "shop.duckdb")) as con:
+            con.execute("INSERT INTO people SELECT 'user' || i, i FROM range(300_000) t(i)")
+        # The peer's key is there, so blinding begins; it takes longer than this test.
+        assert command(folder, *party("host", "--timeout", "0.1", "--set", "bits=2048"))[0] == 1
+    guest = start(folder, *party("guest"))
+    partial = folder.glob
+    if moment == "waiting":
+        wait_for(lambda: guest.poll() is not None or _uses(folder, guest))
+        time.sleep(2)
+    else:
+        wait_for(lambda: list(partial("mailbox/s1/shop/bank/.*.partial")))
+        time.sleep(1)
+    guest.send_signal(signal.SIGINT)
+    interrupted = time.monotonic()
+    _, errors = guest.communicate(timeout=30)
+    assert time.monotonic() - interrupted < 10
+    assert guest.returncode == 130, errors
+    assert "stopped" in errors
+    assert "Traceback" not in errors
+    assert not list(folder.glob("mailbox/s1/shop/**/*.*"))
+    with duckdb.connect(str(folder / "shop.duckdb")) as con:
+        assert con.execute("SELECT table_name FROM duckdb_tables()").fetchall() == [("people",)]
+
+
+def _uses(folder: Path, process: subprocess.Popen[str]) -> bool:
+    """Whether the process has opened its database."""
+    files = Path(f"/proc/{process.pid}/fd")
+    try:
+        return any("shop.duckdb" in str(file.readlink()) for file in files.iterdir())
+    except OSError:
+        return False
+
+
+def test_waiting_and_work_are_shown_where_there_is_no_terminal(folder: Path) -> None:
+    guest = start(folder, *party("guest", "--timeout", "12"))
+    _, errors = guest.communicate(timeout=60)
+    assert guest.returncode == 1
+    assert "waiting for message 'psi/key' from bank, 10 s" in errors

@@ -1,0 +1,378 @@
+"""Messages: what is sent arrives; what is damaged, altered or out of place does not."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from duckpriv.errors import InvalidValue, MessageRejected, ProtocolError, from_text
+from duckpriv.exchange import Manifest
+from duckpriv.exchange.manifest import FORMAT
+
+
+def send(party, query: str, channel: str = "data", peer: str = "shop"):
+    return party.con.execute("CALL exchange_send($1, $2, $3)", [peer, channel, query]).fetchall()
+
+
+def receive(party, channel: str = "data", peer: str = "bank"):
+    return party.con.execute(f"FROM exchange_recv('{peer}', '{channel}')").fetchall()
+
+
+@pytest.fixture
+def bank(connect):
+    return connect("bank")
+
+
+@pytest.fixture
+def shop(connect):
+    return connect("shop", timeout=0.3)
+
+
+@pytest.fixture
+def files(tmp_path: Path):
+    """Paths of the message that bank sends to shop on 'data'."""
+    folder = tmp_path / "mailbox" / "s1" / "bank" / "shop"
+    return folder / "data.arrow", folder / "data.json"
+
+
+EVERY_TYPE = """
+SELECT i::TINYINT AS t, i::UBIGINT AS "u b", i::DOUBLE AS d, i::FLOAT AS f, i % 2 = 0 AS yes,
+       'é' || i AS text, ('\\x00' || i)::BLOB AS bytes, (i || '.25')::DECIMAL(10, 2) AS money,
+       DATE '2024-01-01' + i::INTEGER AS day, TIMESTAMP '2024-01-01 10:00:00.123456' AS at,
+       TIMESTAMPTZ '2024-01-01 10:00:00+00' AS instant, TIME '10:00:01' AS clock,
+       ('00112233-4455-6677-8899-aabbccddee0' || i)::UUID AS id, [i, NULL] AS list,
+       {'a': i, 'b': ['x']} AS struct, CASE WHEN i > 1 THEN i END AS hole
+FROM range(5) t(i)
+"""
+
+
+def test_rows_arrive_as_they_were_sent(bank, shop) -> None:
+    rows, size, digest = send(bank, EVERY_TYPE)[0]
+    assert rows == 5
+    assert size > 0
+    assert len(digest) == 64
+    expected = bank.con.sql(EVERY_TYPE)
+    arrived = shop.con.sql("FROM exchange_recv('bank', 'data') ORDER BY t")
+    assert list(zip(arrived.columns, map(str, arrived.types), strict=True)) == list(
+        zip(expected.columns, map(str, expected.types), strict=True)
+    )
+    assert arrived.to_arrow_table().to_pylist() == expected.to_arrow_table().to_pylist()
+
+
+def test_a_message_without_rows_keeps_its_columns(bank, shop) -> None:
+    send(bank, f"SELECT * FROM ({EVERY_TYPE}) WHERE false")
+    assert receive(shop) == []
+    described = shop.con.execute("DESCRIBE FROM exchange_recv('bank', 'data')").fetchall()
+    sent = bank.con.execute(f"DESCRIBE {EVERY_TYPE}").fetchall()
+    assert [row[:2] for row in described] == [row[:2] for row in sent]
+
+
+def test_a_large_message_on_many_threads_is_whole(bank, shop) -> None:
+    bank.con.execute("SET threads = 4")
+    bank.con.execute("CREATE TABLE big AS SELECT range AS i FROM range(500_000)")
+    send(bank, "SELECT i, i::VARCHAR AS text FROM big")
+    query = "SELECT count(*), sum(i), count(DISTINCT text) FROM exchange_recv('bank', 'data')"
+    assert shop.con.execute(query).fetchall() == [(500_000, sum(range(500_000)), 500_000)]
+
+
+def test_receiving_does_not_consume(bank, shop) -> None:
+    send(bank, "SELECT 1 AS x")
+    assert receive(shop) == receive(shop) == [(1,)]
+
+
+def test_an_enum_goes_as_text_and_an_interval_not_at_all(bank, shop) -> None:
+    send(bank, "SELECT 'b'::ENUM('a', 'b') AS e")
+    assert receive(shop) == [("b",)]
+    with pytest.raises(duckdb.Error, match="DUCKPRIV_INVALID_VALUE: column 'i' has type INTERVAL"):
+        send(bank, "SELECT INTERVAL 1 DAY AS i", "other")
+
+
+def test_the_query_sees_temporary_tables_and_the_open_transaction(bank, shop) -> None:
+    bank.con.execute("BEGIN")
+    bank.con.execute("CREATE TEMP TABLE t AS SELECT 3 AS x")
+    send(bank, "FROM t")
+    bank.con.execute("ROLLBACK")
+    assert receive(shop) == [(3,)]
+
+
+def test_a_query_that_fails_half_way_publishes_nothing(bank, shop, tmp_path: Path) -> None:
+    query = (
+        "SELECT CASE WHEN i = 290000 THEN error('half-way') ELSE i END AS x FROM range(300000) t(i)"
+    )
+    with pytest.raises(duckdb.Error, match="half-way"):
+        send(bank, query)
+    assert not list(tmp_path.glob("mailbox/**/*.json"))
+    with pytest.raises(duckdb.Error, match="DUCKPRIV_EXCHANGE_TIMEOUT"):
+        receive(shop)
+    # The channel is still free, and nothing of the failed message is in the next one.
+    send(bank, "SELECT 1 AS x")
+    assert receive(shop) == [(1,)]
+
+
+def test_the_same_bytes_may_be_sent_again_and_others_may_not(bank, shop) -> None:
+    first = send(bank, "SELECT 1 AS x")
+    assert send(bank, "SELECT 1 AS x") == first
+    with pytest.raises(duckdb.Error, match="DUCKPRIV_PROTOCOL: .* already sent another message"):
+        send(bank, "SELECT 2 AS x")
+    assert receive(shop) == [(1,)]
+
+
+def test_temporary_files_are_gone_after_success_and_after_close(bank, tmp_path: Path) -> None:
+    send(bank, "SELECT 1 AS x")
+    assert not list(tmp_path.glob("mailbox/**/*.partial*"))
+    with pytest.raises(duckdb.Error):
+        send(bank, "SELECT error('no') AS x", "other")
+    bank.close()
+    assert not list(tmp_path.glob("mailbox/**/*.partial*"))
+
+
+@pytest.mark.parametrize(
+    ("peer", "channel"),
+    [
+        ("../shop", "data"),
+        ("Shop", "data"),
+        ("shop", "../data"),
+        ("shop", "/data"),
+        ("shop", "data/"),
+        ("shop", "a.b"),
+        ("shop", ""),
+        ("", "data"),
+        ("shop", "x" * 65),
+        ("sh\x00op", "data"),
+    ],
+)
+def test_unsafe_names_are_refused(bank, peer: str, channel: str, tmp_path: Path) -> None:
+    with pytest.raises(duckdb.Error, match="DUCKPRIV_INVALID_VALUE"):
+        send(bank, "SELECT 1 AS x", channel, peer)
+    assert not list(tmp_path.glob("**/*.arrow"))
+
+
+def test_one_cannot_write_to_oneself(bank) -> None:
+    with pytest.raises(duckdb.Error, match="DUCKPRIV_INVALID_VALUE: the peer is 'bank', your own"):
+        send(bank, "SELECT 1 AS x", peer="bank")
+
+
+def damage(kind: str, data: Path, description: Path) -> None:
+    manifest = json.loads(description.read_bytes())
+    content = bytearray(data.read_bytes())
+    if kind == "truncated":
+        data.write_bytes(content[:-10])
+    elif kind == "longer":
+        data.write_bytes(content + b"x")
+    elif kind == "one bit":
+        content[len(content) // 2] ^= 1
+        data.write_bytes(content)
+    elif kind == "no data":
+        data.unlink()
+    elif kind == "not arrow":
+        import hashlib
+
+        data.write_bytes(b"x" * 100)
+        manifest |= {"bytes": 100, "sha256": hashlib.sha256(b"x" * 100).hexdigest()}
+    elif kind == "not json":
+        description.write_bytes(b"{")
+        return
+    elif kind == "deep json":
+        description.write_bytes(b"[" * 100_000)
+        return
+    elif kind == "huge manifest":
+        description.write_bytes(b" " * (2 << 20))
+        return
+    elif kind == "list":
+        description.write_bytes(b"[]")
+        return
+    else:
+        field, value = kind.split("=")
+        manifest[field] = json.loads(value)
+    description.write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize(
+    ("kind", "problem"),
+    [
+        ("truncated", "should have"),
+        ("longer", "should have .* and has more"),
+        ("one bit", "SHA-256"),
+        ("no data", "no data"),
+        ("not arrow", "not a well-formed Arrow IPC file"),
+        ("not json", "not JSON"),
+        ("deep json", "not JSON"),
+        ("huge manifest", "larger than"),
+        ("list", "not of format"),
+        ('format="duckpriv-message/2"', "another version"),
+        ('session="s2"', "another session: expected 's1', found 's2'"),
+        ('sender="mallory"', "another sender"),
+        ('receiver="mallory"', "another receiver"),
+        ('channel="other"', "another channel"),
+        ('parameters_sha256="00"', "contradicts itself"),
+        ("rows=2", "has 1 rows; its manifest says 2"),
+        ("rows=-1", "'rows' is malformed"),
+        ("rows=true", "'rows' is malformed"),
+        ('columns=[["x","int64"]]', "does not have the columns"),
+        ('columns=[["x"]]', "'columns' is malformed"),
+        ("sha256=5", "'sha256' is malformed"),
+        ('extra="field"', "exactly the fields"),
+    ],
+)
+def test_a_damaged_message_is_rejected(bank, shop, files, kind: str, problem: str) -> None:
+    send(bank, "SELECT 1 AS x")
+    damage(kind, *files)
+    with pytest.raises(duckdb.Error) as caught:
+        receive(shop)
+    error = from_text(str(caught.value))
+    assert type(error) is MessageRejected
+    import re
+
+    assert re.search(problem, error.message)
+
+
+def test_swapped_messages_are_rejected(bank, shop, files) -> None:
+    send(bank, "SELECT 1 AS x")
+    send(bank, "SELECT 2 AS x", "other")
+    for file in files:
+        other = file.with_stem("other")
+        a, b = file.read_bytes(), other.read_bytes()
+        file.write_bytes(b), other.write_bytes(a)
+    with pytest.raises(duckdb.Error, match="DUCKPRIV_MESSAGE_REJECTED: .* another channel"):
+        receive(shop)
+
+
+def test_data_swapped_under_the_manifest_is_rejected(bank, shop, files) -> None:
+    send(bank, "SELECT 1 AS x")
+    send(bank, "SELECT 2 AS x", "other")
+    files[0].write_bytes(files[0].with_stem("other").read_bytes())
+    with pytest.raises(duckdb.Error, match="DUCKPRIV_MESSAGE_REJECTED: .*SHA-256"):
+        receive(shop)
+
+
+def test_a_message_that_changes_after_it_was_accepted_changes_nothing(bank, shop, files) -> None:
+    send(bank, "SELECT 1 AS x")
+    assert receive(shop) == [(1,)]
+    damage("one bit", *files)
+    assert receive(shop) == [(1,)]
+
+
+def test_a_message_of_another_session_is_not_found(bank, connect) -> None:
+    send(bank, "SELECT 1 AS x")
+    with pytest.raises(duckdb.Error, match="DUCKPRIV_EXCHANGE_TIMEOUT: .* in session 's2'"):
+        receive(connect("shop", session="s2", timeout=0.1))
+
+
+def test_different_settings_are_named_on_both_sides(bank, shop) -> None:
+    bank.con.execute("SET VARIABLE duckpriv_protocol = 'psi/1'")
+    bank.con.execute("SET VARIABLE duckpriv_parameters = 'kind=raw'")
+    shop.con.execute("SET VARIABLE duckpriv_protocol = 'psi/1'")
+    shop.con.execute("SET VARIABLE duckpriv_parameters = 'kind=email'")
+    send(bank, "SELECT 1 AS x")
+    with pytest.raises(duckdb.Error) as caught:
+        receive(shop)
+    error = from_text(str(caught.value))
+    assert type(error) is ProtocolError
+    assert "kind=raw" in error.message
+    assert "kind=email" in error.message
+
+
+@pytest.mark.parametrize(
+    "type_", [pa.month_day_nano_interval(), pa.null(), pa.map_("int8", "int8")]
+)
+def test_types_that_no_message_may_have_are_rejected(bank, shop, files, type_) -> None:
+    send(bank, "SELECT 1 AS x")
+    schema = pa.schema([("x", type_)])
+    with pa.OSFile(str(files[0]), "wb") as file, pa.ipc.new_file(file, schema) as writer:
+        writer.write_table(schema.empty_table())
+    import hashlib
+
+    content = files[0].read_bytes()
+    manifest = json.loads(files[1].read_bytes()) | {
+        "rows": 0,
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "columns": [["x", str(type_)]],
+    }
+    files[1].write_text(json.dumps(manifest))
+    with pytest.raises(duckdb.Error, match="DUCKPRIV_MESSAGE_REJECTED: .* no message may have"):
+        receive(shop)
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.binary(max_size=300) | st.from_regex(r"\{.*\}", fullmatch=True).map(str.encode))
+def test_any_bytes_as_a_manifest_are_rejected(data: bytes) -> None:
+    with pytest.raises(MessageRejected):
+        Manifest.from_json(data)
+
+
+fields = {name: st.text(max_size=8) for name in Manifest.__annotations__}
+fields |= {"rows": st.integers(0), "bytes": st.integers(0), "format": st.just(FORMAT)}
+fields["columns"] = st.lists(st.tuples(st.text(max_size=4), st.text(max_size=4))).map(tuple)
+
+
+@given(st.builds(Manifest, **fields))
+def test_a_manifest_survives_its_own_json(manifest: Manifest) -> None:
+    assert Manifest.from_json(manifest.to_json()) == manifest
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(position=st.floats(0, 1, exclude_max=True), value=st.integers(0, 255))
+def test_any_changed_byte_is_found(bank, connect, files, position: float, value: int) -> None:
+    if not files[1].exists():
+        send(bank, "SELECT i, 'text ' || i AS t FROM range(50) t(i)")
+        test_any_changed_byte_is_found.original = files[0].read_bytes()
+    content = bytearray(test_any_changed_byte_is_found.original)
+    at = int(position * len(content))
+    if content[at] == value:
+        return
+    content[at] = value
+    files[0].write_bytes(content)
+    reader = connect("shop", timeout=0.3)
+    with pytest.raises(duckdb.Error, match="DUCKPRIV_MESSAGE_REJECTED"):
+        receive(reader)
+    reader.close()
+
+
+def test_waiting_ends_when_the_message_comes(bank, connect) -> None:
+    shop = connect("shop", timeout=20)
+    threading.Timer(0.5, lambda: send(bank, "SELECT 1 AS x")).start()
+    started = time.monotonic()
+    assert receive(shop) == [(1,)]
+    assert time.monotonic() - started < 10
+
+
+def test_waiting_says_for_whom_and_what(bank, connect, together) -> None:
+    shop = connect("shop", timeout=1)
+    seen = []
+
+    def watch() -> None:
+        time.sleep(0.5)
+        seen.append(shop.activity.waiting_for)
+
+    together(watch, lambda: receive(shop))
+    assert seen == ["message 'data' from bank"]
+    assert shop.activity.waiting_for is None
+
+
+@pytest.mark.parametrize(
+    ("settings_", "needs"),
+    [
+        ({"exchange": None}, "exchange"),
+        ({"exchange": "ftp://x"}, "dir:"),
+        ({"exchange": "dir:"}, "dir:"),
+        ({"me": None}, "your own name"),
+        ({"session": None}, "session"),
+        ({"me": "Bank!"}, "a-z"),
+        ({"session": "a/b"}, "a-z"),
+        ({"timeout": 0}, "more than 0"),
+    ],
+)
+def test_what_an_exchange_needs_is_said(connect, settings_: dict, needs: str) -> None:
+    with pytest.raises((InvalidValue, duckdb.Error), match=needs):
+        send(connect(**settings_), "SELECT 1 AS x")

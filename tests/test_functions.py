@@ -1,0 +1,124 @@
+"""What holds for every SQL function, from its declaration alone."""
+
+from __future__ import annotations
+
+import duckdb
+import pytest
+
+from duckpriv.functions import FUNCTIONS, Function
+
+SCALARS = [f for f in FUNCTIONS if f.kind == "scalar"]
+# A valid argument for each scalar function's parameters, as SQL over a row number i.
+ARGUMENTS = {
+    "rsa_public_key": ["'mine'"],
+    "key_import": ["'host'", "rsa_public_key('mine')"],
+    "psi_id": ["'é ' || i", "'trimmed'"],
+    "rsa_blind": ["i", "'host'"],
+    "blind_sign": ["rsa_blind(i, 'host')", "'mine'"],
+    "rsa_finalize": ["i", "blind_sign(rsa_blind(i, 'host'), 'mine')", "'host'"],
+    "rsa_token": ["i", "'mine'"],
+    "random_id": ["i"],
+    "require": ["i >= 0", "'no'"],
+}
+
+
+def named(functions):
+    return pytest.mark.parametrize("function", functions, ids=lambda f: f.name)
+
+
+def call(function: Function, arguments: list[str]) -> str:
+    names = [f"{p.name} := " if p.default is not None else "" for p in function.parameters]
+    given = (name + argument for name, argument in zip(names, arguments, strict=True))
+    return f"{function.name}({', '.join(given)})"
+
+
+@pytest.fixture
+def shop_asks(connect) -> None:
+    """The peer 'shop' has sent 'bank' the message 'question'."""
+    shop = connect("shop")
+    shop.con.execute("CALL exchange_send('bank', 'question', 'SELECT 7 AS question')").fetchall()
+
+
+@pytest.fixture
+def ready(party):
+    return party.con
+
+
+@named(FUNCTIONS)
+def test_the_example_runs(function: Function, connect, shop_asks) -> None:
+    con = connect().con
+    for statement in function.setup:
+        con.execute(statement).fetchall()
+    assert len(con.execute(function.example).fetchall()) > 0
+
+
+@named(SCALARS)
+def test_null_gives_null(function: Function, ready) -> None:
+    arguments = ARGUMENTS[function.name]
+    for i in range(len(arguments)):
+        if function.name == "require" and i == 0:
+            continue  # an unknown condition does not hold: tested below
+        with_null = [*arguments[:i], "NULL", *arguments[i + 1 :]]
+        query = f"SELECT {call(function, with_null)} FROM range(2) t(i)"
+        assert ready.execute(query).fetchall() == [(None,), (None,)]
+
+
+@named(SCALARS)
+def test_no_rows_give_no_rows(function: Function, ready) -> None:
+    query = f"SELECT {call(function, ARGUMENTS[function.name])} FROM range(0) t(i)"
+    assert ready.execute(query).fetchall() == []
+
+
+@named([f for f in SCALARS if not f.randomised])
+def test_the_result_does_not_depend_on_the_chunks(function: Function, ready) -> None:
+    value = call(function, ARGUMENTS[function.name])
+    together = ready.execute(f"SELECT {value} FROM range(40) t(i) ORDER BY i").fetchall()
+    apart = [
+        ready.execute(f"SELECT {value} FROM (SELECT {k} AS i)").fetchall()[0] for k in range(40)
+    ]
+    assert together == apart
+
+
+@named([f for f in SCALARS if f.randomised])
+def test_equal_inputs_of_a_randomised_function_give_different_outputs(
+    function: Function, ready
+) -> None:
+    constant = [argument.replace("i", "1") for argument in ARGUMENTS[function.name]]
+    query = f"SELECT count(DISTINCT {call(function, constant)}) FROM range(5000)"
+    assert ready.execute(query).fetchall() == [(5000,)]
+
+
+@named(FUNCTIONS)
+def test_the_catalog_has_what_the_declaration_says(function: Function, ready) -> None:
+    found = ready.execute(
+        "SELECT parameters, comment, macro_definition FROM duckdb_functions() "
+        "WHERE database_name = 'duckpriv' AND function_name = $1",
+        [function.name],
+    ).fetchall()
+    assert len(found) == 1
+    assert found[0][0] == [p.name for p in function.parameters]
+    assert found[0][1] == f"{function.signature}: {function.about}"
+
+
+@named([f for f in FUNCTIONS if f.body])
+def test_defaults_in_the_sql_files_are_the_declared_ones(function: Function) -> None:
+    from duckpriv.engine import sql_folder
+
+    text = (sql_folder() / "macros" / function.body).read_text()
+    assert f"CREATE MACRO {function.signature} AS" in text
+
+
+def test_duckpriv_functions_lists_all(ready) -> None:
+    listed = ready.execute("SELECT name, reveals FROM duckpriv_functions()").fetchall()
+    assert [name for name, _ in listed] == [f.name for f in FUNCTIONS]
+    assert all(reveals for _, reveals in listed)
+
+
+def test_an_unknown_condition_does_not_hold(ready) -> None:
+    with pytest.raises(duckdb.Error, match="DUCKPRIV_PROTOCOL: unclear"):
+        ready.execute("SELECT require(NULL, 'unclear')").fetchall()
+
+
+def test_a_key_that_differs_between_rows_is_refused(ready) -> None:
+    with pytest.raises(duckdb.Error, match="DUCKPRIV_INVALID_VALUE: the key has to be the same"):
+        ready.execute("SELECT rsa_token(i, 'mine' || i) FROM range(3) t(i)").fetchall()
