@@ -32,5 +32,5 @@ clean:
 # .venv/demo, .venv/test and .venv/lint say that the package is installed with that extra.
 .venv/%: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	$(BIN)/pip install -qq --disable-pip-version-check --editable '.[$*]'
 	touch $@

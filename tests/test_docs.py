@@ -1,0 +1,131 @@
+"""The documentation is true: its commands, Python and SQL run, and nothing is undocumented."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+import duckpriv
+from docs.reference import reference
+from duckpriv.cli import cli
+from duckpriv.functions import FUNCTIONS
+from duckpriv.scripts import bundled, load
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+BIN = Path(sys.executable).parent
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
+def test_the_function_reference_is_up_to_date() -> None:
+    written = (ROOT / "docs" / "functions.md").read_text()
+    assert written == reference(), "run 'make docs'"
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.name)
+def test_every_function_is_documented(function) -> None:
+    for text in (function.about, function.reveals, function.example, function.returns):
+        assert text.strip()
+    assert all(p.type and p.about for p in function.parameters)
+    assert f"`{function.name}`" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_the_commands_and_snippets_of_the_readme_run_in_order(tmp_path: Path) -> None:
+    """Everything from "Match two tables" on, in a fresh folder, as a reader would."""
+    environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+    tour = README[README.index("## Match two tables") :]
+    found = re.findall(r"^```(\w+)\n(.*?)^```", tour, re.DOTALL | re.MULTILINE)
+    assert len(found) > 6
+    waiting: list[subprocess.Popen[bytes]] = []
+    for language, text in found:
+        if language == "python":
+            done = subprocess.run([sys.executable, "-c", text], cwd=tmp_path, env=environment)
+            assert done.returncode == 0, text
+        elif language == "sh":
+            for line in text.strip().splitlines():
+                process = subprocess.Popen(["sh", "-c", line], cwd=tmp_path, env=environment)
+                if "psi/host" in line:
+                    waiting.append(process)  # it waits for the guest, which comes next
+                else:
+                    assert process.wait(120) == 0, line
+        elif language == "sql":
+            for process in waiting:
+                assert process.wait(60) == 0
+            run_sql(text, tmp_path)
+    with duckdb.connect(str(tmp_path / "shop.duckdb")) as con:
+        assert con.execute("SELECT count(*) FROM alignment").fetchall() == [(50,)]
+
+
+def run_sql(text: str, folder: Path) -> None:
+    """Run a SQL block; its first line says where."""
+    where = re.match(r"-- (in|on) .*?([\w.]+)(?:'|$)", text.splitlines()[0])
+    assert where, text
+    if where[1] == "in":
+        with duckdb.connect(str(folder / where[2])) as con:
+            for statement in duckdb.extract_statements(text):
+                assert con.execute(statement.query).fetchall(), statement.query
+    else:
+        with duckpriv.connect(keyring=folder / "sql.keys", session=where[2]) as party:
+            for statement in duckdb.extract_statements(text):
+                party.con.execute(statement.query).fetchall()
+
+
+def test_make_has_the_targets_that_the_readme_names() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    named = set(re.findall(r"make ([a-z-]+)", README)) - {"records"}
+    assert {"demo", "test", "lint", "bench"} <= named
+    for target in named:
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_the_sql_quoted_from_a_script_is_in_it() -> None:
+    quoted = next(block for block in blocks(README, "sql") if "from sql/psi/guest.sql" in block)
+    plain = re.sub(r"\s+", "", quoted.split("\n", 1)[1])
+    script = re.sub(r"\s+", "", (ROOT / "sql/psi/guest.sql").read_text())
+    names = {"getvariable('peer')": "'bank'", "getvariable('key')": "'host'"}
+    for variable, name in names.items():
+        script = script.replace(variable, name)
+    assert plain in script
+
+
+def test_links_lead_somewhere() -> None:
+    for file in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("sql/**/*.md")]:
+        for link in re.findall(r"\]\(([^)#]+)\)", file.read_text()):
+            if "://" not in link:
+                assert (file.parent / link).exists(), f"{file.name}: {link}"
+
+
+def test_the_protocols_readme_names_every_message_its_scripts_send() -> None:
+    for name in bundled():
+        folder, _, _ = name.partition("/")
+        text = (ROOT / "sql" / folder / "README.md").read_text()
+        for statement in load(name).statements:
+            for channel in re.findall(r"exchange_(?:send|recv)\([^,]+, '([^']+)'", statement.sql):
+                assert f"`{channel}`" in text, f"{name} uses {channel}"
+
+
+def test_every_command_has_help() -> None:
+    assert all(command.help for command in cli.commands.values())
+
+
+def test_the_package_says_one_version() -> None:
+    project = (ROOT / "pyproject.toml").read_text()
+    assert f'version = "{duckpriv.__version__}"' in project
+    assert duckpriv.__version__ in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_the_demo_runs(tmp_path: Path) -> None:
+    demo = ROOT / "examples" / "private_matching" / "demo.py"
+    done = subprocess.run(
+        [sys.executable, str(demo)], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert "148 common patients: the same as the plain join" in done.stdout
