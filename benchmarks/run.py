@@ -21,7 +21,7 @@ from rich.table import Table
 
 from benchmarks.row import Row
 
-PARTS = ("psi",)
+PARTS = ("psi", "memory")
 LIBRARIES = ("duckpriv", "duckdb", "pyarrow", "gmpy2", "numpy", "cryptography")
 
 

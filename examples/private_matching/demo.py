@@ -89,7 +89,8 @@ def check() -> int:
                 ON lower(trim(c.patient)) = lower(trim(l.patient)) ORDER BY ALL"""
         plain = con.execute(query).fetchall()
         matched = con.execute(
-            "SELECT c.id, l.id FROM clinic.alignment c JOIN lab.alignment l USING (pid) ORDER BY ALL"
+            "SELECT c.id, l.id FROM clinic.alignment c JOIN lab.alignment l USING (pid) "
+            "ORDER BY ALL"
         ).fetchall()
     if plain != matched:
         sys.exit("the private result differs from the plain join: this is a bug")
