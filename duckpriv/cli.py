@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -9,7 +10,8 @@ from typing import NoReturn
 import click
 import duckdb
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
+from rich.text import Text
 
 from . import __version__
 from .errors import DuckprivError
@@ -107,6 +109,7 @@ def run(
     with connect(
         db, me=me, exchange=exchange, keyring=keyring, session=session, timeout=timeout
     ) as party:
+        party.con.execute("SET enable_progress_bar = false")  # we have our own
         if quiet:
             party.run(script, **variables)  # type: ignore[arg-type]
             return
@@ -209,10 +212,14 @@ def messages(exchange: str, session: str, me: str | None) -> None:
         raise click.UsageError("--exchange takes dir:PATH")
     check_name("the session", session)
     table = Table("from", "to", "channel", "rows", "bytes", "columns", "SHA-256", box=None)
-    for _, data in Folder(path).manifests(session):
-        message = Manifest.from_json(data)
+    for file, data in Folder(path).manifests(session):
+        try:
+            message = Manifest.from_json(data)
+        except DuckprivError as error:
+            click.echo(f"{file.name!a}: {error}", err=True)
+            continue
         if me is None or me in (message.sender, message.receiver):
-            columns = ", ".join(f"{name} {type_}" for name, type_ in message.columns)
+            columns = Text(", ".join(f"{name} {type_}" for name, type_ in message.columns))
             table.add_row(
                 message.sender,
                 message.receiver,
@@ -232,14 +239,14 @@ def _show_rows(console: Console, statement: Statement, rows: Rows) -> None:
     """Print the rows of a statement, but not of a check that only passed."""
     if not rows or next(iter(rows[0])).startswith("require("):
         return
+    console.print(statement.title, style="bold", highlight=False, markup=False)
     if len(rows) == 1:
         values = ", ".join(f"{name} {_text(value)}" for name, value in rows[0].items())
-        console.print(f"[bold]{statement.title}[/]\n    {values}", highlight=False)
+        console.print(f"    {values}", highlight=False, markup=False)
         return
-    console.print(f"[bold]{statement.title}[/]", highlight=False)
-    table = Table(*rows[0], box=None)
+    table = Table(*(Column(Text(name)) for name in rows[0]), box=None)
     for row in rows[:_MOST_ROWS]:
-        table.add_row(*(_text(value) for value in row.values()))
+        table.add_row(*(Text(_text(value)) for value in row.values()))
     console.print(table)
     if len(rows) > _MOST_ROWS:
         console.print(f"… {len(rows) - _MOST_ROWS:,} more rows")
@@ -254,6 +261,7 @@ def _text(value: object) -> str:
 
 def main() -> NoReturn:
     """Run the command line; errors end it with a line on standard error and status 1."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as cleanly as with Ctrl-C
     try:
         cli.main(standalone_mode=False)
     except click.exceptions.Exit as ended:

@@ -43,22 +43,46 @@ def install(con: duckdb.DuckDBPyConnection, context: Context) -> None:
     udfs = {udf.name: udf for function in FUNCTIONS for udf in function.udfs}
     for name, udf in udfs.items():
         if attached:
-            con.remove_function(name)
+            _remove(con, name)
         _register(con, udf, context)
     if not attached:
         con.execute(f"ATTACH ':memory:' AS {_CATALOG}")
         _create_macros(con)
-    _extend_search_path(con)
+    extend_search_path(con)
 
 
-def _extend_search_path(con: duckdb.DuckDBPyConnection) -> None:
+def _remove(con: duckdb.DuckDBPyConnection, name: str) -> None:
+    try:
+        con.remove_function(name)
+    except duckdb.InvalidInputException:
+        raise InvalidValue(
+            "this database is open in this process with duckpriv on another connection; use that "
+            "one (a cursor of it is a connection too), or close it first"
+        ) from None
+
+
+def extend_search_path(con: duckdb.DuckDBPyConnection) -> None:
+    """Let this connection find duckpriv's functions by their bare names. USE undoes it.
+
+    Raises InvalidValue where a macro of the user's would hide one of them.
+    """
     path, database, schema = con.execute(
         "SELECT current_setting('search_path'), current_database(), current_schema()"
     ).fetchall()[0]
     before = path or f"{_quoted(database)}.{_quoted(schema)}"
-    if f"{_CATALOG}.main" not in before:
+    if f",{_CATALOG}.main" not in before:
         text = f"{before},{_CATALOG}.main".replace("'", "''")
         con.execute(f"SET search_path = '{text}'")
+    hidden = con.execute(
+        "SELECT DISTINCT function_name FROM duckdb_functions() "
+        "WHERE list_contains($1, function_name) AND database_name <> $2",
+        [[function.name for function in FUNCTIONS], _CATALOG],
+    ).fetchall()
+    if hidden:
+        raise InvalidValue(
+            f"a function of yours has the name of one of duckpriv's, {hidden[0][0]}; drop or "
+            "rename it"
+        )
 
 
 def _quoted(identifier: str) -> str:
@@ -159,6 +183,10 @@ def _guarded(udf: Udf, context: Context) -> Callable[..., pa.Array]:
             raise
         except KeyboardInterrupt:
             raise Cancelled("stopped; nothing of the statement was kept") from None
+        except OSError as error:
+            raise DuckprivError(
+                f"{error.strerror or 'input/output error'}: {error.filename}"
+            ) from None
         except Exception as error:
             raise DuckprivError(
                 f"{public} failed with {type(error).__name__} at {_place(error)}; "

@@ -120,20 +120,37 @@ FUNCTIONS: tuple[Function, ...] = (
         udfs=(Udf(rsa.rsa_public_key, ("VARCHAR",), "BLOB", pa.binary()),),
     ),
     Function(
+        name="rsa_key_proof",
+        kind="scalar",
+        parameters=(Parameter("name", "VARCHAR", "your private key"),),
+        returns="BLOB",
+        about="A proof that the key blinds perfectly: that e is prime to phi(N) (Goldberg et al. "
+        "2019). Without it, who makes the key could choose one that sees through rsa_blind.",
+        reveals="To the peer: signatures on eight fixed values; nothing of your data.",
+        example="SELECT octet_length(rsa_key_proof('mine')) AS bytes",
+        setup=(_MAKE_KEY,),
+        udfs=(Udf(rsa.rsa_key_proof, ("VARCHAR",), "BLOB", pa.binary()),),
+    ),
+    Function(
         name="key_import",
         kind="scalar",
         parameters=(
             Parameter("name", "VARCHAR", "the name that the key gets in your keyring"),
             Parameter("key", "BLOB", "a DER SubjectPublicKeyInfo"),
+            Parameter("proof", "BLOB", "the peer's rsa_key_proof; NULL: not checked", "NULL"),
         ),
         returns="VARCHAR",
         about="Checks a peer's public key (size, odd modulus without small factors, "
-        "e = 65537) and keeps it in the keyring; returns its fingerprint (SHA-256). "
+        "e = 65537, and the proof where there is one) and keeps it in the keyring; "
+        "returns its fingerprint (SHA-256). "
         "Importing the same key again changes nothing.",
         reveals="Nothing leaves.",
         example="SELECT length(key_import('host', rsa_public_key('mine'))) AS digits",
         setup=(_MAKE_KEY,),
-        udfs=(Udf(rsa.key_import, ("VARCHAR", "BLOB"), "VARCHAR", pa.string(), volatile=True),),
+        udfs=(
+            Udf(rsa.key_import, ("VARCHAR", "BLOB", "BLOB"), "VARCHAR", pa.string(), volatile=True),
+        ),
+        body="key_import.sql",
     ),
     Function(
         name="psi_id",
@@ -278,7 +295,8 @@ FUNCTIONS: tuple[Function, ...] = (
         ),
         returns="TABLE(rows BIGINT, bytes BIGINT, sha256 VARCHAR)",
         about="Runs the query on this connection and sends its rows to the peer. If it fails "
-        "half-way, nothing is sent. The variables duckpriv_protocol and duckpriv_parameters, where "
+        "half-way, nothing is sent; once sent, ROLLBACK does not take it back. The variables "
+        "duckpriv_protocol and duckpriv_parameters, where "
         "set, go along; a receiver with others refuses the message.",
         reveals="To the peer: the rows of the query. To who carries the messages: the same.",
         example="CALL exchange_send('shop', 'note', $$ SELECT 42 AS answer $$)",
@@ -292,7 +310,17 @@ FUNCTIONS: tuple[Function, ...] = (
     Function(
         name="exchange_recv",
         kind="table",
-        parameters=(_PEER, _CHANNEL),
+        parameters=(
+            _PEER,
+            _CHANNEL,
+            Parameter(
+                "columns",
+                "VARCHAR",
+                "what it has to have, such as 'token BLOB, pid UUID', in this order and "
+                "without NULLs; empty: anything",
+                "''",
+            ),
+        ),
         returns="TABLE(…): the columns that the peer sent",
         about="Waits for the peer's message, checks it (session, sender, receiver, channel, "
         "settings, length, SHA-256, columns), and returns its rows, in no order. A message stays: "
@@ -301,7 +329,11 @@ FUNCTIONS: tuple[Function, ...] = (
         example="SELECT question FROM exchange_recv('shop', 'question')",
         udfs=(
             Udf(
-                messages.exchange_source, _EXCHANGE_ARGUMENTS, "VARCHAR", pa.string(), volatile=True
+                messages.exchange_source,
+                (*_EXCHANGE_ARGUMENTS, "VARCHAR"),
+                "VARCHAR",
+                pa.string(),
+                volatile=True,
             ),
         ),
         body="exchange.sql",
@@ -318,6 +350,20 @@ FUNCTIONS: tuple[Function, ...] = (
         reveals="Nothing leaves.",
         example="SELECT require(count(*) = 1, 'expected one row') FROM range(1)",
         udfs=(Udf(messages.require, ("BOOLEAN", "VARCHAR"), "BOOLEAN", pa.bool_(), volatile=True),),
+        body="require.sql",
+    ),
+    Function(
+        name="require_result",
+        kind="scalar",
+        parameters=(
+            Parameter("tbl", "VARCHAR", "the name of a table that a script is going to make"),
+            Parameter("columns", "VARCHAR[]", "its columns"),
+        ),
+        returns="BOOLEAN",
+        about="Ends the statement with DUCKPRIV_PROTOCOL if CREATE OR REPLACE TABLE would destroy "
+        "a table of the user's: one of that name with other columns, or a view.",
+        reveals="Nothing leaves.",
+        example="SELECT require_result('alignment', ['id', 'pid'])",
         body="require.sql",
     ),
     Function(

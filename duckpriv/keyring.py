@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from .crypto import modarith, rsabssa
-from .errors import InvalidValue, KeyMismatch, KeyNotFound
+from .errors import DuckprivError, InvalidValue, KeyMismatch, KeyNotFound
 from .names import check_key_name
 
 _PRIVATE, _PUBLIC, _SECRET = ".private.pem", ".public.pem", ".secret"
@@ -153,7 +153,10 @@ class Keyring:
                             "private key, which only the party that made it has"
                         )
                     raise self._not_found(name)
-                key = serialization.load_pem_private_key(data, None)
+                try:
+                    key = serialization.load_pem_private_key(data, None)
+                except (ValueError, TypeError, UnsupportedAlgorithm):
+                    raise InvalidValue(f"the file of key '{name}' is damaged") from None
                 if not isinstance(key, rsa.RSAPrivateKey):
                     raise KeyMismatch(f"key '{name}' is not an RSA key")
                 self._private[name] = RsaPrivateKey(key)
@@ -209,7 +212,7 @@ class Keyring:
             for suffix in (_PRIVATE, _PUBLIC, _SECRET)
             if file.name.endswith(suffix)
         }
-        return [self.info(name) for name in sorted(names)]
+        return [self._info_or_damaged(name) for name in sorted(names)]
 
     def remove(self, name: str) -> None:
         """Delete the key or secret `name`. Raises KeyNotFound."""
@@ -223,6 +226,12 @@ class Keyring:
                 file.unlink()
             for cached in (self._private, self._public, self._secrets):
                 cached.pop(name, None)
+
+    def _info_or_damaged(self, name: str) -> KeyInfo:
+        try:
+            return self.info(name)
+        except DuckprivError:
+            return KeyInfo(name, "damaged", None, None)
 
     def _has(self, file: str) -> bool:
         return (self.path / file).is_file()

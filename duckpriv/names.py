@@ -24,8 +24,8 @@ def check_name(what: str, name: object, longest: int = LONGEST) -> str:
 
 
 def check_key_name(name: object) -> str:
-    """Return `name` if it is a safe key name; these may contain a session's name."""
-    return check_name("the key name", name, longest=LONGEST + 36)
+    """Return `name` if it is a safe key name; it may contain the names of a session and a party."""
+    return check_name("the key name", name, longest=2 * LONGEST + 32)
 
 
 def check_channel(channel: object) -> str:

@@ -7,6 +7,7 @@ from types import TracebackType
 
 from rich.console import Console
 from rich.status import Status
+from rich.text import Text
 
 from .columns.context import Activity
 from .scripts import Statement
@@ -54,10 +55,10 @@ class Progress:
         """Some time has passed."""
         text = f"{self._title}{self._detail()}"
         if self._status is not None:
-            self._status.update(text)
+            self._status.update(Text(text))
         elif time.monotonic() - self._last_line >= 10:
             self._last_line = time.monotonic()
-            self._console.print(text, highlight=False)
+            self._console.print(text, highlight=False, markup=False)
 
     def _detail(self) -> str:
         activity = self._activity

@@ -123,7 +123,9 @@ def parse(name: str, text: str) -> Script:
 
 def _statements(name: str, text: str) -> tuple[Statement, ...]:
     try:
-        parsed = duckdb.extract_statements(text)
+        # A connection of our own: duckdb.extract_statements() would use the user's default one.
+        with duckdb.connect() as con:
+            parsed = con.extract_statements(text)
     except duckdb.ParserException as error:
         raise InvalidValue(f"{name} is not valid SQL: {error}") from None
     statements = []

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
@@ -13,7 +14,7 @@ import duckdb
 import platformdirs
 
 from .columns.context import Activity, Context
-from .engine import install
+from .engine import extend_search_path, install
 from .errors import InvalidValue, from_text
 from .exchange import FileExchange, open_exchange
 from .exchange.exchange import DEFAULT_TIMEOUT
@@ -96,7 +97,8 @@ class Party:
 
         `variables` are set as DuckDB variables; a script says at its top which it takes.
         Each statement is a transaction of its own. On an error or Ctrl-C the statement
-        that runs is undone, and messages that were begun are deleted.
+        that runs is undone, and messages that were begun are deleted. Afterwards the connection's
+        variables are as before; working tables are temporary and stay.
 
         Raises a DuckprivError, DuckDB's own error (a missing table), or KeyboardInterrupt.
         """
@@ -106,19 +108,19 @@ class Party:
                 raise InvalidValue(f"'{name}' is set when the party connects, not by run()")
         values = parsed.values({name: _as_variable(value) for name, value in variables.items()})
         values |= {"me": self._context.me, "session": self._context.session}
-        for name, value in values.items():
-            self.con.execute(f'SET VARIABLE "{_identifier(name)}" = $1', [value])
+        extend_search_path(self.con)
         result: Rows = []
         self._context.cancelled.clear()
-        for statement in parsed.statements:
-            self._context.activity.start_statement()
-            if observer:
-                observer.start(statement)
-            rows = self._execute(statement, observer)
-            if statement.shows_rows:
-                result = rows
-                if on_rows:
-                    on_rows(statement, rows)
+        with _variables(self.con, values):
+            for statement in parsed.statements:
+                self._context.activity.start_statement()
+                if observer:
+                    observer.start(statement)
+                rows = self._execute(statement, observer)
+                if statement.shows_rows:
+                    result = rows
+                    if on_rows:
+                        on_rows(statement, rows)
         return result
 
     def _execute(self, statement: Statement, observer: Observer | None) -> Rows:
@@ -214,10 +216,11 @@ def register(
 ) -> Party:
     """Put duckpriv's functions on a connection of your own; the settings are `connect`'s.
 
-    Call it on the root connection, which has to outlive its cursors; a cursor sees the functions
-    as `duckpriv.rsa_blind(…)`, or short after `SET search_path`. A second call replaces the
-    settings, for a new session. Nothing is written into your database; the functions stand in an
-    attached in-memory database named duckpriv.
+    Call it on the root connection, which has to outlive its cursors: registering on a cursor
+    that is then dropped crashes DuckDB 2.0. A cursor sees the functions as
+    `duckpriv.rsa_blind(…)`, or short after `SET search_path`; so does the connection itself
+    after USE. A second call replaces the settings, for a new session. Nothing is written into your
+    database; the functions stand in an attached in-memory database named duckpriv.
     """
     return _join(con, me, exchange, keyring, session, timeout, owns=False)
 
@@ -237,6 +240,10 @@ def _join(
         check_name("the session", session)
     context = Context(Keyring(keyring or default_keyring()), me, session)
     if exchange is not None:
+        if con.execute("SELECT current_setting('enable_external_access')").fetchall() != [(True,)]:
+            raise InvalidValue(
+                "receiving reads files, and this connection has enable_external_access = false"
+            )
         context.exchange = opened = open_exchange(exchange, context, timeout)
     else:
         opened = None
@@ -249,5 +256,24 @@ def _as_variable(value: object) -> object:
     return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else value
 
 
-def _identifier(name: str) -> str:
-    return name.replace('"', '""')
+@contextmanager
+def _variables(con: duckdb.DuckDBPyConnection, values: dict[str, object]) -> Iterator[None]:
+    """Set variables, and give back at the end what the connection had before."""
+
+    def names() -> list[str]:
+        return [name for (name,) in con.execute("SELECT name FROM duckdb_variables()").fetchall()]
+
+    def put(name: str, value: object) -> None:
+        con.execute(f'SET VARIABLE "{name.replace(chr(34), chr(34) * 2)}" = $1', [value])
+
+    before = {name: con.execute("SELECT getvariable($1)", [name]).fetchall() for name in names()}
+    try:
+        for name, value in values.items():
+            put(name, value)
+        yield
+    finally:
+        for name in names():
+            if name in before:
+                put(name, before[name][0][0])
+            else:
+                con.execute(f'RESET VARIABLE "{name.replace(chr(34), chr(34) * 2)}"')

@@ -82,12 +82,14 @@ def test_the_two_commands_of_private_matching(folder: Path) -> None:
 
     code, output, _ = command(folder, "keys", "list", "--keyring", "bank.keys")
     assert code == 0
-    assert "psi-s1  RSA private key  2048" in output
-    code, output, _ = command(folder, "keys", "show", "psi-s1", DUCKPRIV_KEYRING="bank.keys")
+    assert "psi-s1-bank  RSA private key  2048" in output
+    code, output, _ = command(folder, "keys", "show", "psi-s1-bank", DUCKPRIV_KEYRING="bank.keys")
     assert code == 0
     assert re.search(r"fingerprint\s+[0-9a-f]{64}", output)
     assert "PRIVATE" not in output
-    code, output, _ = command(folder, "keys", "remove", "psi-s1", "--yes", "--keyring", "bank.keys")
+    code, output, _ = command(
+        folder, "keys", "remove", "psi-s1-bank", "--yes", "--keyring", "bank.keys"
+    )
     assert code == 0
     assert not list((folder / "bank.keys").iterdir())
 
@@ -165,12 +167,11 @@ def test_ctrl_c_leaves_no_half_message_and_no_half_table(folder: Path, moment: s
         # The peer's key is there, so blinding begins; it takes longer than this test.
         assert command(folder, *party("host", "--timeout", "0.1", "--set", "bits=2048"))[0] == 1
     guest = start(folder, *party("guest"))
-    partial = folder.glob
     if moment == "waiting":
         wait_for(lambda: guest.poll() is not None or _uses(folder, guest))
         time.sleep(2)
     else:
-        wait_for(lambda: list(partial("mailbox/s1/shop/bank/.*.partial")))
+        wait_for(lambda: list(folder.glob("shop.keys/blinding-*")))  # it blinds
         time.sleep(1)
     guest.send_signal(signal.SIGINT)
     interrupted = time.monotonic()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 import threading
 import time
 from pathlib import Path
@@ -88,11 +90,58 @@ def test_receiving_does_not_consume(bank, shop) -> None:
     assert receive(shop) == receive(shop) == [(1,)]
 
 
-def test_an_enum_goes_as_text_and_an_interval_not_at_all(bank, shop) -> None:
+def test_an_enum_goes_as_text(bank, shop) -> None:
     send(bank, "SELECT 'b'::ENUM('a', 'b') AS e")
     assert receive(shop) == [("b",)]
-    with pytest.raises(duckdb.Error, match="DUCKPRIV_INVALID_VALUE: column 'i' has type INTERVAL"):
-        send(bank, "SELECT INTERVAL 1 DAY AS i", "other")
+
+
+@pytest.mark.parametrize(
+    ("query", "problem"),
+    [
+        ("SELECT INTERVAL 1 DAY AS x", "column 'x' has type INTERVAL"),
+        ("SELECT 1::HUGEINT AS x", "column 'x' has type HUGEINT"),
+        ("SELECT sum(i) AS x FROM range(3) t(i)", "column 'x' has type HUGEINT"),
+        ("SELECT [uuid()] AS x", r"column 'x' has type UUID\[\]"),
+        ("SELECT {'id': uuid()} AS x", "column 'x' has type STRUCT"),
+        ("SELECT '101'::BIT AS x", "column 'x' has type BIT"),
+        ("SELECT MAP {1: 2} AS x", "column 'x' has type MAP"),
+        ('SELECT 1 AS "a\tb"', "control characters"),
+    ],
+)
+def test_what_would_arrive_as_something_else_is_not_sent(bank, query, problem) -> None:
+    with pytest.raises(duckdb.Error, match=f"DUCKPRIV_INVALID_VALUE: .*{problem}"):
+        send(bank, query)
+
+
+def test_a_compressed_message_is_rejected(bank, shop, files) -> None:
+    send(bank, "SELECT 1 AS x")
+    table = pa.table({"x": pa.array([7] * 1_000_000, pa.int32())})
+    options = pa.ipc.IpcWriteOptions(compression="zstd")
+    with (
+        pa.OSFile(str(files[0]), "wb") as file,
+        pa.ipc.new_file(file, table.schema, options=options) as writer,
+    ):
+        writer.write_table(table)
+    forge(files, rows=1_000_000)
+    with pytest.raises(duckdb.Error, match="DUCKPRIV_MESSAGE_REJECTED: .* is compressed"):
+        receive(shop)
+
+
+@pytest.mark.parametrize("name", ["message", "staged", "published", "handle", "written", "row"])
+def test_tables_and_columns_with_the_names_of_the_machinery(bank, shop, name: str) -> None:
+    bank.con.execute(f"CREATE TABLE {name} AS SELECT 5 AS {name}")
+    send(bank, f"FROM {name}")
+    assert receive(shop) == [(5,)]
+
+
+def test_a_missing_name_is_explained(bank) -> None:
+    for query in (
+        "CALL exchange_send(getvariable('per'), 'data', 'SELECT 1 AS x')",
+        "FROM exchange_recv(getvariable('per'), 'data')",
+        "FROM exchange_recv('shop', NULL)",
+    ):
+        with pytest.raises(duckdb.Error, match="DUCKPRIV_INVALID_VALUE: .*not a"):
+            bank.con.execute(query).fetchall()
 
 
 def test_the_query_sees_temporary_tables_and_the_open_transaction(bank, shop) -> None:
@@ -127,11 +176,17 @@ def test_the_same_bytes_may_be_sent_again_and_others_may_not(bank, shop) -> None
 
 def test_temporary_files_are_gone_after_success_and_after_close(bank, tmp_path: Path) -> None:
     send(bank, "SELECT 1 AS x")
+    private = Path(bank._exchange._private.name)
     assert not list(tmp_path.glob("mailbox/**/*.partial*"))
-    with pytest.raises(duckdb.Error):
-        send(bank, "SELECT error('no') AS x", "other")
+    assert not list(private.iterdir())
+    fails = "SELECT CASE WHEN i > 290000 THEN error('no') END AS x FROM range(300000) t(i)"
+    for _ in range(3):
+        with pytest.raises(duckdb.Error):
+            send(bank, fails, "other")
+    assert not list(tmp_path.glob("mailbox/**/*.partial*"))
+    assert len(list(private.iterdir())) <= 1  # the next message on this channel deletes it
     bank.close()
-    assert not list(tmp_path.glob("mailbox/**/*.partial*"))
+    assert not private.exists()
 
 
 @pytest.mark.parametrize(
@@ -160,6 +215,14 @@ def test_one_cannot_write_to_oneself(bank) -> None:
         send(bank, "SELECT 1 AS x", peer="bank")
 
 
+def forge(files: tuple[Path, Path], **changes: object) -> None:
+    """Make the manifest fit the data, as a peer could."""
+    content = files[0].read_bytes()
+    manifest = json.loads(files[1].read_bytes()) | changes
+    manifest |= {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    files[1].write_text(json.dumps(manifest))
+
+
 def damage(kind: str, data: Path, description: Path) -> None:
     manifest = json.loads(description.read_bytes())
     content = bytearray(data.read_bytes())
@@ -173,10 +236,9 @@ def damage(kind: str, data: Path, description: Path) -> None:
     elif kind == "no data":
         data.unlink()
     elif kind == "not arrow":
-        import hashlib
-
         data.write_bytes(b"x" * 100)
-        manifest |= {"bytes": 100, "sha256": hashlib.sha256(b"x" * 100).hexdigest()}
+        forge((data, description))
+        return
     elif kind == "not json":
         description.write_bytes(b"{")
         return
@@ -219,6 +281,10 @@ def damage(kind: str, data: Path, description: Path) -> None:
         ('columns=[["x","int64"]]', "does not have the columns"),
         ('columns=[["x"]]', "'columns' is malformed"),
         ("sha256=5", "'sha256' is malformed"),
+        ("rows=9223372036854775808", "'rows' is malformed"),
+        ('protocol="\\u001b[31m"', "'protocol' is malformed"),
+        ('sender="../x"', "names that no party may have"),
+        ('channel="a.b"', "names that no party may have"),
         ('extra="field"', "exactly the fields"),
     ],
 )
@@ -229,8 +295,6 @@ def test_a_damaged_message_is_rejected(bank, shop, files, kind: str, problem: st
         receive(shop)
     error = from_text(str(caught.value))
     assert type(error) is MessageRejected
-    import re
-
     assert re.search(problem, error.message)
 
 
@@ -288,16 +352,7 @@ def test_types_that_no_message_may_have_are_rejected(bank, shop, files, type_) -
     schema = pa.schema([("x", type_)])
     with pa.OSFile(str(files[0]), "wb") as file, pa.ipc.new_file(file, schema) as writer:
         writer.write_table(schema.empty_table())
-    import hashlib
-
-    content = files[0].read_bytes()
-    manifest = json.loads(files[1].read_bytes()) | {
-        "rows": 0,
-        "bytes": len(content),
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "columns": [["x", str(type_)]],
-    }
-    files[1].write_text(json.dumps(manifest))
+    forge(files, rows=0, columns=[["x", str(type_)]])
     with pytest.raises(duckdb.Error, match="DUCKPRIV_MESSAGE_REJECTED: .* no message may have"):
         receive(shop)
 
@@ -309,9 +364,12 @@ def test_any_bytes_as_a_manifest_are_rejected(data: bytes) -> None:
         Manifest.from_json(data)
 
 
-fields = {name: st.text(max_size=8) for name in Manifest.__annotations__}
-fields |= {"rows": st.integers(0), "bytes": st.integers(0), "format": st.just(FORMAT)}
-fields["columns"] = st.lists(st.tuples(st.text(max_size=4), st.text(max_size=4))).map(tuple)
+shown = st.text(st.characters(categories=["L", "N", "P", "S"]), max_size=8)
+names = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,63}", fullmatch=True)
+fields = dict.fromkeys(Manifest.__annotations__, shown)
+fields |= dict.fromkeys(("session", "sender", "receiver", "channel"), names)
+fields |= {name: st.integers(0, 2**63 - 1) for name in ("rows", "bytes")}
+fields |= {"format": st.just(FORMAT), "columns": st.lists(st.tuples(shown, shown)).map(tuple)}
 
 
 @given(st.builds(Manifest, **fields))

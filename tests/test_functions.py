@@ -11,7 +11,8 @@ SCALARS = [f for f in FUNCTIONS if f.kind == "scalar"]
 # A valid argument for each scalar function's parameters, as SQL over a row number i.
 ARGUMENTS = {
     "rsa_public_key": ["'mine'"],
-    "key_import": ["'host'", "rsa_public_key('mine')"],
+    "rsa_key_proof": ["'mine'"],
+    "key_import": ["'host'", "rsa_public_key('mine')", "rsa_key_proof('mine')"],
     "psi_id": ["'é ' || i", "'trimmed'"],
     "rsa_blind": ["i", "'host'"],
     "blind_sign": ["rsa_blind(i, 'host')", "'mine'"],
@@ -19,6 +20,14 @@ ARGUMENTS = {
     "rsa_token": ["i", "'mine'"],
     "random_id": ["i"],
     "require": ["i >= 0", "'no'"],
+    "require_result": ["'free'", "['a']"],
+}
+# An unknown condition does not hold; without a proof none is checked.
+NULL_HAS_A_MEANING = {
+    ("require", 0),
+    ("key_import", 2),
+    ("require_result", 0),
+    ("require_result", 1),
 }
 
 
@@ -56,8 +65,8 @@ def test_the_example_runs(function: Function, connect, shop_asks) -> None:
 def test_null_gives_null(function: Function, ready) -> None:
     arguments = ARGUMENTS[function.name]
     for i in range(len(arguments)):
-        if function.name == "require" and i == 0:
-            continue  # an unknown condition does not hold: tested below
+        if (function.name, i) in NULL_HAS_A_MEANING:
+            continue
         with_null = [*arguments[:i], "NULL", *arguments[i + 1 :]]
         query = f"SELECT {call(function, with_null)} FROM range(2) t(i)"
         assert ready.execute(query).fetchall() == [(None,), (None,)]

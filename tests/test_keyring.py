@@ -66,7 +66,7 @@ def test_key_sizes(keyring: Keyring, bits: int) -> None:
     assert keyring.list() == []
 
 
-@pytest.mark.parametrize("name", ["", "../a", "A", "a b", "a.b", "a" * 101, None])
+@pytest.mark.parametrize("name", ["", "../a", "A", "a b", "a.b", "a" * 161, None])
 def test_unsafe_key_names(keyring: Keyring, name) -> None:
     for use in (keyring.rsa_public, keyring.rsa_private, keyring.secret, keyring.remove):
         with pytest.raises(InvalidValue, match="the key name"):

@@ -159,7 +159,7 @@ def test_3072_bits_by_default(two: Two, tmp_path) -> None:
     from duckpriv import Keyring
     from duckpriv.scripts import load
 
-    assert Keyring(tmp_path / "bank.keys").info("psi-s1").bits == 3072
+    assert Keyring(tmp_path / "bank.keys").info("psi-s1-bank").bits == 3072
     assert {v.name: v.default for v in load("psi/host").variables}["bits"] == "3072"
 
 
@@ -184,7 +184,7 @@ def test_the_signature_behind_each_token_verifies_as_rsa_pss(two: Two, tmp_path)
     two(host_ids, host_ids[:5], folder=tmp_path)
     sent = tmp_path / "mailbox/s1/bank/shop/psi.tokens.arrow"
     tokens = set(pa.ipc.open_file(sent).read_all()["token"].to_pylist())
-    key = Keyring(tmp_path / "bank.keys").rsa_private("psi-s1")
+    key = Keyring(tmp_path / "bank.keys").rsa_private("psi-s1-bank")
     messages = [labelled("duckpriv/psi/id/v1", id_.encode()) for id_ in host_ids]
     encoded = rsabssa.encode(messages, key.public.modulus)
     public = key._key.public_key()

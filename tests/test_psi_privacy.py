@@ -135,12 +135,12 @@ def test_blinded_values_of_the_same_ids_differ_between_sessions(run_both) -> Non
 
 def test_no_secret_reaches_a_database_the_mailbox_or_a_catalog(run_both) -> None:
     folder, parties = run_both("secrets", IDS, IDS)
-    numbers = parties["bank"].keyring.rsa_private("psi-s1")._key.private_numbers()
+    numbers = parties["bank"].keyring.rsa_private("psi-s1-bank")._key.private_numbers()
     secrets = [
         x.to_bytes((x.bit_length() + 7) // 8, "big")
         for x in (numbers.p, numbers.q, numbers.d, numbers.dmp1, numbers.dmq1, numbers.iqmp)
     ]
-    secrets.append((folder / "shop.keys/blinding-s1.secret").read_bytes())
+    secrets.append((folder / "shop.keys/blinding-s1-shop.secret").read_bytes())
     needles = [
         form
         for s in secrets

@@ -35,7 +35,9 @@ class Exchange(Protocol):
     def publish(self, handle: int, rows: int, schema: pa.StructType, sql_type: str) -> Sent:
         """Finish a message and make it visible."""
 
-    def receive(self, peer: str, channel: str, protocol: str, parameters: str) -> ReceivedFile:
+    def receive(
+        self, peer: str, channel: str, columns: str, protocol: str, parameters: str
+    ) -> ReceivedFile:
         """Wait for a message and check it."""
 
     def discard(self) -> None:

@@ -45,12 +45,18 @@ def exchange_publish(
 
 
 def exchange_source(
-    context: Context, peers: pa.Array, channels: pa.Array, protocols: pa.Array, parameters: pa.Array
+    context: Context,
+    peers: pa.Array,
+    channels: pa.Array,
+    columns: pa.Array,
+    protocols: pa.Array,
+    parameters: pa.Array,
 ) -> pa.Array:
     """Wait for a message, check it, and return the query that scans it."""
     received = context.need_exchange().receive(
         constant(peers, "the peer"),
         constant(channels, "the channel"),
+        constant(columns, "the columns"),
         constant(protocols, "the protocol"),
         constant(parameters, "the parameters"),
     )

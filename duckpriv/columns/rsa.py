@@ -11,6 +11,7 @@ from ..crypto.bytecolumns import rows_of
 from ..crypto.hashing import labelled
 from ..crypto.parallel import ByteMatrix
 from ..errors import InvalidValue, ProtocolError
+from ..keyring import RsaPublicKey
 from .arrays import constant, to_blobs, to_matrix
 from .context import Context
 
@@ -35,13 +36,29 @@ def rsa_public_key(context: Context, names: pa.Array) -> pa.Array:
     return pa.array([keyring.rsa_public(name).der for name in names.to_pylist()], pa.binary())
 
 
-def key_import(context: Context, names: pa.Array, keys: pa.Array) -> pa.Array:
-    """Check a peer's public keys and keep them under the names; return the fingerprints."""
+def rsa_key_proof(context: Context, names: pa.Array) -> pa.Array:
+    """Return for each private key the proof that e is prime to phi(N)."""
     keyring = context.need_keyring()
-    fingerprints = [
-        keyring.import_public(name, der).fingerprint
-        for name, der in zip(names.to_pylist(), keys.to_pylist(), strict=True)
-    ]
+    proofs = []
+    for name in names.to_pylist():
+        private = keyring.rsa_private(name)
+        proofs.append(rsabssa.key_proof(private.operation, private.public.modulus))
+    return pa.array(proofs, pa.binary())
+
+
+def key_import(context: Context, names: pa.Array, keys: pa.Array, proofs: pa.Array) -> pa.Array:
+    """Check a peer's public keys, and their proofs unless these are empty, and keep the keys
+    under the names; return the fingerprints."""
+    keyring = context.need_keyring()
+    fingerprints = []
+    columns = (names.to_pylist(), keys.to_pylist(), proofs.to_pylist())
+    for name, der, proof in zip(*columns, strict=True):
+        if proof and not rsabssa.check_key_proof(proof, RsaPublicKey.from_der(der).modulus):
+            raise ProtocolError(
+                "the key's proof does not hold: the peer's RSA key could be made to see through "
+                "blinding. Nothing was imported"
+            )
+        fingerprints.append(keyring.import_public(name, der).fingerprint)
     return pa.array(fingerprints, pa.string())
 
 
@@ -100,7 +117,9 @@ def _messages(ids: pa.Array) -> list[bytes]:
 
 
 def _blinding_secret(context: Context) -> bytes:
-    return context.need_keyring().secret(f"blinding-{context.need_session()}")
+    # Two parties that are tried out with one keyring do not share it.
+    owner = f"-{context.me}" if context.me else ""
+    return context.need_keyring().secret(f"blinding-{context.need_session()}{owner}")
 
 
 def _tokens(context: Context, signatures: ByteMatrix) -> pa.Array:

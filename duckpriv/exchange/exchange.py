@@ -18,6 +18,7 @@ from .folder import Folder
 from .incoming import accept
 from .manifest import FORMAT, Manifest, columns_of, parameters_hash
 from .outgoing import OutgoingMessage
+from .types import expected_columns
 
 DEFAULT_TIMEOUT = 3600.0
 # Look again after a hundredth of the time waited so far, within these bounds (seconds).
@@ -52,7 +53,7 @@ class FileExchange:
         self._context = context
         self._handles = itertools.count(1)
         self._open: dict[int, OutgoingMessage] = {}
-        self._received: dict[tuple[str, str], ReceivedFile] = {}
+        self._received: dict[tuple[str, str, bool], tuple[Manifest, ReceivedFile]] = {}
         self._private = tempfile.TemporaryDirectory(prefix="duckpriv-")
         self._lock = threading.Lock()
 
@@ -60,9 +61,15 @@ class FileExchange:
         """Begin a message to `peer`; return its handle."""
         self._check_peer(peer)
         check_channel(channel)
-        path = self.folder.staging_file(self.session, self.me, peer)
-        handle = next(self._handles)
-        self._open[handle] = OutgoingMessage(path, peer, channel, protocol, parameters)
+        with self._lock:
+            # What a statement that failed has left on this channel.
+            for stale in [
+                h for h, m in self._open.items() if (m.peer, m.channel) == (peer, channel)
+            ]:
+                self._open.pop(stale).discard()
+            handle = next(self._handles)
+            path = Path(self._private.name) / f"{handle}.sending"
+            self._open[handle] = OutgoingMessage(path, peer, channel, protocol, parameters)
         return handle
 
     def stage(self, handle: int, rows: pa.StructArray, sql_type: str) -> None:
@@ -106,26 +113,35 @@ class FileExchange:
         self._open.pop(handle).discard()
         return Sent(manifest.rows, manifest.bytes, manifest.sha256)
 
-    def receive(self, peer: str, channel: str, protocol: str, parameters: str) -> ReceivedFile:
+    def receive(
+        self, peer: str, channel: str, columns: str, protocol: str, parameters: str
+    ) -> ReceivedFile:
         """Wait for a message, check everything that its manifest claims, and return the
         checked copy. The same message again is the same copy.
 
+        Where `columns` is not empty, the message has to have exactly these, without NULLs.
         Raises ExchangeTimeout, MessageRejected, or ProtocolError where the parties' protocol
         or settings differ.
         """
         self._check_peer(peer)
         check_channel(channel)
-        with self._lock:
-            known = self._received.get((peer, channel))
-        if known is not None:
-            return known
-        manifest = Manifest.from_json(self._wait(peer, channel))
+        expected = expected_columns(columns) if columns else None
+        nulls = expected is None
+        known = self._received.get((peer, channel, nulls))
+        manifest = known[0] if known else Manifest.from_json(self._wait(peer, channel))
         self._check(manifest, peer, channel, protocol, parameters)
-        target = Path(self._private.name) / f"{peer}.{channel.replace('/', '.')}.parquet"
-        accept(manifest, self.folder.data(self.session, peer, self.me, channel), target)
+        if expected is not None and manifest.columns != expected:
+            raise MessageRejected(
+                f"message '{channel}' from {peer} has other columns than expected: "
+                f"{_listed(manifest.columns)} instead of {_listed(expected)}"
+            )
+        if known:
+            return known[1]
+        name = f"{peer}.{channel.replace('/', '.')}.{'any' if nulls else 'whole'}.parquet"
+        target = Path(self._private.name) / name
+        accept(manifest, self.folder.data(self.session, peer, self.me, channel), target, nulls)
         received = ReceivedFile(target, manifest.rows)
-        with self._lock:
-            self._received[peer, channel] = received
+        self._received[peer, channel, nulls] = manifest, received
         return received
 
     def discard(self) -> None:
@@ -178,7 +194,7 @@ class FileExchange:
             if found != value:
                 raise MessageRejected(
                     f"the message in the place of '{channel}' from {peer} is of another "
-                    f"{field}: expected '{value}', found '{found[:80]}'"
+                    f"{field}: expected '{value}', found '{found}'"
                 )
         if (manifest.protocol, manifest.parameters) != (protocol, parameters):
             raise ProtocolError(
@@ -188,3 +204,7 @@ class FileExchange:
             )
         if manifest.parameters_sha256 != parameters_hash(protocol, parameters):
             raise MessageRejected(f"the manifest of '{channel}' contradicts itself")
+
+
+def _listed(columns: tuple[tuple[str, str], ...]) -> str:
+    return "(" + ", ".join(f"{name} {type_}" for name, type_ in columns)[:200] + ")"

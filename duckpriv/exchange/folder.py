@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,25 +25,18 @@ class Folder:
         if self.path.exists() and not self.path.is_dir():
             raise InvalidValue(f"the exchange {self.path} is not a folder")
 
-    def staging_file(self, session: str, sender: str, receiver: str) -> Path:
-        """Return a fresh temporary name beside which the message will stand."""
-        folder = self._folder(session, sender, receiver)
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder / f".{secrets.token_hex(8)}.partial"
-
-    def publish(self, manifest: Manifest, staged: Path) -> None:
-        """Make a staged message visible to its receiver."""
+    def publish(self, manifest: Manifest, content: Path) -> None:
+        """Make the message with this manifest and content visible to its receiver."""
         data, description = self._files(
             manifest.session, manifest.sender, manifest.receiver, manifest.channel
         )
-        partial = staged.with_name(staged.name + ".json")
+        data.parent.mkdir(parents=True, exist_ok=True)
+        partial = data.parent / f".{secrets.token_hex(8)}.partial"
         try:
-            with partial.open("xb") as output:
-                output.write(manifest.to_json())
-                output.flush()
-                os.fsync(output.fileno())
-            staged.replace(data)
-            partial.replace(description)
+            shutil.copyfile(content, partial)
+            _replace(partial, data)
+            partial.write_bytes(manifest.to_json())
+            _replace(partial, description)
         finally:
             partial.unlink(missing_ok=True)
 
@@ -65,9 +59,13 @@ class Folder:
             with file.open("rb") as source:
                 yield file, source.read(LARGEST + 1)
 
-    def _folder(self, session: str, sender: str, receiver: str) -> Path:
-        return self.path / session / sender / receiver
-
     def _files(self, session: str, sender: str, receiver: str, channel: str) -> tuple[Path, Path]:
-        folder, name = self._folder(session, sender, receiver), channel.replace("/", ".")
+        folder, name = self.path / session / sender / receiver, channel.replace("/", ".")
         return folder / f"{name}.arrow", folder / f"{name}.json"
+
+
+def _replace(partial: Path, target: Path) -> None:
+    """Rename a file that is whole on disk."""
+    with partial.open("rb") as written:
+        os.fsync(written.fileno())
+    partial.replace(target)

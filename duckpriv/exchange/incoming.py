@@ -20,17 +20,18 @@ from .types import is_allowed
 _CHUNK = 1 << 20
 
 
-def accept(manifest: Manifest, source: Path, target: Path) -> None:
+def accept(manifest: Manifest, source: Path, target: Path, nulls: bool) -> None:
     """Check the message in `source` against its manifest and write it to `target`.
 
     Raises MessageRejected and leaves no target where the length, the digest, the Arrow
-    structure, the columns or the number of rows differ.
+    structure, the columns or the number of rows differ, or where there is a NULL and `nulls`
+    does not allow it.
     """
     copy = target.with_suffix(".arrow")
     try:
         _copy_checked(manifest, source, copy)
         try:
-            rows = _to_parquet(manifest, copy, target)
+            rows = _to_parquet(manifest, copy, target, nulls)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise MessageRejected(
                 f"{_name(manifest)} is not a well-formed Arrow IPC file ({type(error).__name__}); "
@@ -74,7 +75,7 @@ def _copy_checked(manifest: Manifest, source: Path, copy: Path) -> None:
         )
 
 
-def _to_parquet(manifest: Manifest, copy: Path, target: Path) -> int:
+def _to_parquet(manifest: Manifest, copy: Path, target: Path, nulls: bool) -> int:
     rows = 0
     with pa.memory_map(str(copy)) as source, pa.ipc.open_file(source) as reader:
         schema = reader.schema.remove_metadata()
@@ -93,6 +94,11 @@ def _to_parquet(manifest: Manifest, copy: Path, target: Path) -> int:
             for i in range(reader.num_record_batches):
                 batch = reader.get_batch(i)
                 batch.validate(full=True)
+                # Batches are slices of the file, unless their buffers were compressed.
+                if batch.get_total_buffer_size() > manifest.bytes:
+                    raise MessageRejected(f"{_name(manifest)} is compressed, which is not allowed")
+                if not nulls and any(column.null_count for column in batch.columns):
+                    raise MessageRejected(f"{_name(manifest)} has NULLs where none may be")
                 rows += len(batch)
                 writer.write_batch(batch.replace_schema_metadata(None))
     return rows

@@ -9,7 +9,8 @@ from typing import Any, TypeAlias
 
 import pyarrow as pa
 
-from ..errors import MessageRejected
+from ..errors import InvalidValue, MessageRejected
+from ..names import check_channel, check_name
 from .types import type_name
 
 FORMAT = "duckpriv-message/1"
@@ -58,6 +59,12 @@ class Manifest:
         for name, value in fields.items():
             if not _well_formed(name, value):
                 raise MessageRejected(f"the manifest's field '{name}' is malformed")
+        try:
+            for name in ("session", "sender", "receiver"):
+                check_name(name, fields[name])
+            check_channel(fields["channel"])
+        except InvalidValue:
+            raise MessageRejected("the manifest has names that no party may have") from None
         fields["columns"] = tuple((name, type_) for name, type_ in fields["columns"])
         return cls(**fields)
 
@@ -65,12 +72,17 @@ class Manifest:
 def _well_formed(name: str, value: Any) -> bool:
     if name == "columns":
         return isinstance(value, list) and all(
-            isinstance(pair, list) and len(pair) == 2 and all(isinstance(x, str) for x in pair)
+            isinstance(pair, list) and len(pair) == 2 and all(_printable(text) for text in pair)
             for pair in value
         )
     if name in ("rows", "bytes"):
-        return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-    return isinstance(value, str)
+        return type(value) is int and 0 <= value < 2**63
+    return _printable(value)
+
+
+def _printable(value: Any) -> bool:
+    """Whether it is a text that can be shown: no control characters, no lone surrogates."""
+    return isinstance(value, str) and len(value) <= 4096 and value.isprintable()
 
 
 def columns_of(schema: pa.Schema) -> tuple[tuple[str, str], ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from pathlib import Path
 
@@ -48,8 +47,6 @@ class OutgoingMessage:
             self._writer.close()
             self._file.close()
             self._writer = self._file = None
-        with self.path.open("rb") as written:
-            os.fsync(written.fileno())
         return schema
 
     def discard(self) -> None:

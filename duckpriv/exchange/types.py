@@ -1,6 +1,9 @@
-"""Which Arrow types a message may have, and how DuckDB's columns become them."""
+"""Which types a message may have, and how DuckDB's columns become them."""
 
 from __future__ import annotations
+
+import re
+from functools import lru_cache
 
 import duckdb
 import pyarrow as pa
@@ -22,6 +25,19 @@ _PLAIN = (
     pat.is_time,
     pat.is_timestamp,
 )
+# DuckDB types that Arrow would show as another one. A UUID can go as a column of its own.
+_CHANGED_BY_ARROW = re.compile(r"\b(HUGEINT|UHUGEINT|BIGNUM|BIT|UUID)\b")
+# How an expected column is written in SQL, and what the manifest then has to say.
+_EXPECTED = {
+    "BLOB": "binary",
+    "VARCHAR": "string",
+    "UUID": "uuid",
+    "BOOLEAN": "bool",
+    "INTEGER": "int32",
+    "BIGINT": "int64",
+    "UBIGINT": "uint64",
+    "DOUBLE": "double",
+}
 
 
 def is_allowed(type_: pa.DataType) -> bool:
@@ -41,6 +57,23 @@ def type_name(type_: pa.DataType) -> str:
     return "uuid" if type_ == pa.uuid() else str(type_)
 
 
+def expected_columns(text: str) -> tuple[tuple[str, str], ...]:
+    """Return the columns of `exchange_recv(…, columns := text)` as manifests write them.
+
+    Raises InvalidValue.
+    """
+    columns = []
+    for column in text.split(","):
+        name, _, sql_type = column.strip().partition(" ")
+        if sql_type not in _EXPECTED:
+            raise InvalidValue(
+                "columns takes names with types, such as 'token BLOB, pid UUID'; the types are "
+                + ", ".join(_EXPECTED)
+            )
+        columns.append((name, _EXPECTED[sql_type]))
+    return tuple(columns)
+
+
 def to_message(rows: pa.StructArray, sql_type: str) -> pa.RecordBatch:
     """Return the columns of a message from DuckDB's row structs.
 
@@ -48,24 +81,40 @@ def to_message(rows: pa.StructArray, sql_type: str) -> pa.RecordBatch:
     found there. An ENUM goes as its text. Raises InvalidValue for a type that no
     message may have.
     """
-    sql_types = dict(duckdb.sqltype(sql_type).children)
     columns = []
-    for field, column in zip(rows.type, rows.flatten(), strict=True):
+    for (name, declared), column in zip(_fields(sql_type), rows.flatten(), strict=True):
         if pat.is_dictionary(column.type):
             column = column.cast(column.type.value_type)
-        if str(sql_types.get(field.name)) == "UUID" and column.type != pa.uuid():
+        if declared == "UUID":
             column = _uuids(column)
-        if not is_allowed(column.type):
+        elif _CHANGED_BY_ARROW.search(declared) or not is_allowed(column.type):
             raise InvalidValue(
-                f"column '{field.name}' has type {sql_types.get(field.name)}, which a message "
-                "cannot have; cast it in the query, for example to VARCHAR"
+                f"column '{name}' has type {declared}, which a message cannot have; cast it in "
+                "the query, for example to BIGINT or VARCHAR"
             )
         columns.append(column)
-    return pa.RecordBatch.from_arrays(columns, names=[field.name for field in rows.type])
+    return pa.RecordBatch.from_arrays(columns, names=[name for name, _ in _fields(sql_type)])
 
 
-def _uuids(texts: pa.StringArray) -> pa.Array:
+@lru_cache(maxsize=64)
+def _fields(sql_type: str) -> tuple[tuple[str, str], ...]:
+    """Return names and SQL types of a STRUCT's fields. Raises InvalidValue where no table could
+    have them as columns."""
+    # A connection of our own: duckdb.sqltype() would use the user's default one.
+    with duckdb.connect() as con:
+        fields = tuple((name, str(type_)) for name, type_ in con.sqltype(sql_type).children)
+    if len({name.lower() for name, _ in fields}) != len(fields):
+        raise InvalidValue("two columns of the query have the same name; rename one with AS")
+    if not all(name.isprintable() for name, _ in fields):
+        raise InvalidValue("a column's name has control characters; rename it with AS")
+    return fields
+
+
+def _uuids(column: pa.Array) -> pa.Array:
+    if column.type == pa.uuid():  # with SET arrow_lossless_conversion
+        return column
     storage = [
-        None if text is None else bytes.fromhex(text.replace("-", "")) for text in texts.to_pylist()
+        None if text is None else bytes.fromhex(text.replace("-", ""))
+        for text in column.to_pylist()
     ]
     return pa.ExtensionArray.from_storage(pa.uuid(), pa.array(storage, pa.binary(16)))

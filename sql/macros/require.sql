@@ -1,2 +1,13 @@
 CREATE MACRO require(condition, message) AS
     duckpriv_udf_require(coalesce(condition, false), message);
+
+-- The name is free, or stands for a table in the current schema that has exactly these columns.
+CREATE MACRO require_result(tbl, columns) AS duckpriv.main.require(
+    NOT EXISTS (FROM duckdb_views()
+                WHERE view_name = tbl
+                  AND (temporary OR (database_name, schema_name) = (current_database(), current_schema())))
+    AND NOT EXISTS (FROM duckdb_tables() WHERE table_name = tbl AND temporary)
+    AND coalesce((SELECT list(column_name ORDER BY column_name) FROM duckdb_columns()
+                  WHERE table_name = tbl AND database_name = current_database()
+                    AND schema_name = current_schema()), list_sort(columns)) = list_sort(columns),
+    'the result goes into a table "' || tbl || '", and you have something else of that name; rename it first');

@@ -10,14 +10,10 @@
 SET VARIABLE duckpriv_protocol = 'psi/1';
 SET VARIABLE duckpriv_parameters =
     'kind=' || getvariable('kind') || ' columns=' || len(string_split(getvariable('id'), ','));
-SET VARIABLE key = 'psi-' || getvariable('session');
+SET VARIABLE key = 'psi-' || getvariable('session') || '-of-' || getvariable('peer');
 
--- refuse to overwrite tables of these names that are something else
-SELECT require(count(*) FILTER (column_name IN ('id', 'pid')) = count(*),
-               'you have a table "' || any_value(table_name)
-               || '" that is not a result of private matching; rename it first')
-FROM duckdb_columns()
-WHERE table_name IN ('alignment', 'alignment_unmatched') AND database_name = current_database();
+-- the results' names are free
+SELECT require_result('alignment', ['id', 'pid']), require_result('alignment_unmatched', ['pid']);
 
 -- normalise the ids, and put the distinct ones in random order
 CREATE OR REPLACE TEMP TABLE psi_ids_here AS
@@ -31,11 +27,11 @@ CREATE OR REPLACE TEMP TABLE psi_sequence AS
           FROM (SELECT DISTINCT psi_id FROM psi_ids_here WHERE psi_id IS NOT NULL))
     ORDER BY seq;
 
--- message 1: the host's public key
-SELECT require(count(*) = 1, 'the host has to send exactly one key')
-FROM exchange_recv(getvariable('peer'), 'psi/key');
-SELECT key_import(getvariable('key'), key) AS host_key
-FROM exchange_recv(getvariable('peer'), 'psi/key');
+-- message 1: the host's public key, with the proof that it blinds perfectly
+SELECT require(count(*) = 1 AND min(octet_length(proof)) > 0, 'the host has to send one key with its proof')
+FROM exchange_recv(getvariable('peer'), 'psi/key', columns := 'key BLOB, proof BLOB');
+SELECT key_import(getvariable('key'), key, proof := proof) AS host_key
+FROM exchange_recv(getvariable('peer'), 'psi/key', columns := 'key BLOB, proof BLOB');
 
 -- message 2: our ids, blinded
 CALL exchange_send(getvariable('peer'), 'psi/blinded',
@@ -44,14 +40,16 @@ CALL exchange_send(getvariable('peer'), 'psi/blinded',
 -- message 3: the host's signatures, unblinded, verified, and hashed to tokens
 CREATE OR REPLACE TEMP TABLE psi_tokens_here AS
     SELECT psi_id, rsa_finalize(psi_id, signed, getvariable('key')) AS token
-    FROM psi_sequence JOIN exchange_recv(getvariable('peer'), 'psi/signed') USING (seq);
+    FROM psi_sequence
+    JOIN exchange_recv(getvariable('peer'), 'psi/signed', columns := 'seq BIGINT, signed BLOB') USING (seq);
 SELECT require(
-    (SELECT count(token) FROM psi_tokens_here) = (SELECT count(*) FROM psi_sequence),
-    'the host did not sign each of our blinded ids exactly once');
+    count(*) = count(DISTINCT psi_id) AND count(*) = (SELECT count(*) FROM psi_sequence),
+    'the host did not sign each of our blinded ids exactly once')
+FROM psi_tokens_here;
 
 -- message 4: the host's tokens
 CREATE OR REPLACE TEMP TABLE psi_tokens_there AS
-    SELECT token FROM exchange_recv(getvariable('peer'), 'psi/tokens');
+    FROM exchange_recv(getvariable('peer'), 'psi/tokens', columns := 'token BLOB');
 SELECT require(
     count(*) = count(DISTINCT token) AND count(*) FILTER (octet_length(token) <> 32) = 0,
     'the host''s tokens are not distinct values of 32 bytes')
@@ -61,6 +59,10 @@ FROM psi_tokens_there;
 CREATE OR REPLACE TEMP TABLE psi_map_here AS
     FROM psi_map_random('psi_tokens_there', 'psi_tokens_here');
 
+-- message 5: the random id of each of the host's tokens, sorted, so that the order says nothing
+CALL exchange_send(getvariable('peer'), 'psi/map',
+    $$ SELECT token, pid FROM psi_map_here WHERE in_host ORDER BY token $$);
+
 -- result: our ids that the host has too, and the random ids of those that it alone has
 CREATE OR REPLACE TABLE alignment AS
     SELECT DISTINCT id, pid FROM psi_ids_here
@@ -69,10 +71,6 @@ CREATE OR REPLACE TABLE alignment AS
     ORDER BY id;
 CREATE OR REPLACE TABLE alignment_unmatched AS
     SELECT pid FROM psi_map_here WHERE in_host AND NOT in_guest ORDER BY pid;
-
--- message 5: the random id of each of the host's tokens, sorted, so that the order says nothing
-CALL exchange_send(getvariable('peer'), 'psi/map',
-    $$ SELECT token, pid FROM psi_map_here WHERE in_host ORDER BY token $$);
 
 -- summary
 SELECT count(*) AS rows, count(*) - count(psi_id) AS without_id,

@@ -6,17 +6,16 @@
 -- set id               its id column, or several with commas between
 -- set kind = raw       how ids are normalised: raw, trimmed, lower, email or phone (one a column)
 -- set bits = 3072      size of the RSA key, fresh in each session: 2048 at least
+-- set most_ids = 0     refuse a guest with more distinct ids than this; 0: any number
 
 -- both parties have to run with the same settings; the guest's messages are checked for them
 SET VARIABLE duckpriv_protocol = 'psi/1';
 SET VARIABLE duckpriv_parameters =
     'kind=' || getvariable('kind') || ' columns=' || len(string_split(getvariable('id'), ','));
-SET VARIABLE key = 'psi-' || getvariable('session');
+SET VARIABLE key = 'psi-' || getvariable('session') || '-' || getvariable('me');
 
--- refuse to overwrite a table named alignment that is something else
-SELECT require(count(*) FILTER (column_name IN ('id', 'pid')) = count(*),
-               'you have a table "alignment" that is not a result of private matching; rename it first')
-FROM duckdb_columns() WHERE table_name = 'alignment' AND database_name = current_database();
+-- the result's name is free
+SELECT require_result('alignment', ['id', 'pid']);
 
 -- normalise the ids
 CREATE OR REPLACE TEMP TABLE psi_ids_here AS
@@ -25,20 +24,21 @@ SELECT require(count(*) = 0 OR count(psi_id) > 0,
                'none of the ' || count(*) || ' rows has an id; is it the right column and kind?')
 FROM psi_ids_here;
 
--- message 1: the public key
+-- message 1: the public key, and the proof that it blinds the guest's ids perfectly
 CALL rsa_keygen(getvariable('key'), bits := getvariable('bits'));
 CALL exchange_send(getvariable('peer'), 'psi/key',
-    $$ SELECT rsa_public_key(getvariable('key')) AS key $$);
+    $$ SELECT rsa_public_key(getvariable('key')) AS key, rsa_key_proof(getvariable('key')) AS proof $$);
 
 -- message 2: the guest's ids, blinded
-SELECT require(count(DISTINCT seq) = count(*) AND count(blinded) = count(*),
-               'the guest''s blinded ids are not numbered one by one')
-FROM exchange_recv(getvariable('peer'), 'psi/blinded');
+SELECT require(count(DISTINCT seq) = count(*), 'the guest''s blinded ids are not numbered one by one'),
+       require(getvariable('most_ids')::BIGINT = 0 OR count(*) <= getvariable('most_ids')::BIGINT,
+               'the guest has ' || count(*) || ' ids, more than most_ids allows')
+FROM exchange_recv(getvariable('peer'), 'psi/blinded', columns := 'seq BIGINT, blinded BLOB');
 
 -- message 3: sign them; a value that is out of range ends it before anything is sent
 CALL exchange_send(getvariable('peer'), 'psi/signed', $$
     SELECT seq, blind_sign(blinded, getvariable('key')) AS signed
-    FROM exchange_recv(getvariable('peer'), 'psi/blinded') $$);
+    FROM exchange_recv(getvariable('peer'), 'psi/blinded', columns := 'seq BIGINT, blinded BLOB') $$);
 
 -- the tokens of our own ids, while the guest works on the signatures
 CREATE OR REPLACE TEMP TABLE psi_tokens_here AS
@@ -51,7 +51,7 @@ CALL exchange_send(getvariable('peer'), 'psi/tokens',
 
 -- message 5: a random id for each of our tokens, matched or not
 CREATE OR REPLACE TEMP TABLE psi_map_here AS
-    SELECT token, pid::UUID AS pid FROM exchange_recv(getvariable('peer'), 'psi/map');
+    FROM exchange_recv(getvariable('peer'), 'psi/map', columns := 'token BLOB, pid UUID');
 SELECT require(
     (SELECT count(*) FROM psi_map_here) = (SELECT count(*) FROM psi_tokens_here)
     AND NOT EXISTS (SELECT token FROM psi_tokens_here EXCEPT SELECT token FROM psi_map_here)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import gmpy2
 import numpy as np
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
@@ -145,3 +146,40 @@ def test_the_largest_and_shortest_messages_encode(bits: int) -> None:
         assert len(encoded) == bits // 8
         assert encoded[0] < 0x80
         assert encoded[-1] == 0xBC
+
+
+def test_a_proof_of_the_key_is_accepted_for_this_key_only(rsa_key: rsa.RSAPrivateKey) -> None:
+    n = rsa_key.public_key().public_numbers().n
+    proof = rsabssa.key_proof(operation(rsa_key), n)
+    assert rsabssa.check_key_proof(proof, n)
+    other = rsa.generate_private_key(65537, 2048).public_key().public_numbers().n
+    assert not rsabssa.check_key_proof(proof, other)
+    for wrong in (b"", proof[:-1], proof + b"x", proof[256:] + proof[:256], bytes(2048)):
+        assert not rsabssa.check_key_proof(wrong, n)
+    # s + N has the same power, and is not the canonical root.
+    first = int.from_bytes(proof[:256], "big") + n
+    if first < 2**2048:
+        assert not rsabssa.check_key_proof(first.to_bytes(256, "big") + proof[256:], n)
+
+
+def test_a_key_under_which_blinding_would_not_hide_has_no_proof() -> None:
+    """A modulus whose prime p has p = 1 mod e: x^((p - 1) / e) mod p tells the coset of x."""
+    e = rsabssa.PUBLIC_EXPONENT
+    k = 3 * 2**1005
+    while not gmpy2.is_prime(2 * e * k + 1):
+        k += 1
+    p = 2 * e * k + 1
+    n = p * int(gmpy2.next_prime(3 * 2 ** (2046 - p.bit_length())))
+    assert n.bit_length() == 2048
+    assert rsabssa.check_public_key(n, e) is None  # the cheap checks do not see it
+
+    def coset(row: bytes) -> int:
+        return pow(int.from_bytes(row, "big"), (p - 1) // e, p)
+
+    # A blinded value gives its message away:
+    message = rsabssa.encode([b"ann"], n)
+    blinded = rsabssa.blind(message, rsabssa.blinding_factors([b"ann"], SECRET, n), n)
+    assert coset(blinded.tobytes()) == coset(message.tobytes())
+    assert coset(blinded.tobytes()) != coset(rsabssa.encode([b"bob"], n).tobytes())
+    # The numbers whose e-th roots the proof has to show have none.
+    assert all(coset(challenge) != 1 for challenge in rows_of(rsabssa._proof_challenges(n)))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import sys
 import threading
 from ctypes import POINTER, byref, c_char_p, c_int, c_long, c_size_t, c_void_p
 from functools import cache
@@ -34,7 +35,8 @@ _SIGNATURES = {
 
 @cache
 def _library() -> ctypes.CDLL | None:
-    name = ctypes.util.find_library("crypto")
+    # On macOS the name leads to a library that ends the process when it is loaded.
+    name = None if sys.platform == "darwin" else ctypes.util.find_library("crypto")
     if name is None:
         return None
     try:
