@@ -237,7 +237,7 @@ def messages(exchange: str, session: str, me: str | None) -> None:
 
 def _show_rows(console: Console, statement: Statement, rows: Rows) -> None:
     """Print the rows of a statement, but not of a check that only passed."""
-    if not rows or next(iter(rows[0])).startswith("require("):
+    if not rows or all(name.startswith("require") for name in rows[0]):
         return
     console.print(statement.title, style="bold", highlight=False, markup=False)
     if len(rows) == 1:
@@ -253,7 +253,7 @@ def _show_rows(console: Console, statement: Statement, rows: Rows) -> None:
 
 
 def _text(value: object) -> str:
-    if isinstance(value, int):
+    if type(value) is int:
         return f"{value:,}"
     text = value.hex() if isinstance(value, bytes) else str(value)
     return text if len(text) <= 40 else text[:37] + "…"

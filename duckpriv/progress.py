@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import time
 from types import TracebackType
 
@@ -47,7 +48,8 @@ class Progress:
 
     def start(self, statement: Statement) -> None:
         """A statement begins."""
-        self._title = statement.title
+        # Short enough that the figures behind it fit into the line.
+        self._title = textwrap.shorten(statement.title, 44, placeholder=" …")
         self._started = self._last_line = time.monotonic()
         self.tick()
 

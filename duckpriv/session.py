@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -130,6 +131,8 @@ class Party:
 
         def work() -> None:
             try:
+                if observer:
+                    self.activity.expected_rows = _estimated_rows(self.con, statement.sql)
                 relation = self.con.sql(statement.sql)
                 outcome.append([] if relation is None else relation.to_arrow_table().to_pylist())
             except BaseException as error:
@@ -249,6 +252,23 @@ def _join(
         opened = None
     install(con, context)
     return Party(con, context, opened, owns)
+
+
+def _estimated_rows(con: duckdb.DuckDBPyConnection, sql: str) -> int | None:
+    """Return how many rows DuckDB expects to read at most, for the progress display.
+
+    A statement that receives is not asked: it says how many rows it has once they are here.
+    """
+    if "exchange_recv" in sql:
+        return None
+    query = re.sub(r"^CALL\b", "FROM", sql, flags=re.IGNORECASE)
+    try:
+        plan = str(con.execute(f"EXPLAIN {query}").fetchall())
+    except duckdb.Error:  # not to be explained, or wrong: running it will tell
+        return None
+    return max(
+        (int(rows.replace(",", "")) for rows in re.findall(r"~([\d,]+) row", plan)), default=None
+    )
 
 
 def _as_variable(value: object) -> object:
