@@ -83,5 +83,6 @@ def from_text(text: str) -> DuckprivError | None:
     match = _CODE.search(text)
     if match is None:
         return None
-    message = match[2].split("\n\nLINE ")[0]  # where DuckDB points into the query
+    # Behind it DuckDB writes where in the query it was, and 1.5 where in Python.
+    message = match[2].split("\n\n")[0]
     return _CLASSES.get(match[1], DuckprivError)(message.strip())

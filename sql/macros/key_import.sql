@@ -1,2 +1,3 @@
+-- CASE, not coalesce: on DuckDB 1.5 coalesce(function returning BLOB, …) gives other bytes.
 CREATE MACRO key_import(name, key, proof := NULL) AS
-    duckpriv_udf_key_import(name, key, coalesce(CAST(proof AS BLOB), ''::BLOB));
+    duckpriv_udf_key_import(name, key, CASE WHEN proof IS NULL THEN ''::BLOB ELSE proof END);
