@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 import duckpriv
@@ -44,10 +45,15 @@ def connect(tmp_path: Path) -> Iterator[Connect]:
 
 
 @pytest.fixture
-def party(connect: Connect) -> duckpriv.Party:
+def party(connect: Connect, rsa_key: rsa.RSAPrivateKey) -> duckpriv.Party:
     """One party, 'bank', with its own RSA key 'mine', imported as 'host' too."""
     one = connect()
-    one.con.execute("CALL rsa_keygen('mine', bits := 2048)").fetchall()
+    pem = rsa_key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    one.keyring._write("mine.private.pem", pem)
     one.con.execute("SELECT key_import('host', rsa_public_key('mine'))").fetchall()
     return one
 

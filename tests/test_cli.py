@@ -192,10 +192,3 @@ def _uses(folder: Path, process: subprocess.Popen[str]) -> bool:
         return any("shop.duckdb" in str(file.readlink()) for file in files.iterdir())
     except OSError:
         return False
-
-
-def test_waiting_and_work_are_shown_where_there_is_no_terminal(folder: Path) -> None:
-    guest = start(folder, *party("guest", "--timeout", "12"))
-    _, errors = guest.communicate(timeout=60)
-    assert guest.returncode == 1
-    assert "waiting for message 'psi/key' from bank, 10 s" in errors

@@ -10,7 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from duckpriv.crypto.bytecolumns import from_rows, rows_of
-from duckpriv.crypto.modarith import inverse, libcrypto, multiply, power_public, with_gmpy2
+from duckpriv.crypto.modarith import (
+    implementation,
+    inverse,
+    libcrypto,
+    multiply,
+    power_public,
+    with_gmpy2,
+)
+from duckpriv.errors import InvalidValue
 
 WIDTH = 256
 MODULUS = 2**2048 - 1942289  # odd; any odd number will do here
@@ -110,3 +118,17 @@ def test_a_fault_in_one_half_of_the_crt_is_never_released_by_libcrypto(rsa_key) 
 def test_splitting_over_cores_keeps_the_order(rows: int) -> None:
     values = list(range(2, rows + 2))
     assert np.array_equal(power_public(matrix(values), 1, MODULUS), matrix(values))
+
+
+@pytest.mark.parametrize("wanted", ["libcrypto", "gmpy2", "", "openssl"])
+def test_the_environment_chooses_the_implementation(wanted: str, monkeypatch) -> None:
+    monkeypatch.setenv("DUCKPRIV_MODARITH", wanted)
+    implementation.cache_clear()
+    try:
+        if wanted == "openssl":
+            with pytest.raises(InvalidValue, match="use libcrypto or gmpy2"):
+                implementation()
+        elif wanted == "gmpy2" or libcrypto.available():
+            assert implementation() == (wanted or "libcrypto")
+    finally:
+        implementation.cache_clear()

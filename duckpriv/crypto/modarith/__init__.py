@@ -11,6 +11,7 @@ import os
 from functools import cache
 from typing import Protocol
 
+from ...errors import InvalidValue
 from ..parallel import ByteMatrix
 from . import libcrypto, with_gmpy2
 from .with_gmpy2 import inverse, multiply, power_public
@@ -42,9 +43,9 @@ def implementation() -> str:
     """Return who computes private-key operations: 'libcrypto' or 'gmpy2'."""
     wanted = os.environ.get("DUCKPRIV_MODARITH", "")
     if wanted not in ("", "libcrypto", "gmpy2"):
-        raise ValueError(f"DUCKPRIV_MODARITH is {wanted!r}; use libcrypto or gmpy2")
+        raise InvalidValue(f"DUCKPRIV_MODARITH is {wanted!a}; use libcrypto or gmpy2")
     if wanted == "libcrypto" and not libcrypto.available():
-        raise ValueError("DUCKPRIV_MODARITH is libcrypto, but no libcrypto was found")
+        raise InvalidValue("DUCKPRIV_MODARITH is libcrypto, but no libcrypto was found")
     if wanted:
         return wanted
     return "libcrypto" if libcrypto.available() else "gmpy2"
