@@ -54,7 +54,8 @@ def rows() -> Iterator[Row]:
                 "CALL rsa_keygen('k', bits := 2048)",
                 "SET VARIABLE duckpriv_protocol = 'psi/1'",
                 "SET VARIABLE duckpriv_parameters = 'kind=raw columns=1'",
-                "CALL exchange_send('shop', 'psi/key', $$ SELECT rsa_public_key('k') AS key $$)",
+                "CALL exchange_send('shop', 'psi/key', "
+                "$$ SELECT rsa_public_key('k') AS key, rsa_key_proof('k') AS proof $$)",
             ):
                 host.con.execute(statement).fetchall()
         done = subprocess.run(
