@@ -34,24 +34,25 @@ _SIGNATURES = {
 
 
 @cache
-def _library() -> ctypes.CDLL | None:
+def library() -> ctypes.CDLL | None:
+    """Return libcrypto, or None where there is none or it is older than OpenSSL 3.0."""
     # On macOS the name leads to a library that ends the process when it is loaded.
     name = None if sys.platform == "darwin" else ctypes.util.find_library("crypto")
     if name is None:
         return None
     try:
-        library = ctypes.CDLL(name)
+        loaded = ctypes.CDLL(name)
         for symbol, (result, arguments) in _SIGNATURES.items():
-            function = getattr(library, symbol)
+            function = getattr(loaded, symbol)
             function.restype, function.argtypes = result, arguments
     except (OSError, AttributeError):  # not loadable, or older than OpenSSL 3.0
         return None
-    return library
+    return loaded
 
 
 def available() -> bool:
     """Whether a libcrypto with the needed functions (OpenSSL 3.0 or newer) is here."""
-    return _library() is not None
+    return library() is not None
 
 
 class RsaPrivateOperation:
@@ -77,20 +78,20 @@ class _Context:
     """An EVP_PKEY_CTX set up for bare RSA with one private key. Not for several threads."""
 
     def __init__(self, pkcs8: bytes) -> None:
-        library = _library()
-        if library is None:
+        lib = library()
+        if lib is None:
             raise RuntimeError("libcrypto is not available")
-        self._library = library
+        self._library = lib
         start = c_char_p(pkcs8)
-        key = library.d2i_AutoPrivateKey(None, byref(start), len(pkcs8))
+        key = lib.d2i_AutoPrivateKey(None, byref(start), len(pkcs8))
         if not key:
             raise ValueError("libcrypto cannot read this private key")
-        self._pointer = library.EVP_PKEY_CTX_new(key, None)
-        library.EVP_PKEY_free(key)  # the context keeps its own reference
+        self._pointer = lib.EVP_PKEY_CTX_new(key, None)
+        lib.EVP_PKEY_free(key)  # the context keeps its own reference
         if (
             not self._pointer
-            or library.EVP_PKEY_decrypt_init(self._pointer) != 1
-            or library.EVP_PKEY_CTX_set_rsa_padding(self._pointer, _RSA_NO_PADDING) != 1
+            or lib.EVP_PKEY_decrypt_init(self._pointer) != 1
+            or lib.EVP_PKEY_CTX_set_rsa_padding(self._pointer, _RSA_NO_PADDING) != 1
         ):
             raise RuntimeError("libcrypto cannot set up the RSA operation")
 

@@ -1,0 +1,186 @@
+"""Products of powers: of one base with many exponents, and of many bases.
+
+The exponents here are no long-term secrets, and which table entries are read depends on them;
+for private keys there is `power_secret`.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..bytecolumns import from_rows, rows_of
+from ..parallel import ByteMatrix, cores, map_rows
+from . import inverse
+from .arena import Arena, Modulus, Residue
+
+WINDOW = 8
+
+
+class FixedBase:
+    """Powers of one base from a table of all its window powers (Brickell, Gordon, McCurley,
+    Wilson 1992, with all multiples stored): one multiplication for each byte of the exponent.
+
+    The table takes 256 residues for each byte.
+    """
+
+    def __init__(self, modulus: Modulus, base: int, exponent_bytes: int) -> None:
+        self.exponent_bytes = exponent_bytes
+        self._modulus = modulus
+        self._arena = arena = modulus.arena()
+        self._table: list[list[Residue]] = []
+        step = arena.load(base.to_bytes(modulus.width, "big"))
+        for _ in range(exponent_bytes):
+            row = [arena.load(b"\x01"), step]
+            for _ in range(2, 1 << WINDOW):
+                row.append(arena.multiply(arena.new(), row[-1], step))
+            self._table.append(row)
+            step = arena.multiply(arena.new(), row[-1], step)
+
+    def powers_times(self, exponents: ByteMatrix, factors: ByteMatrix) -> ByteMatrix:
+        """Return base^exponent * factor for each row.
+
+        `exponents` is (rows, exponent_bytes), little-endian; `factors` (rows, width).
+        """
+
+        def part(digits: ByteMatrix, factors: ByteMatrix) -> ByteMatrix:
+            arena = self._modulus.arena()
+            rows = []
+            for exponent, factor in zip(rows_of(digits), rows_of(factors), strict=True):
+                entries = [
+                    row[digit] for row, digit in zip(self._table, exponent, strict=True) if digit
+                ]
+                result = arena.product(arena.load(factor), entries)
+                rows.append(arena.store(result))
+                arena.close()
+            return from_rows(rows, self._modulus.width)
+
+        return map_rows(part, exponents, factors, smallest=4)
+
+
+def multi_power(
+    modulus: Modulus, number: int, bases: ByteMatrix, exponents: NDArray[np.int64]
+) -> ByteMatrix:
+    """Return for each row o of `exponents` the product over r of bases[r]^exponents[o, r].
+
+    `number` is the modulus; `bases` is (rows, width), `exponents` (outputs, rows), signed. By
+    signed buckets (Pippenger 1976; Bernstein, Doumen, Lange, Oosterwijk 2012, section 4) or, for
+    few bases and many outputs, by shared tables (Straus 1964). Negative digits take the bases'
+    inverses, found by one inversion. Raises ZeroDivisionError where one has none.
+    """
+    outputs, rows = exponents.shape
+    if outputs == 0 or rows == 0:
+        one = (1).to_bytes(modulus.width, "big")
+        return from_rows([one] * outputs, modulus.width)
+    bits = max(int(np.abs(exponents).max()).bit_length(), 1)
+    straus, window = _cheapest(outputs, rows, bits)
+    owner = modulus.arena()
+    positive = [owner.load(row) for row in rows_of(bases)]
+    digits = _signed_digits(exponents, window)
+    negative = positive
+    if (digits < 0).any():
+        negative = [owner.load(row) for row in rows_of(inverse(bases, number))]
+    if straus:
+        tables = [_multiples(owner, base, 1 << (window - 1)) for base in positive]
+        inverses = [_multiples(owner, base, 1 << (window - 1)) for base in negative]
+
+        def one_output(arena: Arena, o: int) -> Residue:
+            return _straus(arena, tables, inverses, digits[:, o, :], window)
+
+    else:
+
+        def one_output(arena: Arena, o: int) -> Residue:
+            return _pippenger(arena, positive, negative, digits[:, o, :], window)
+
+    def part(numbers: ByteMatrix) -> ByteMatrix:
+        results = []
+        for o in numbers.view(np.int64).ravel():
+            arena = modulus.arena()
+            results.append(arena.store(one_output(arena, int(o))))
+            arena.close()
+        return from_rows(results, modulus.width)
+
+    which = np.arange(outputs, dtype=np.int64).view(np.uint8).reshape(outputs, 8)
+    return map_rows(part, which, smallest=1)
+
+
+def _cheapest(outputs: int, rows: int, bits: int) -> tuple[bool, int]:
+    """Return whether Straus's method needs fewer multiplications, and the best window."""
+    share = -(-outputs // cores())
+    costs = []
+    for window in range(2, 16):
+        windows = math.ceil((bits + 1) / window)
+        half = 1 << (window - 1)
+        costs.append((2 * rows * half + share * (bits + windows * rows), True, window))
+        costs.append((share * (bits + windows * (rows + 2 * half)), False, window))
+    _, straus, window = min(costs)
+    return straus, window
+
+
+def _signed_digits(exponents: NDArray[np.int64], window: int) -> NDArray[np.int64]:
+    """Return digits d with -2^(w-1) <= d < 2^(w-1): exponent = sum of d_i * 2^(w*i).
+
+    Shape (windows, outputs, rows), least significant first. Exponents are below 2^62.
+    """
+    half, rest = 1 << (window - 1), exponents.copy()
+    digits: list[NDArray[np.int64]] = []
+    while rest.any() or not digits:
+        digit = ((rest + half) & ((1 << window) - 1)) - half
+        rest = (rest - digit) >> window
+        digits.append(digit)
+    return np.stack(digits)
+
+
+def _multiples(arena: Arena, base: Residue, count: int) -> list[Residue]:
+    """Return base^1 .. base^count."""
+    powers = [base]
+    for _ in range(1, count):
+        powers.append(arena.multiply(arena.new(), powers[-1], base))
+    return powers
+
+
+def _straus(
+    arena: Arena,
+    tables: list[list[Residue]],
+    inverses: list[list[Residue]],
+    digits: NDArray[np.int64],
+    window: int,
+) -> Residue:
+    result = arena.load(b"\x01")
+    for row in reversed(digits.tolist()):
+        for _ in range(window):
+            result = arena.multiply(result, result, result)
+        entries = [
+            tables[base][digit - 1] if digit > 0 else inverses[base][-digit - 1]
+            for base, digit in enumerate(row)
+            if digit
+        ]
+        result = arena.product(result, entries)
+    return result
+
+
+def _pippenger(
+    arena: Arena,
+    positive: list[Residue],
+    negative: list[Residue],
+    digits: NDArray[np.int64],
+    window: int,
+) -> Residue:
+    result = arena.load(b"\x01")
+    for row in reversed(digits.tolist()):
+        for _ in range(window):
+            result = arena.multiply(result, result, result)
+        terms: dict[int, list[Residue]] = {}
+        for base, digit in enumerate(row):
+            if digit:
+                term = positive[base] if digit > 0 else negative[base]
+                terms.setdefault(abs(digit), []).append(term)
+        # The product of bucket^size over all sizes: the running product of the buckets from
+        # the largest size down is taken once for each size.
+        running = arena.load(b"\x01")
+        for size in range(max(terms, default=0), 0, -1):
+            running = arena.product(running, terms.get(size, ()))
+            result = arena.multiply(result, result, running)
+    return result

@@ -1,0 +1,101 @@
+"""Fixed-base powers and products of powers against Python's pow."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from duckpriv.crypto.bytecolumns import from_rows, rows_of
+from duckpriv.crypto.modarith import libcrypto
+from duckpriv.crypto.modarith.arena_gmpy2 import Gmpy2Modulus
+from duckpriv.crypto.modarith.arena_libcrypto import LibcryptoModulus
+from duckpriv.crypto.modarith.exponentiation import FixedBase, _signed_digits, multi_power
+
+N = 2**512 - 569  # a prime
+WIDTH = 64
+
+
+each_implementation = pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(Gmpy2Modulus, id="gmpy2"),
+        pytest.param(
+            LibcryptoModulus,
+            id="libcrypto",
+            marks=pytest.mark.skipif(not libcrypto.available(), reason="no libcrypto here"),
+        ),
+    ],
+)
+residues = st.integers(1, N - 1) | st.sampled_from([1, 2, N - 1])
+exponent = st.integers(-(2**40), 2**40) | st.sampled_from([0, 1, -1, 255, 256, -256, 2**62])
+
+
+def matrix(values, width: int = WIDTH):
+    return from_rows([value.to_bytes(width, "big") for value in values], width)
+
+
+@each_implementation
+@settings(max_examples=30, deadline=None)
+@given(data=st.data())
+def test_multi_power(kind, data) -> None:
+    rows = data.draw(st.integers(0, 30))
+    bases = data.draw(st.lists(residues, min_size=rows, max_size=rows))
+    outputs = data.draw(
+        st.lists(st.lists(exponent, min_size=rows, max_size=rows), min_size=1, max_size=6)
+    )
+    exponents = np.array(outputs, dtype=np.int64).reshape(len(outputs), rows)
+    results = multi_power(kind(N), N, matrix(bases), exponents)
+    expected = [
+        math.prod((pow(b, e, N) for b, e in zip(bases, row, strict=True)), start=1) % N
+        for row in outputs
+    ]
+    assert [int.from_bytes(r, "big") for r in rows_of(results)] == expected
+
+
+@each_implementation
+@pytest.mark.parametrize(("rows", "outputs"), [(1, 1), (400, 3), (3, 400), (2000, 1)])
+def test_both_methods_at_their_sizes(kind, rows: int, outputs: int) -> None:
+    random = np.random.default_rng(rows)
+    bases = [int.from_bytes(random.bytes(60), "big") + 1 for _ in range(rows)]
+    exponents = random.integers(-(2**20), 2**20, (outputs, rows))
+    results = multi_power(kind(N), N, matrix(bases), exponents)
+    for o in (0, outputs - 1):
+        expected = 1
+        for base, e in zip(bases, exponents[o].tolist(), strict=True):
+            expected = expected * pow(base, e, N) % N
+        assert int.from_bytes(results[o].tobytes(), "big") == expected
+
+
+@each_implementation
+@settings(max_examples=20, deadline=None)
+@given(
+    base=residues,
+    pairs=st.lists(st.tuples(st.integers(0, 2**48 - 1), residues), min_size=1, max_size=20),
+)
+def test_fixed_base(kind, base: int, pairs) -> None:
+    table = FixedBase(kind(N), base, 6)
+    digits = from_rows([e.to_bytes(6, "little") for e, _ in pairs], 6)
+    results = table.powers_times(digits, matrix([f for _, f in pairs]))
+    assert [int.from_bytes(r, "big") for r in rows_of(results)] == [
+        pow(base, e, N) * f % N for e, f in pairs
+    ]
+
+
+@given(st.lists(st.integers(-(2**60), 2**60), min_size=1), st.integers(2, 15))
+def test_signed_digits_sum_to_the_exponent(values: list[int], window: int) -> None:
+    exponents = np.array([values], dtype=np.int64)
+    digits = _signed_digits(exponents, window)
+    assert np.abs(digits).max() <= 1 << (window - 1)
+    sums = [
+        sum(int(d) << (window * i) for i, d in enumerate(column)) for column in digits[:, 0, :].T
+    ]
+    assert sums == values
+
+
+def test_a_base_without_an_inverse_is_refused() -> None:
+    with pytest.raises(ZeroDivisionError):
+        multi_power(Gmpy2Modulus(N), N, matrix([3, 0]), np.array([[1, -1]]))
