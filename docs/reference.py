@@ -22,7 +22,7 @@ def section(function: Function) -> str:
 def reference() -> str:
     """Return the whole page."""
     head = (
-        "# SQL functions\n\nWritten from the registry (`duckpriv/functions.py`) by `make docs`; do "
+        "# SQL functions\n\nWritten from the registry (`duckpriv/functions/`) by `make docs`; do "
         "not edit. In SQL: `FROM duckpriv_functions()`. A table function is called in FROM, a call "
         "with CALL.\n"
     )

@@ -1,0 +1,192 @@
+"""Paillier's cryptosystem (1999) with g = 1 + N, on columns of plaintexts.
+
+Enc(m) = (1 + m * N) * h_s^r mod N^2, the randomness as Damgard, Jurik and Nielsen (2010, section
+4.2) have it: h_s = h^N with h = -x^2 for a random x, and r of half the modulus's length. That h_s^r
+cannot be told from a random N-th power is their assumption; it lets a table of h_s's powers
+replace an exponentiation of full length. Whoever encrypts draws an x of its own, so nobody has to
+trust a base that the key's owner made.
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Sequence
+
+import gmpy2
+import numpy as np
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from . import modarith
+from .bytecolumns import from_integers, from_rows, to_integers
+from .hashing import expand_message_xof
+from .modarith.arena import prepare
+from .modarith.exponentiation import FixedBase, multi_power
+from .modarith.secret_power import secret_power
+from .parallel import ByteMatrix
+
+SMALLEST_MODULUS_BITS = 2048
+LARGEST_MODULUS_BITS = 8192
+# N has no prime factor below this, so a value has an N-th root with probability below 1 / 2^16
+# unless N is prime to phi(N); eight roots make 2^-128 (Goldberg et al. 2019, section 3.2).
+_SMALLEST_FACTOR = 1 << 16
+_SMALL_PRIMES = gmpy2.primorial(_SMALLEST_FACTOR)
+PROOF_ROOTS = 8
+
+
+def check_modulus(modulus: int) -> str | None:
+    """Say what is wrong with a modulus that a peer sent, or None if nothing is."""
+    bits = modulus.bit_length()
+    if not SMALLEST_MODULUS_BITS <= bits <= LARGEST_MODULUS_BITS or bits % 8:
+        return (
+            f"the modulus has {bits} bits; expected a multiple of 8 from "
+            f"{SMALLEST_MODULUS_BITS} to {LARGEST_MODULUS_BITS}"
+        )
+    if gmpy2.gcd(modulus, _SMALL_PRIMES) != 1:
+        return "the modulus is even or has a small prime factor"
+    if gmpy2.is_prime(modulus) or gmpy2.is_power(modulus):
+        return "the modulus is a prime or a perfect power"
+    return None
+
+
+class PublicKey:
+    """N, with what is prepared for it once: the modulus N^2, and this process's h_s table."""
+
+    def __init__(self, modulus: int) -> None:
+        self.modulus = modulus
+        self.bits = modulus.bit_length()
+        self.square = modulus * modulus
+        self.width = 2 * ((self.bits + 7) // 8)
+        self.prepared = prepare(self.square)
+        self._table: FixedBase | None = None
+
+    def _randomness(self) -> FixedBase:
+        if self._table is None:
+            x = secrets.randbelow(self.modulus - 2) + 2
+            h = (self.modulus - x * x) % self.modulus
+            h_s = int(gmpy2.powmod(h, self.modulus, self.square))
+            self._table = FixedBase(self.prepared, h_s, (self.bits // 2 + 7) // 8)
+        return self._table
+
+    def encrypt(self, plaintexts: Sequence[int]) -> ByteMatrix:
+        """Return a fresh encryption of each integer modulo N: (rows, width)."""
+        return self.rerandomise_times(from_rows([self._plain(m) for m in plaintexts], self.width))
+
+    def rerandomise_times(self, factors: ByteMatrix) -> ByteMatrix:
+        """Return each row times a fresh encryption of 0."""
+        table = self._randomness()
+        size = len(factors) * table.exponent_bytes
+        exponents = np.frombuffer(secrets.token_bytes(size), dtype=np.uint8)
+        return table.powers_times(exponents.reshape(len(factors), table.exponent_bytes), factors)
+
+    def add(self, a: ByteMatrix, b: ByteMatrix) -> ByteMatrix:
+        """Return encryptions of the sums, not re-randomised."""
+        return modarith.multiply(a, b, self.square)
+
+    def negate(self, a: ByteMatrix) -> ByteMatrix:
+        """Return encryptions of the negatives, not re-randomised."""
+        return modarith.inverse(a, self.square)
+
+    def add_plain(self, a: ByteMatrix, plaintexts: Sequence[int]) -> ByteMatrix:
+        """Return encryptions of the sums with plaintexts, not re-randomised."""
+        return self.add(a, from_rows([self._plain(m) for m in plaintexts], self.width))
+
+    def combine(
+        self, a: ByteMatrix, coefficients: np.ndarray[tuple[int, int], np.dtype[np.int64]]
+    ) -> ByteMatrix:
+        """Return for each row o of `coefficients` (outputs, rows) an encryption of the sum of
+        coefficients[o, r] * a[r], not re-randomised."""
+        return multi_power(self.prepared, self.square, a, coefficients)
+
+    def invalid(self, a: ByteMatrix) -> int:
+        """Count the rows that are no ciphertexts: 0, not below N^2, or not prime to N."""
+        n, square = gmpy2.mpz(self.modulus), self.square
+        return sum(not 0 < c < square or gmpy2.gcd(c, n) != 1 for c in to_integers(a))
+
+    def _plain(self, m: int) -> bytes:
+        return (1 + m % self.modulus * self.modulus).to_bytes(self.width, "big")
+
+    def check_proof(self, proof: bytes) -> bool:
+        """Whether `proof` shows that N is prime to phi(N)."""
+        width = self.width // 2
+        if len(proof) != PROOF_ROOTS * width:
+            return False
+        roots = [int.from_bytes(proof[i : i + width], "big") for i in range(0, len(proof), width)]
+        return all(
+            0 < root < self.modulus and gmpy2.powmod(root, self.modulus, self.modulus) == challenge
+            for root, challenge in zip(roots, self._challenges(), strict=True)
+        )
+
+    def _challenges(self) -> list[int]:
+        width = self.width // 2
+        n = self.modulus.to_bytes(width, "big")
+        values = []
+        for i in range(PROOF_ROOTS):
+            uniform = expand_message_xof(
+                n + bytes([i]), "duckpriv/paillier-key-proof/v1", width + 16
+            )
+            values.append(int.from_bytes(uniform, "big") % self.modulus)
+        return values
+
+
+class PrivateKey:
+    """The factors of N; decrypts through the CRT (Paillier 1999, section 7)."""
+
+    def __init__(self, p: int, q: int) -> None:
+        self.p, self.q = p, q
+        self.public = PublicKey(p * q)
+        self._halves = [_Half(p, p * q), _Half(q, p * q)]
+        self._p_inverse = int(gmpy2.invert(p, q))
+
+    @classmethod
+    def generate(cls, bits: int) -> PrivateKey:
+        """Make a key whose primes are both 3 mod 4, as Damgard, Jurik and Nielsen ask."""
+        while True:
+            numbers = rsa.generate_private_key(65537, bits).private_numbers()
+            p, q = numbers.p, numbers.q
+            if p % 4 == q % 4 == 3 and math.gcd(p * q, (p - 1) * (q - 1)) == 1:
+                return cls(p, q)
+
+    def decrypt(self, ciphertexts: ByteMatrix) -> list[int]:
+        """Return the plaintexts, as integers from -N/2 to N/2.
+
+        Exponentiations with p - 1 and q - 1 are constant-time. What is around them is not,
+        so each ciphertext is first multiplied by an encryption of 0.
+        """
+        n = self.public.modulus
+        if len(ciphertexts) == 0:
+            return []
+        blinded = self.public.rerandomise_times(ciphertexts)
+        mod_p, mod_q = (half.plaintexts(blinded) for half in self._halves)
+        plaintexts = []
+        for a, b in zip(mod_p, mod_q, strict=True):
+            m = a + self.p * ((b - a) * self._p_inverse % self.q)
+            plaintexts.append(int(m - n if m > n // 2 else m))
+        return plaintexts
+
+    def proof(self) -> bytes:
+        """Return the N-th roots that `PublicKey.check_proof` checks."""
+        n = self.public.modulus
+        d = int(gmpy2.invert(n, (self.p - 1) * (self.q - 1)))
+        width = self.public.width // 2
+        challenges = from_integers(map(gmpy2.mpz, self.public._challenges()), width)
+        return secret_power(challenges, d, n).tobytes()
+
+
+class _Half:
+    """Decryption modulo one prime."""
+
+    def __init__(self, prime: int, n: int) -> None:
+        self._prime = gmpy2.mpz(prime)
+        self._square = prime * prime
+        self._width = (self._square.bit_length() + 7) // 8
+        # L((1 + N)^(p - 1) mod p^2)^-1 mod p
+        power = gmpy2.powmod_sec(1 + n, prime - 1, self._square)
+        self._factor = gmpy2.invert((power - 1) // prime, prime)
+
+    def plaintexts(self, ciphertexts: ByteMatrix) -> list[gmpy2.mpz]:
+        reduced = from_integers((c % self._square for c in to_integers(ciphertexts)), self._width)
+        powers = secret_power(reduced, int(self._prime) - 1, self._square)
+        return [
+            (power - 1) // self._prime * self._factor % self._prime for power in to_integers(powers)
+        ]

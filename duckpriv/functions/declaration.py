@@ -1,0 +1,73 @@
+"""What a SQL function is declared with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+ColumnFunction = Callable[..., pa.Array]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of a SQL function. `default` is SQL text; None: it has to be given."""
+
+    name: str
+    type: str
+    about: str
+    default: str | None = None
+
+
+@dataclass(frozen=True)
+class Udf:
+    """The Python side: `function(context, *columns)`.
+
+    `parameters` are SQL types; None takes any number of arguments of any type. A `volatile`
+    one is randomised or has effects, so DuckDB calls it for each row. With `nulls`, the
+    function sees NULLs itself.
+    """
+
+    function: ColumnFunction
+    parameters: tuple[str, ...] | None
+    returns: str
+    arrow: pa.DataType
+    volatile: bool = False
+    nulls: bool = False
+
+    @property
+    def name(self) -> str:
+        """Its name in DuckDB's catalog; people call the macro in front of it."""
+        return f"duckpriv_udf_{self.function.__name__}"
+
+
+@dataclass(frozen=True)
+class Function:
+    """A public SQL function.
+
+    `kind` is scalar, table, or call (a table function that people CALL for its effect). `body`
+    names the file below sql/macros that defines the macro; without one, the macro passes
+    its parameters on to the first of `udfs`. `reveals` says what its result tells, and whom.
+    `example` runs as it stands, after `setup`.
+    """
+
+    name: str
+    kind: str
+    parameters: tuple[Parameter, ...]
+    returns: str
+    about: str
+    reveals: str
+    example: str
+    setup: tuple[str, ...] = ()
+    udfs: tuple[Udf, ...] = ()
+    body: str | None = None
+    randomised: bool = False
+
+    @property
+    def signature(self) -> str:
+        """How it is called, for example `rsa_keygen(name, bits := 3072)`."""
+        shown = (
+            p.name if p.default is None else f"{p.name} := {p.default}" for p in self.parameters
+        )
+        return f"{self.name}({', '.join(shown)})"

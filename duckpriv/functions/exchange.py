@@ -1,0 +1,108 @@
+"""Sending and receiving, and what scripts check."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from ..columns import messages
+from .declaration import Function, Parameter, Udf
+
+_PEER = Parameter("peer", "VARCHAR", "the other party's name")
+_CHANNEL = Parameter("channel", "VARCHAR", "names joined by '/', such as 'psi/key'")
+_SENT = "STRUCT(rows BIGINT, bytes BIGINT, sha256 VARCHAR)"
+_EXCHANGE_ARGUMENTS = ("VARCHAR", "VARCHAR", "VARCHAR", "VARCHAR")
+
+EXCHANGE: tuple[Function, ...] = (
+    Function(
+        name="exchange_send",
+        kind="call",
+        parameters=(
+            _PEER,
+            _CHANNEL,
+            Parameter("query", "VARCHAR", "what to send; $$ … $$ saves doubling quotes"),
+        ),
+        returns="TABLE(rows BIGINT, bytes BIGINT, sha256 VARCHAR)",
+        about="Runs the query on this connection and sends its rows to the peer. If it fails "
+        "half-way, nothing is sent; once sent, ROLLBACK does not take it back. The variables "
+        "duckpriv_protocol and duckpriv_parameters, where "
+        "set, go along; a receiver with others refuses the message.",
+        reveals="To the peer: the rows of the query. To who carries the messages: the same.",
+        example="CALL exchange_send('shop', 'note', $$ SELECT 42 AS answer $$)",
+        udfs=(
+            Udf(messages.exchange_open, _EXCHANGE_ARGUMENTS, "BIGINT", pa.int64(), volatile=True),
+            Udf(messages.exchange_stage, None, "BIGINT", pa.int64(), volatile=True, nulls=True),
+            Udf(messages.exchange_publish, None, _SENT, messages.SENT, volatile=True, nulls=True),
+        ),
+        body="exchange.sql",
+    ),
+    Function(
+        name="exchange_recv",
+        kind="table",
+        parameters=(
+            _PEER,
+            _CHANNEL,
+            Parameter(
+                "columns",
+                "VARCHAR",
+                "what it has to have, such as 'token BLOB, pid UUID', in this order and "
+                "without NULLs; empty: anything",
+                "''",
+            ),
+        ),
+        returns="TABLE(…): the columns that the peer sent",
+        about="Waits for the peer's message, checks it (session, sender, receiver, channel, "
+        "settings, length, SHA-256, columns), and returns its rows, in no order. A message stays: "
+        "reading it again gives the same rows.",
+        reveals="Nothing leaves.",
+        example="SELECT question FROM exchange_recv('shop', 'question')",
+        udfs=(
+            Udf(
+                messages.exchange_source,
+                (*_EXCHANGE_ARGUMENTS, "VARCHAR"),
+                "VARCHAR",
+                pa.string(),
+                volatile=True,
+            ),
+        ),
+        body="exchange.sql",
+    ),
+    Function(
+        name="require",
+        kind="scalar",
+        parameters=(
+            Parameter("condition", "BOOLEAN", "what has to hold"),
+            Parameter("message", "VARCHAR", "the error's text where it does not hold or is NULL"),
+        ),
+        returns="BOOLEAN",
+        about="Ends the statement with DUCKPRIV_PROTOCOL and the text unless the condition holds.",
+        reveals="Nothing leaves.",
+        example="SELECT require(count(*) = 1, 'expected one row') FROM range(1)",
+        udfs=(Udf(messages.require, ("BOOLEAN", "VARCHAR"), "BOOLEAN", pa.bool_(), volatile=True),),
+        body="require.sql",
+    ),
+    Function(
+        name="require_result",
+        kind="scalar",
+        parameters=(
+            Parameter("tbl", "VARCHAR", "the name of a table that a script is going to make"),
+            Parameter("columns", "VARCHAR[]", "its columns"),
+        ),
+        returns="BOOLEAN",
+        about="Ends the statement with DUCKPRIV_PROTOCOL if CREATE OR REPLACE TABLE would destroy "
+        "a table of the user's: one of that name with other columns, or a view.",
+        reveals="Nothing leaves.",
+        example="SELECT require_result('alignment', ['id', 'pid'])",
+        body="require.sql",
+    ),
+    Function(
+        name="duckpriv_functions",
+        kind="table",
+        parameters=(),
+        returns="TABLE(name VARCHAR, kind VARCHAR, signature VARCHAR, returns VARCHAR, "
+        "about VARCHAR, reveals VARCHAR, example VARCHAR, randomised BOOLEAN)",
+        about="All functions of duckpriv: how to call them and what they reveal.",
+        reveals="Nothing leaves.",
+        example="SELECT signature FROM duckpriv_functions() WHERE name = 'rsa_blind'",
+        body="duckpriv_functions.sql",
+    ),
+)
