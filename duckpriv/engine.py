@@ -121,7 +121,7 @@ def _create_macros(con: duckdb.DuckDBPyConnection) -> None:
             elif function.body not in created:
                 cursor.execute((sql_folder() / "macros" / function.body).read_text())
                 created.add(function.body)
-            kind = "MACRO" if function.kind == "scalar" else "MACRO TABLE"
+            kind = "MACRO TABLE" if function.kind in ("table", "call") else "MACRO"
             comment = f"{function.signature}: {function.about}".replace("'", "''")
             cursor.execute(f"COMMENT ON {kind} {function.name} IS '{comment}'")
 

@@ -8,87 +8,33 @@ never become a SQL value.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import secrets
 import threading
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from .crypto import modarith, rsabssa
+from .crypto import paillier, rsabssa
 from .errors import DuckprivError, InvalidValue, KeyMismatch, KeyNotFound
+from .keys import (
+    KeyInfo,
+    PaillierPrivateKey,
+    PaillierPublicKey,
+    RsaPrivateKey,
+    RsaPublicKey,
+    factors_from_pem,
+    factors_pem,
+    public_der,
+    public_pem,
+)
 from .names import check_key_name
 
 _PRIVATE, _PUBLIC, _SECRET = ".private.pem", ".public.pem", ".secret"
-
-
-@dataclass(frozen=True)
-class RsaPublicKey:
-    """An RSA public key that passed `rsabssa.check_public_key`."""
-
-    modulus: int
-    der: bytes
-
-    @property
-    def width(self) -> int:
-        """The length of a value modulo N, in bytes."""
-        return self.modulus.bit_length() // 8
-
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256 of the DER SubjectPublicKeyInfo, in hex."""
-        return hashlib.sha256(self.der).hexdigest()
-
-    @classmethod
-    def from_der(cls, der: bytes) -> RsaPublicKey:
-        """Read a DER SubjectPublicKeyInfo. Raises InvalidValue, saying what is wrong."""
-        try:
-            key = serialization.load_der_public_key(der)
-        except (ValueError, UnsupportedAlgorithm):
-            raise InvalidValue(
-                "the public key is not a readable DER SubjectPublicKeyInfo; ask for it again"
-            ) from None
-        if not isinstance(key, rsa.RSAPublicKey):
-            raise InvalidValue("the public key is not an RSA key")
-        numbers = key.public_numbers()
-        problem = rsabssa.check_public_key(numbers.n, numbers.e)
-        if problem is not None:
-            raise InvalidValue(f"the RSA public key is refused: {problem}")
-        return cls(numbers.n, _public_der(key))
-
-
-class RsaPrivateKey:
-    """An RSA private key: its public half and the operation x^d mod N."""
-
-    def __init__(self, key: rsa.RSAPrivateKey) -> None:
-        public = key.public_key()
-        self.public = RsaPublicKey.from_der(_public_der(public))
-        self._key = key
-
-    @cached_property
-    def operation(self) -> modarith.RsaPrivateOperation:
-        """x -> x^d mod N on byte matrices."""
-        pkcs8 = self._key.private_bytes(
-            serialization.Encoding.DER,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        return modarith.rsa_private_operation(pkcs8)
-
-
-@dataclass(frozen=True)
-class KeyInfo:
-    """What may be told of a key: never its private part."""
-
-    name: str
-    kind: str
-    bits: int | None
-    fingerprint: str | None
+_PAILLIER_PRIVATE, _PAILLIER_PUBLIC = ".paillier.private.pem", ".paillier.public"
+_SUFFIXES = (_PAILLIER_PRIVATE, _PAILLIER_PUBLIC, _PRIVATE, _PUBLIC, _SECRET)
 
 
 class Keyring:
@@ -100,6 +46,8 @@ class Keyring:
         self._private: dict[str, RsaPrivateKey] = {}
         self._public: dict[str, RsaPublicKey] = {}
         self._secrets: dict[str, bytes] = {}
+        self._paillier_private: dict[str, PaillierPrivateKey] = {}
+        self._paillier_public: dict[str, PaillierPublicKey] = {}
 
     def generate_rsa(self, name: str, bits: int) -> KeyInfo:
         """Make an RSA key pair with e = 65537. Raises InvalidValue for a size outside
@@ -122,11 +70,79 @@ class Keyring:
             self._private[name] = RsaPrivateKey(key)
         return self.info(name)
 
-    def import_public(self, name: str, der: bytes) -> KeyInfo:
-        """Keep a peer's public key under `name`. The same key again changes nothing;
-        another one under a name in use raises KeyMismatch, a bad one InvalidValue."""
+    def generate_paillier(self, name: str, bits: int) -> KeyInfo:
+        """Make a Paillier key pair. Raises InvalidValue for a size outside 2048 to 8192 or
+        no multiple of 8, KeyMismatch where the name is taken."""
         check_key_name(name)
-        key = RsaPublicKey.from_der(der)
+        low, high = paillier.SMALLEST_MODULUS_BITS, paillier.LARGEST_MODULUS_BITS
+        if not low <= bits <= high or bits % 8:
+            raise InvalidValue(
+                f"a Paillier key of {bits} bits is refused; use a multiple of 8 from "
+                f"{low} to {high}"
+            )
+        with self._lock:
+            self._refuse_taken(name)
+            key = paillier.PrivateKey.generate(bits)
+            self._write(name + _PAILLIER_PRIVATE, factors_pem(key.p, key.q))
+            self._paillier_private[name] = PaillierPrivateKey(key)
+        return self.info(name)
+
+    def paillier_private(self, name: str) -> PaillierPrivateKey:
+        """Return the Paillier private key `name`. Raises KeyNotFound."""
+        with self._lock:
+            if name not in self._paillier_private:
+                data = self._read(name, _PAILLIER_PRIVATE)
+                if data is None:
+                    if self._has(f"{name}{_PAILLIER_PUBLIC}"):
+                        raise KeyNotFound(
+                            f"key '{name}' is a peer's public key; decrypting needs the private "
+                            "key, which only the party that made it has"
+                        )
+                    raise self._not_found(name)
+                self._paillier_private[name] = PaillierPrivateKey(
+                    paillier.PrivateKey(*factors_from_pem(name, data))
+                )
+            return self._paillier_private[name]
+
+    def paillier_public(self, name: str) -> PaillierPublicKey:
+        """Return the Paillier public key `name`, or the public half of the private key `name`.
+        Raises KeyNotFound."""
+        with self._lock:
+            if name not in self._paillier_public:
+                data = self._read(name, _PAILLIER_PUBLIC)
+                if data is None:
+                    if not self._has(f"{name}{_PAILLIER_PRIVATE}"):
+                        raise self._not_found(name)
+                    self._paillier_public[name] = self.paillier_private(name).public
+                else:
+                    self._paillier_public[name] = PaillierPublicKey.from_bytes(data)
+            return self._paillier_public[name]
+
+    def paillier_by_fingerprint(self, fingerprint: bytes) -> PaillierPublicKey:
+        """Return the Paillier public key that ciphertexts name. Raises KeyNotFound."""
+        with self._lock:
+            for key in self._paillier_public.values():
+                if key.fingerprint_bytes == fingerprint:
+                    return key
+            for info in self.list():
+                if (
+                    info.kind.startswith("Paillier")
+                    and self.paillier_public(info.name).fingerprint_bytes == fingerprint
+                ):
+                    return self.paillier_public(info.name)
+        raise KeyNotFound(
+            f"the keyring {self.path} has no key {fingerprint.hex()}, under which a ciphertext is; "
+            "import the peer's with key_import"
+        )
+
+    def import_public(self, name: str, data: bytes) -> KeyInfo:
+        """Keep a peer's public key under `name`: RSA (DER) or Paillier. The same key again
+        changes nothing; another one under a name in use raises KeyMismatch, a bad one
+        InvalidValue."""
+        check_key_name(name)
+        if data.startswith(PaillierPublicKey.MAGIC):
+            return self._import_paillier(name, PaillierPublicKey.from_bytes(data))
+        key = RsaPublicKey.from_der(data)
         with self._lock:
             if self._has(name + _PRIVATE):
                 self._refuse_taken(name)
@@ -137,8 +153,21 @@ class Keyring:
                         "another name, or remove the old one with 'duckpriv keys remove'"
                     )
             else:
-                self._write(name + _PUBLIC, _public_pem(key))
+                self._write(name + _PUBLIC, public_pem(key))
                 self._public[name] = key
+        return self.info(name)
+
+    def _import_paillier(self, name: str, key: PaillierPublicKey) -> KeyInfo:
+        with self._lock:
+            if not self._has(name + _PAILLIER_PUBLIC):
+                self._refuse_taken(name)
+                self._write(name + _PAILLIER_PUBLIC, key.encoded)
+                self._paillier_public[name] = key
+            elif self.paillier_public(name).encoded != key.encoded:
+                raise KeyMismatch(
+                    f"key '{name}' is another public key already; import this one under "
+                    "another name, or remove the old one with 'duckpriv keys remove'"
+                )
         return self.info(name)
 
     def rsa_private(self, name: str) -> RsaPrivateKey:
@@ -177,7 +206,7 @@ class Keyring:
                 loaded = serialization.load_pem_public_key(data)
             except (ValueError, UnsupportedAlgorithm):
                 raise InvalidValue(f"the file of key '{name}' is damaged") from None
-            self._public[name] = RsaPublicKey.from_der(_public_der(loaded))
+            self._public[name] = RsaPublicKey.from_der(public_der(loaded))
             return self._public[name]
 
     def secret(self, name: str) -> bytes:
@@ -198,6 +227,12 @@ class Keyring:
         """Describe the key or secret `name`. Raises KeyNotFound."""
         if self._has(name + _SECRET):
             return KeyInfo(name, "session secret", None, None)
+        if self._has(name + _PAILLIER_PRIVATE) or self._has(name + _PAILLIER_PUBLIC):
+            paillier_key = self.paillier_public(name)
+            whose = "private" if self._has(name + _PAILLIER_PRIVATE) else "public"
+            return KeyInfo(
+                name, f"Paillier {whose} key", paillier_key.key.bits, paillier_key.fingerprint
+            )
         public = self.rsa_public(name)
         kind = "RSA private key" if self._has(name + _PRIVATE) else "RSA public key"
         return KeyInfo(name, kind, public.modulus.bit_length(), public.fingerprint)
@@ -207,10 +242,9 @@ class Keyring:
         if not self.path.is_dir():
             return []
         names = {
-            file.name.removesuffix(suffix)
+            file.name.partition(".")[0]
             for file in self.path.iterdir()
-            for suffix in (_PRIVATE, _PUBLIC, _SECRET)
-            if file.name.endswith(suffix)
+            if file.name.endswith(_SUFFIXES) and not file.name.startswith(".")
         }
         return [self._info_or_damaged(name) for name in sorted(names)]
 
@@ -218,13 +252,19 @@ class Keyring:
         """Delete the key or secret `name`. Raises KeyNotFound."""
         check_key_name(name)
         with self._lock:
-            files = [self.path / (name + suffix) for suffix in (_PRIVATE, _PUBLIC, _SECRET)]
+            files = [self.path / (name + suffix) for suffix in _SUFFIXES]
             found = [file for file in files if file.exists()]
             if not found:
                 raise self._not_found(name)
             for file in found:
                 file.unlink()
-            for cached in (self._private, self._public, self._secrets):
+            for cached in (
+                self._private,
+                self._public,
+                self._secrets,
+                self._paillier_private,
+                self._paillier_public,
+            ):
                 cached.pop(name, None)
 
     def _info_or_damaged(self, name: str) -> KeyInfo:
@@ -237,7 +277,7 @@ class Keyring:
         return (self.path / file).is_file()
 
     def _refuse_taken(self, name: str) -> None:
-        if any(self._has(name + suffix) for suffix in (_PRIVATE, _PUBLIC, _SECRET)):
+        if any(self._has(name + suffix) for suffix in _SUFFIXES):
             raise KeyMismatch(
                 f"the name '{name}' is taken in this keyring; choose another one (a script "
                 "makes its keys from the session's name: start a new session)"
@@ -274,18 +314,3 @@ class Keyring:
             ) from None
         finally:
             partial.unlink()
-
-
-def _public_der(key: object) -> bytes:
-    if not isinstance(key, rsa.RSAPublicKey):
-        raise InvalidValue("the public key is not an RSA key")
-    return key.public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-
-
-def _public_pem(key: RsaPublicKey) -> bytes:
-    loaded = serialization.load_der_public_key(key.der)
-    return loaded.public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )

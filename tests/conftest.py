@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 import duckpriv
+from duckpriv.keys import factors_pem
 
 Connect = Callable[..., duckpriv.Party]
 
@@ -46,7 +47,8 @@ def connect(tmp_path: Path) -> Iterator[Connect]:
 
 @pytest.fixture
 def party(connect: Connect, rsa_key: rsa.RSAPrivateKey) -> duckpriv.Party:
-    """One party, 'bank', with its own RSA key 'mine', imported as 'host' too."""
+    """One party, 'bank', with its own RSA key 'mine', imported as 'host' too, and a Paillier
+    key 'paillier'."""
     one = connect()
     pem = rsa_key.private_bytes(
         serialization.Encoding.PEM,
@@ -55,6 +57,8 @@ def party(connect: Connect, rsa_key: rsa.RSAPrivateKey) -> duckpriv.Party:
     )
     one.keyring._write("mine.private.pem", pem)
     one.con.execute("SELECT key_import('host', rsa_public_key('mine'))").fetchall()
+    numbers = rsa_key.private_numbers()
+    one.keyring._write("paillier.paillier.private.pem", factors_pem(numbers.p, numbers.q))
     return one
 
 

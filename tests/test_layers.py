@@ -10,6 +10,7 @@ LAYERS = [
     {"errors"},
     {"names"},
     {"crypto"},
+    {"keys"},
     {"keyring"},
     {"columns"},
     {"functions"},

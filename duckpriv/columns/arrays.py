@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,9 +13,9 @@ from ..crypto.parallel import ByteMatrix
 from ..errors import InvalidValue
 
 
-def constant(array: pa.Array, what: str) -> str:
+def constant(array: pa.Array, what: str) -> Any:
     """Return the one value of a column that has to be constant. Raises InvalidValue."""
-    first: str = array[0].as_py()
+    first = array[0].as_py()
     if not pc.all(pc.equal(array, first)).as_py():
         raise InvalidValue(f"{what} has to be the same for all rows of a statement")
     return first

@@ -11,7 +11,7 @@ from ..crypto.bytecolumns import rows_of
 from ..crypto.hashing import labelled
 from ..crypto.parallel import ByteMatrix
 from ..errors import InvalidValue, ProtocolError
-from ..keyring import RsaPublicKey
+from ..keys import RsaPublicKey
 from .arrays import constant, to_blobs, to_matrix
 from .context import Context
 

@@ -8,8 +8,10 @@ declaration may use functions declared before it.
 from .declaration import Function, Parameter, Udf
 from .exchange import EXCHANGE
 from .ids import IDS
+from .paillier import PAILLIER
 from .rsa import RSA
+from .shares import SHARES
 
-FUNCTIONS: tuple[Function, ...] = (*IDS, *RSA, *EXCHANGE)
+FUNCTIONS: tuple[Function, ...] = (*IDS, *RSA, *PAILLIER, *SHARES, *EXCHANGE)
 
 __all__ = ["FUNCTIONS", "Function", "Parameter", "Udf"]

@@ -46,7 +46,8 @@ class Udf:
 class Function:
     """A public SQL function.
 
-    `kind` is scalar, table, or call (a table function that people CALL for its effect). `body`
+    `kind` is scalar, aggregate, table, or call (a table function that people CALL for its
+    effect). `body`
     names the file below sql/macros that defines the macro; without one, the macro passes
     its parameters on to the first of `udfs`. `reveals` says what its result tells, and whom.
     `example` runs as it stands, after `setup`.

@@ -1,0 +1,24 @@
+-- Shares are elements of Z_2^64. DuckDB's UBIGINT does not wrap around, so sums are taken in
+-- wider integers and reduced.
+CREATE MACRO share_split(x, scale := 20) AS
+    duckpriv_udf_share_split(CAST(x AS DOUBLE), scale);
+
+CREATE MACRO share_add(a, b) AS
+    CAST((CAST(a AS UHUGEINT) + b) % 18446744073709551616 AS UBIGINT);
+
+CREATE MACRO share_sub(a, b) AS
+    CAST((CAST(a AS UHUGEINT) + 18446744073709551616 - b) % 18446744073709551616 AS UBIGINT);
+
+CREATE MACRO share_sum(share) AS
+    CAST(sum(CAST(share AS UBIGINT)) % 18446744073709551616 AS UBIGINT);
+
+-- A negative factor k stands for k + 2^64.
+CREATE MACRO share_mul_public(share, factor) AS
+    CAST(CAST(share AS UHUGEINT)
+         * CAST((CAST(factor AS HUGEINT) + 18446744073709551616) % 18446744073709551616 AS UHUGEINT)
+         % 18446744073709551616 AS UBIGINT);
+
+-- Two's complement: 2^63 and more is negative.
+CREATE MACRO share_reveal(a, b, scale := 20) AS
+    CAST(CAST((CAST(a AS HUGEINT) + b + 9223372036854775808) % 18446744073709551616 AS HUGEINT)
+         - 9223372036854775808 AS DOUBLE) / power(2, scale);

@@ -1,0 +1,285 @@
+"""Homomorphic encryption and shares in SQL, against plain arithmetic and phe."""
+
+from __future__ import annotations
+
+import math
+import struct
+
+import duckdb
+import phe
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from duckpriv.columns.ciphertext import _HEADER, layout_of
+
+several = settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+number = st.floats(-(2**30), 2**30, allow_nan=False).map(lambda x: round(x * 2**20) / 2**20)
+whole = st.integers(-(2**30), 2**30)
+
+
+def one(con: duckdb.DuckDBPyConnection, expression: str, *values: object):
+    return con.execute(f"SELECT {expression}", list(values)).fetchall()[0][0]
+
+
+@several
+@given(xs=st.lists(number, min_size=1, max_size=30), bits=st.integers(53, 400))
+def test_lists_come_back_as_they_were(party, xs: list[float], bits: int) -> None:
+    expression = "paillier_encrypt_list($1, 'paillier', slot_bits := $2)"
+    assert one(party.con, f"paillier_decrypt_list({expression}, 'paillier')", xs, bits) == xs
+
+
+@several
+@given(x=number, y=number, w=whole)
+def test_arithmetic_on_single_numbers(party, x: float, y: float, w: int) -> None:
+    a, b = "paillier_encrypt($1, 'paillier')", "paillier_encrypt($2, 'paillier')"
+    for expression, expected in (
+        (f"he_add({a}, {b})", x + y),
+        (f"he_sub({a}, {b})", x - y),
+        (f"he_add_plain({a}, $2)", x + y),
+        (f"he_mul({a}, $3)", x * w),
+        (f"he_mul({a}, $2, scale := 20, bound := 51)", x * y),
+        (f"he_dot([{a}, {b}], [$3, -1])", x * w - y),
+    ):
+        query = f"paillier_decrypt({expression}, 'paillier')"
+        used = [v for i, v in enumerate((x, y, w), 1) if f"${i}" in query]
+        names = [f"${i}" for i in (1, 2, 3) if f"${i}" in query]
+        for i, name in enumerate(names, 1):
+            query = query.replace(name, f"${i}::DOUBLE")
+        assert one(party.con, query, *used) == pytest.approx(expected, rel=1e-15)
+
+
+@several
+@given(data=st.data(), terms=st.integers(1, 6), count=st.integers(1, 25))
+def test_dot_products_of_packed_lists_are_exact(party, data, terms: int, count: int) -> None:
+    xs = data.draw(
+        st.lists(st.lists(whole, min_size=count, max_size=count), min_size=terms, max_size=terms)
+    )
+    ws = data.draw(st.lists(whole, min_size=terms, max_size=terms))
+    query = """
+        SELECT paillier_decrypt_share(he_dot(
+            (SELECT list(paillier_encrypt_list(x, 'paillier', scale := 0)) FROM
+                (SELECT unnest($1::DOUBLE[][]) AS x)), $2), 'paillier')"""
+    expected = [sum(w * x[i] for w, x in zip(ws, xs, strict=True)) % 2**64 for i in range(count)]
+    assert party.con.execute(query, [xs, ws]).fetchall() == [(expected,)]
+
+
+def test_sums_by_group(party) -> None:
+    query = """
+        SELECT g, paillier_decrypt(he_sum(ct), 'paillier') FROM (
+            SELECT i % 3 AS g, CASE WHEN i <> 4 THEN paillier_encrypt(i, 'paillier') END AS ct
+            FROM range(10) t(i)) GROUP BY g ORDER BY g"""
+    assert party.con.execute(query).fetchall() == [(0, 18.0), (1, 8.0), (2, 15.0)]
+
+
+def test_phe_decrypts_our_ciphertexts(party) -> None:
+    blob = one(party.con, "he_mul(paillier_encrypt(-2.5, 'paillier'), 3)")
+    private = party.keyring.paillier_private("paillier").key
+    n = private.p * private.q
+    theirs = phe.PaillierPrivateKey(phe.PaillierPublicKey(n), private.p, private.q)
+    value = theirs.raw_decrypt(int.from_bytes(blob[_HEADER.size :], "big"))
+    assert value - n == -2.5 * 3 * 2**20
+
+
+@several
+@given(xs=st.lists(number, min_size=1, max_size=24), sigma=st.sampled_from([40, 64, 100]))
+def test_shares_of_encrypted_values_add_up(party, xs: list[float], sigma: int) -> None:
+    party.con.execute(
+        "CREATE OR REPLACE TEMP TABLE s AS SELECT "
+        "he_share_split(paillier_encrypt_list($1, 'paillier'), sigma := $2) AS s",
+        [xs, sigma],
+    ).fetchall()
+    rows = party.con.execute(
+        "SELECT share_reveal(a, b) FROM (SELECT unnest(s.keep) AS a, "
+        "unnest(paillier_decrypt_share(s.send, 'paillier')) AS b FROM s)"
+    ).fetchall()
+    assert [x for (x,) in rows] == xs
+
+
+def test_masked_values_fill_the_masks_range(party) -> None:
+    """Of values in (-2^51, 2^51) under masks of 51 + 64 bits, the owner sees numbers that are
+    spread over the whole range: about half have the top bit, none is short."""
+    query = """
+        SELECT paillier_decrypt_list(he_share_split(
+            paillier_encrypt_list([1 for x in range(400)], 'paillier', scale := 0)
+        ).send, 'paillier')"""
+    (values,) = party.con.execute(query).fetchall()[0]
+    assert len(set(values)) == 400
+    size = [-value / 2**115 for value in values]
+    assert all(0 < x < 1 for x in size)
+    assert 150 < sum(x > 0.5 for x in size) < 250
+    assert 60 < sum(x > 0.75 for x in size) < 140
+
+
+def test_a_result_does_not_tell_the_weights(party) -> None:
+    party.con.execute(
+        "CREATE TEMP TABLE c AS SELECT [paillier_encrypt(i, 'paillier'), "
+        "paillier_encrypt(1, 'paillier')] AS cts FROM range(1) t(i)"
+    )
+    headers = {
+        one(party.con, "he_dot(cts, $1::DOUBLE[]) FROM c", weights)[: _HEADER.size]
+        for weights in ([0, 0], [1, 1], [2**30, -(2**30)])
+    }
+    assert len(headers) == 1
+    zero = {one(party.con, "he_dot(cts, [0, 0]) FROM c") for _ in range(5)}
+    assert len(zero) == 5  # re-randomised even where nothing is left of the inputs
+
+
+ERRORS = {
+    "another key": "he_add({ct}, paillier_encrypt(1, 'second'))",
+    "another scale": "he_add({ct}, paillier_encrypt(1, 'paillier', scale := 4))",
+    "another count": "he_add({cts}, paillier_encrypt_list([1], 'paillier'))",
+    "other slots": "he_add({cts}, paillier_encrypt_list([1, 2], 'paillier', slot_bits := 96))",
+    "single and list": "he_add({ct}, {cts})",
+    "NaN": "paillier_encrypt('nan'::DOUBLE, 'paillier')",
+    "infinity": "paillier_encrypt('-inf'::DOUBLE, 'paillier')",
+    "too large": "paillier_encrypt(2147483648.0, 'paillier')",
+    "too large to scale": "paillier_encrypt(1e308, 'paillier', scale := 60000)",
+    "empty list": "paillier_encrypt_list([], 'paillier')",
+    "NULL in a list": "paillier_encrypt_list([1, NULL], 'paillier')",
+    "no room in a slot": "paillier_encrypt_list([1], 'paillier', slot_bits := 51)",
+    "slots too wide": "paillier_encrypt_list([1], 'paillier', slot_bits := 3000)",
+    "negative scale": "paillier_encrypt(1, 'paillier', scale := -1)",
+    "no integer": "he_mul({ct}, 0.5)",
+    "weight beyond its bound": "he_mul({ct}, 2147483648)",
+    "weights of another length": "he_dot([{ct}], [1, 2])",
+    "NULL weight": "he_dot([{ct}], [NULL])",
+    "NULL ciphertext": "he_dot([{ct}, NULL], [1, 2])",
+    "NaN weight": "he_mul({ct}, 'nan'::DOUBLE)",
+    "overflow of a slot": "he_mul(he_mul(he_mul(he_mul(he_mul({cts}, 1), 1), 1), 1), 1)",
+    "list as one number": "paillier_decrypt({cts}, 'paillier')",
+    "sigma too small": "he_share_split({cts}, sigma := 39)",
+    "no room for the mask": "he_share_split({cts}, sigma := 150)",
+    "no private key": "paillier_decrypt({ct}, 'theirs')",
+    "RSA key": "paillier_encrypt(1, 'mine')",
+    "no such key": "paillier_encrypt(1, 'nobody')",
+    "empty BLOB": "he_add(''::BLOB, ''::BLOB)",
+    "no ciphertext": "paillier_decrypt(repeat('a', 542)::BLOB, 'paillier')",
+}
+
+
+@pytest.fixture
+def keys(party, rsa_key):
+    con = party.con
+    con.execute("CALL paillier_keygen('second', bits := 2048)").fetchall()
+    con.execute("SELECT key_import('theirs', paillier_public_key('second'))").fetchall()
+    return con
+
+
+def test_mistakes_have_their_errors(keys) -> None:
+    ct, cts = "paillier_encrypt(1, 'paillier')", "paillier_encrypt_list([1, 2], 'paillier')"
+    codes = {}
+    for name, expression in ERRORS.items():
+        with pytest.raises(duckdb.Error, match="DUCKPRIV_") as caught:
+            keys.execute(f"SELECT {expression.format(ct=ct, cts=cts)}").fetchall()
+        codes[name] = str(caught.value).split("DUCKPRIV_")[1].split(":")[0]
+    special = {
+        "another key": "KEY_MISMATCH",
+        "no private key": "KEY_NOT_FOUND",
+        "RSA key": "KEY_NOT_FOUND",
+        "no such key": "KEY_NOT_FOUND",
+    }
+    assert codes == {name: special.get(name, "INVALID_VALUE") for name in ERRORS}
+
+
+def test_malformed_ciphertexts_are_refused(party) -> None:
+    con = party.con
+    private = party.keyring.paillier_private("paillier").key
+    good = one(con, "paillier_encrypt(1, 'paillier')")
+    header, width = good[: _HEADER.size], private.public.width
+    square = private.public.square
+
+    def body(value: int) -> bytes:
+        return header + value.to_bytes(width, "big")
+
+    def changed(at: int, form: str, value: int) -> bytes:
+        data = bytearray(good)
+        struct.pack_into(form, data, at, value)
+        return bytes(data)
+
+    bad = {
+        "0": body(0),
+        "N^2": body(square),
+        "more than N^2": body(2 ** (8 * width) - 1),
+        "p": body(private.p),
+        "N": body(private.p * private.q),
+        "short": good[:-1],
+        "long": good + b"\0",
+        "header only": header,
+        "version": changed(2, ">B", 2),
+        "scheme": changed(3, ">B", 9),
+        "no slots": changed(22, ">H", 0),
+        "wide slots": changed(22, ">H", 65535),
+        "bound over slot": changed(24, ">H", 65535),
+        "count 0": changed(26, ">I", 0),
+        "huge count": changed(26, ">I", 2**32 - 1),
+    }
+    for name, blob in bad.items():
+        for use in ("paillier_decrypt($1, 'paillier')", "he_add($1, $1)", "he_mul($1, 2)"):
+            with pytest.raises(duckdb.Error, match="DUCKPRIV_INVALID_VALUE"):
+                one(con, use, blob)
+                pytest.fail(name)
+
+
+@given(data=st.binary(max_size=80))
+def test_any_bytes_as_a_header(data: bytes) -> None:
+    from duckpriv import InvalidValue
+
+    for blob in (data, b"dp\x01\x01" + data):
+        try:
+            layout = layout_of(blob)
+        except InvalidValue:
+            continue
+        assert layout.header() == blob[: _HEADER.size]
+
+
+def test_a_peers_key_is_checked(party) -> None:
+    good = one(party.con, "paillier_public_key('paillier')")
+    for bad in (good[:-1], good + b"\0", b"dpk\x01\x01", good[:7] + good[8:] + b"\0"):
+        with pytest.raises(duckdb.Error, match="DUCKPRIV_INVALID_VALUE: the Paillier public key"):
+            one(party.con, "key_import('p2', $1)", bad)
+    assert one(party.con, "key_import('p2', $1)", good)
+    assert {k.kind for k in party.keyring.list() if k.name == "p2"} == {"Paillier public key"}
+
+
+def test_a_key_survives_a_restart(party, connect) -> None:
+    blob = one(party.con, "paillier_encrypt(42, 'paillier')")
+    assert one(connect().con, "paillier_decrypt($1, 'paillier')", blob) == 42
+
+
+RING = 2**64
+share = st.integers(0, RING - 1) | st.sampled_from([0, 1, RING - 1, 2**63])
+
+
+@several
+@given(a=share, b=share, k=st.integers(-(2**63), 2**63 - 1))
+def test_shares_are_arithmetic_modulo_2_to_the_64(party, a: int, b: int, k: int) -> None:
+    con = party.con
+    assert one(con, "share_add($1::UBIGINT, $2::UBIGINT)", a, b) == (a + b) % RING
+    assert one(con, "share_sub($1::UBIGINT, $2::UBIGINT)", a, b) == (a - b) % RING
+    assert one(con, "share_mul_public($1::UBIGINT, $2::BIGINT)", a, k) == a * k % RING
+    assert one(con, "share_sum(x) FROM (VALUES ($1::UBIGINT), ($2::UBIGINT)) t(x)", a, b) == (
+        (a + b) % RING
+    )
+    total = (a + b) % RING
+    signed = total - RING if total >= 2**63 else total
+    assert one(con, "share_reveal($1::UBIGINT, $2::UBIGINT, scale := 20)", a, b) == signed / 2**20
+
+
+@several
+@given(x=st.floats(-(2**42), 2**42, allow_nan=False))
+def test_a_split_number_comes_back(party, x: float) -> None:
+    query = "share_reveal(s.keep, s.send) FROM (SELECT share_split($1::DOUBLE) AS s)"
+    assert abs(one(party.con, query, x) - x) <= 2**-21
+
+
+def test_shares_are_uniform(party) -> None:
+    for column in ("keep", "send"):
+        rows = party.con.execute(
+            f"SELECT s.{column} FROM (SELECT share_split(0.0) AS s FROM range(4000))"
+        ).fetchall()
+        for bit in range(64):
+            ones = sum(x >> bit & 1 for (x,) in rows)
+            assert abs(ones - 2000) < 6 * math.sqrt(4000) / 2
