@@ -6,6 +6,7 @@ import math
 import struct
 
 import duckdb
+import numpy as np
 import phe
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -247,6 +248,68 @@ def test_a_peers_key_is_checked(party) -> None:
 def test_a_key_survives_a_restart(party, connect) -> None:
     blob = one(party.con, "paillier_encrypt(42, 'paillier')")
     assert one(connect().con, "paillier_decrypt($1, 'paillier')", blob) == 42
+
+
+def test_a_table_as_a_matrix(party) -> None:
+    con = party.con
+    con.execute('CREATE TABLE "a b" ("the id" VARCHAR, u INTEGER, "v w" DOUBLE, xs DOUBLE[])')
+    con.execute("""INSERT INTO "a b" VALUES ('z', 1, 2.5, [7, 8]), ('y', 3, NULL, [9])""")
+
+    def rows(arguments: str) -> list:
+        return con.execute(f"FROM matrix_rows('a b', 'the id', {arguments})").fetchall()
+
+    assert rows("columns := 'u, v w'") == [(1, "y", [3.0, None]), (2, "z", [1.0, 2.5])]
+    assert rows("columns := 'u'") == [(1, "y", [3.0]), (2, "z", [1.0])]
+    assert rows("list := 'xs'") == [(1, "y", [9.0]), (2, "z", [7.0, 8.0])]
+    con.execute('CREATE VIEW v AS SELECT * EXCLUDE (xs) FROM "a b"')
+    assert con.execute("FROM matrix_rows('v', 'the id')").fetchall()[1] == (2, "z", [1.0, 2.5])
+    con.execute("CREATE TABLE none AS SELECT 1 AS id, 2 AS x WHERE false")
+    assert con.execute("FROM matrix_rows('none', 'id')").fetchall() == []
+    with pytest.raises(duckdb.Error, match="nothing"):
+        rows("columns := 'nothing'")
+
+
+@several
+@given(
+    m=st.integers(0, 6),
+    k=st.integers(1, 6),
+    n=st.integers(1, 14),
+    zero=st.booleans(),
+    data=st.data(),
+)
+def test_the_encrypted_product_is_the_integer_product(party, m, k, n, zero, data) -> None:
+    """Bit for bit, in fixed point: the product of the rounded inputs."""
+    con = party.con
+    any_number = st.just(0.0) if zero else st.floats(-1000, 1000, allow_nan=False)
+
+    def matrix(name: str, rows: int, columns: int) -> np.ndarray:
+        values = data.draw(
+            st.lists(
+                st.lists(any_number, min_size=columns, max_size=columns),
+                min_size=rows,
+                max_size=rows,
+            )
+        )
+        con.execute(f"CREATE OR REPLACE TABLE {name} (id INTEGER, x DOUBLE[])")
+        for i, row in enumerate(values):
+            con.execute(f"INSERT INTO {name} VALUES ($1, $2)", [i, row])
+        rounded = [[round(x * 2**20) for x in row] for row in values]
+        return np.array(rounded, dtype=object).reshape(rows, columns)
+
+    left, right = matrix("l", m, k), matrix("r", k, n)
+    con.execute(
+        "CREATE OR REPLACE TABLE plain AS SELECT row, x FROM matrix_rows('l', 'id', list := 'x')"
+    )
+    con.execute(
+        "CREATE OR REPLACE TABLE encrypted AS FROM "
+        "paillier_encrypt_matrix('r', 'paillier', id := 'id', list := 'x')"
+    ).fetchall()
+    products = con.execute(
+        "SELECT paillier_decrypt_share(ct, 'paillier') FROM he_matmul('plain', 'encrypted') "
+        "ORDER BY row"
+    ).fetchall()
+    expected = left.dot(right) if m else np.zeros((0, n), dtype=object)
+    assert [row for (row,) in products] == [[int(x) % RING for x in row] for row in expected]
 
 
 RING = 2**64

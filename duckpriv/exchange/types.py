@@ -54,6 +54,8 @@ def is_allowed(type_: pa.DataType) -> bool:
 
 def type_name(type_: pa.DataType) -> str:
     """Return the type as manifests and listings write it."""
+    if pat.is_list(type_):
+        return f"{type_name(type_.value_type)}[]"
     return "uuid" if type_ == pa.uuid() else str(type_)
 
 
@@ -65,12 +67,14 @@ def expected_columns(text: str) -> tuple[tuple[str, str], ...]:
     columns = []
     for column in text.split(","):
         name, _, sql_type = column.strip().partition(" ")
-        if sql_type not in _EXPECTED:
+        element = sql_type.removesuffix("[]")
+        if element not in _EXPECTED:
             raise InvalidValue(
                 "columns takes names with types, such as 'token BLOB, pid UUID'; the types are "
                 + ", ".join(_EXPECTED)
+                + " and lists of them, such as UBIGINT[]"
             )
-        columns.append((name, _EXPECTED[sql_type]))
+        columns.append((name, _EXPECTED[element] + sql_type.removeprefix(element)))
     return tuple(columns)
 
 

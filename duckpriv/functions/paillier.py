@@ -22,6 +22,16 @@ _WEIGHT_SCALE = Parameter("scale", "INTEGER", "fractional bits of the weights; 0
 _WEIGHT_BOUND = Parameter(
     "bound", "INTEGER", "every |weight * 2^scale| has to be below 2^bound; 1 to 61", "31"
 )
+_TABLE = Parameter("tbl", "VARCHAR", "the name of a table or view")
+_ID = Parameter("id", "VARCHAR", "its id column; rows are taken in its order")
+_COLUMNS = Parameter(
+    "columns", "VARCHAR", "its numeric columns, with commas between; empty: all but the id", "''"
+)
+_LIST = Parameter("list", "VARCHAR", "instead of columns: the name of one DOUBLE[] column", "''")
+_MAKE_TABLE = (
+    "CREATE OR REPLACE TEMP TABLE features AS "
+    "SELECT * FROM (VALUES (1, 0.5, 2.0), (2, -1.5, 4.0)) t(id, height, weight)"
+)
 _MAKE_KEY = "CALL paillier_keygen('mine', bits := 2048)"
 _KEY_INFO = "STRUCT(name VARCHAR, kind VARCHAR, bits BIGINT, fingerprint VARCHAR)"
 _HIDDEN = (
@@ -279,6 +289,69 @@ PAILLIER: tuple[Function, ...] = (
             ),
         ),
         body="paillier.sql",
+        randomised=True,
+    ),
+    Function(
+        name="matrix_rows",
+        kind="table",
+        parameters=(_TABLE, _ID, _COLUMNS, _LIST),
+        returns="TABLE(row BIGINT, id ANY, x DOUBLE[])",
+        about="A table as a matrix: its rows, numbered in the order of the id, each with the list "
+        "of its numbers.",
+        reveals="Nothing leaves.",
+        example="FROM matrix_rows('features', 'id')",
+        setup=(_MAKE_TABLE,),
+        body="matrix.sql",
+    ),
+    Function(
+        name="paillier_encrypt_matrix",
+        kind="table",
+        parameters=(
+            _TABLE,
+            _KEY,
+            Parameter("id", "VARCHAR", "its id column; rows are taken in its order", "'id'"),
+            _COLUMNS,
+            _LIST,
+            _SCALE,
+            Parameter("bound", "INTEGER", "every |x * 2^scale| is below 2^bound", "40"),
+            Parameter("slot_bits", "INTEGER", "bits for each number", "192"),
+        ),
+        returns="TABLE(row BIGINT, ct BLOB)",
+        about="Encrypts a matrix row by row, packed; rows are numbered as matrix_rows does.",
+        reveals=_HIDDEN,
+        example="SELECT row, octet_length(ct) AS bytes "
+        "FROM paillier_encrypt_matrix('features', 'mine')",
+        setup=(_MAKE_KEY, _MAKE_TABLE),
+        body="matrix.sql",
+        randomised=True,
+    ),
+    Function(
+        name="he_matmul",
+        kind="table",
+        parameters=(
+            Parameter("plain_table", "VARCHAR", "the name of a table (row, x DOUBLE[])"),
+            Parameter(
+                "encrypted_table",
+                "VARCHAR",
+                "the name of a table (row, ct): its rows in order meet the numbers of each x",
+            ),
+            _SCALE,
+            Parameter("bound", "INTEGER", "every |x * 2^scale| is below 2^bound", "40"),
+        ),
+        returns="TABLE(row BIGINT, ct BLOB)",
+        about="The product of a plain matrix with an encrypted one, row by row. Materialise the "
+        "encrypted table first.",
+        reveals=_HIDDEN,
+        example="SELECT row, paillier_decrypt_list(ct, 'mine') AS product "
+        "FROM he_matmul('plain', 'encrypted')",
+        setup=(
+            _MAKE_KEY,
+            _MAKE_TABLE,
+            "CREATE OR REPLACE TEMP TABLE encrypted AS "
+            "SELECT * FROM paillier_encrypt_matrix('features', 'mine')",
+            "CREATE OR REPLACE TEMP TABLE plain AS SELECT 1 AS row, [10.0, 1.0]::DOUBLE[] AS x",
+        ),
+        body="matrix.sql",
         randomised=True,
     ),
 )
