@@ -1,0 +1,123 @@
+-- Product of two private matrices, right: holds W; the peer runs matmul/left and holds X. Each ends
+-- with an additive share of X·W. sql/matmul/README.md says what each message reveals.
+--
+-- set peer             the party with X
+-- set table            your table or view, one row for each row of W, that is, column of X
+-- set id               its id column; the rows are taken in its order, to meet X's columns
+-- set columns =        the columns of W, with commas between; empty: all but the id
+-- set list =           instead of columns: the name of one DOUBLE[] column
+-- set scale = 20       fractional bits of every number, the same at both parties
+-- set bound = 40       every |number * 2^scale| is below 2^bound, the same at both parties
+-- set sigma = 64       bits by which a mask is longer than what it hides, 40 at least, the same
+-- set reveal = none    who sees the product: none, left, right or both; the same at both parties
+-- set share_ids = no   yes: this party gets X's ids, no: row numbers only; the same at both
+-- set bits = 3072      size of the Paillier key, if this party encrypts
+
+-- settings
+SET VARIABLE duckpriv_protocol = 'matmul/1';
+SET VARIABLE duckpriv_parameters = 'scale=' || getvariable('scale') || ' bound=' || getvariable('bound')
+    || ' sigma=' || getvariable('sigma') || ' reveal=' || getvariable('reveal')
+    || ' share_ids=' || getvariable('share_ids');
+SELECT require(getvariable('reveal') IN ('none', 'left', 'right', 'both')
+               AND getvariable('share_ids') IN ('yes', 'no'),
+               'reveal is none, left, right or both, and share_ids yes or no'),
+       require_result('product_share', ['id', 'share']), require_result('product', ['id', 'value']);
+
+-- our matrix
+CREATE OR REPLACE TEMP TABLE matmul_rows AS
+    FROM matrix_rows(getvariable('table'), getvariable('id'),
+                     columns := getvariable('columns'), list := getvariable('list'));
+SELECT require(count(DISTINCT id) = count(*) AND count(DISTINCT len(x)) <= 1
+               AND coalesce(bool_and(len(x) > 0 AND len(x) = len(list_filter(x, lambda v: isfinite(v)))), true),
+               'each row of a matrix needs an id of its own and equally many numbers, no NULL, NaN or infinity')
+FROM matmul_rows;
+
+-- the dimensions of both
+CALL exchange_send(getvariable('peer'), 'matmul/right-shape',
+    $$ SELECT count(*) AS rows, coalesce(max(len(x)), 0) AS columns FROM matmul_rows $$);
+CREATE OR REPLACE TEMP TABLE matmul_shape AS
+    SELECT x.rows AS m, x.columns AS k, w_rows, n,
+           -- whoever has fewer numbers encrypts
+           m > 0 AND m * k < w_rows * n AS left_encrypts,
+           -- a slot has room for a sum of products, its mask, and signs
+           2 * getvariable('bound')::INTEGER + ceil(log2(w_rows))::INTEGER
+               + getvariable('sigma')::INTEGER + 2 AS slot_bits
+    FROM (SELECT count(*) AS w_rows, coalesce(max(len(x)), 0) AS n FROM matmul_rows),
+         exchange_recv(getvariable('peer'), 'matmul/left-shape', columns := 'rows BIGINT, columns BIGINT') x;
+SELECT require(count(*) = 1 AND min(w_rows) > 0 AND min(n) > 0, 'W has to have a row and a column at least'),
+       require(bool_and(m = 0 OR k = w_rows),
+               'X has ' || any_value(k) || ' columns and W ' || any_value(w_rows)
+               || ' rows; they have to be as many')
+FROM matmul_shape;
+SET VARIABLE encrypts = (SELECT NOT left_encrypts FROM matmul_shape);
+SET VARIABLE slot_bits = (SELECT slot_bits FROM matmul_shape);
+SET VARIABLE key = 'matmul-' || getvariable('session') || '-' || getvariable('me');
+SET VARIABLE peer_key = 'matmul-' || getvariable('session') || '-of-' || getvariable('peer');
+
+-- our key and our encrypted rows, if we encrypt; else messages without rows
+SELECT * FROM paillier_keygen(getvariable('key'), bits := getvariable('bits')) WHERE getvariable('encrypts');
+CALL exchange_send(getvariable('peer'), 'matmul/right-key',
+    $$ SELECT paillier_public_key(getvariable('key')) AS key WHERE getvariable('encrypts') $$);
+CALL exchange_send(getvariable('peer'), 'matmul/right-encrypted', $$
+    SELECT row, paillier_encrypt_list(x, getvariable('key'), scale := getvariable('scale')::INTEGER,
+               bound := getvariable('bound')::INTEGER, slot_bits := getvariable('slot_bits')) AS ct
+    FROM matmul_rows WHERE getvariable('encrypts') $$);
+
+-- the peer's, if it encrypts: our columns times its matrix, split into shares
+SELECT key_import(getvariable('peer_key'), key) AS peer_key
+FROM exchange_recv(getvariable('peer'), 'matmul/left-key', columns := 'key BLOB');
+CREATE OR REPLACE TEMP TABLE matmul_encrypted AS
+    FROM exchange_recv(getvariable('peer'), 'matmul/left-encrypted', columns := 'row BIGINT, ct BLOB');
+SELECT require((SELECT list(row ORDER BY row) FROM matmul_encrypted)
+               IS NOT DISTINCT FROM CASE WHEN left_encrypts THEN range(1, k + 1) END,
+               'the peer did not encrypt its matrix column by column')
+FROM matmul_shape;
+CREATE OR REPLACE TEMP TABLE matmul_columns AS
+    SELECT j AS row, list(x[j] ORDER BY row) AS x
+    FROM matmul_rows, (SELECT unnest(range(1, n + 1)) AS j FROM matmul_shape)
+    WHERE NOT getvariable('encrypts') GROUP BY j;
+CREATE OR REPLACE TEMP TABLE matmul_split AS
+    SELECT row, he_share_split(ct, sigma := getvariable('sigma')::INTEGER) AS s
+    FROM he_matmul('matmul_columns', 'matmul_encrypted', scale := getvariable('scale')::INTEGER,
+                   bound := getvariable('bound')::INTEGER);
+CALL exchange_send(getvariable('peer'), 'matmul/right-masked', $$ SELECT row, s.send AS ct FROM matmul_split $$);
+
+-- our shares: the masks that we drew, column by column, or what we decrypt
+CREATE OR REPLACE TEMP TABLE matmul_decrypted AS
+    SELECT row, paillier_decrypt_share(ct, getvariable('key')) AS share
+    FROM exchange_recv(getvariable('peer'), 'matmul/left-masked', columns := 'row BIGINT, ct BLOB');
+SELECT require((SELECT list(row ORDER BY row) FROM matmul_decrypted)
+               IS NOT DISTINCT FROM CASE WHEN NOT left_encrypts AND m > 0 THEN range(1, m + 1) END
+               AND coalesce((SELECT bool_and(len(share) = n) FROM matmul_decrypted), true),
+               'the peer did not answer for each row of the product')
+FROM matmul_shape;
+CREATE OR REPLACE TEMP TABLE matmul_share AS
+    SELECT row, share FROM matmul_decrypted
+    UNION ALL
+    SELECT i AS row, list(s.keep[i] ORDER BY row) AS share
+    FROM matmul_split, (SELECT unnest(range(1, m + 1)) AS i FROM matmul_shape) GROUP BY i;
+
+-- our share, for a peer that is to see the product; else a message without rows
+CALL exchange_send(getvariable('peer'), 'matmul/right-share',
+    $$ SELECT row, share FROM matmul_share WHERE getvariable('reveal') IN ('left', 'both') ORDER BY row $$);
+
+-- results: our share, with X's ids if we are to see them, and the product if we are to see it
+CREATE OR REPLACE TEMP TABLE matmul_ids AS
+    FROM exchange_recv(getvariable('peer'), 'matmul/ids', columns := 'row BIGINT, id VARCHAR');
+SELECT require((SELECT list(row ORDER BY row) FROM matmul_ids)
+               IS NOT DISTINCT FROM CASE WHEN getvariable('share_ids') = 'yes' AND m > 0 THEN range(1, m + 1) END,
+               'the peer did not send an id for each row')
+FROM matmul_shape;
+CREATE OR REPLACE TABLE product_share AS
+    SELECT coalesce(id, row::VARCHAR) AS id, share FROM matmul_share LEFT JOIN matmul_ids USING (row) ORDER BY row;
+CREATE OR REPLACE TABLE product AS
+    SELECT coalesce(id, row::VARCHAR) AS id, list_transform(range(1, len(a.share) + 1), lambda j:
+               share_reveal(a.share[j], b.share[j], scale := 2 * getvariable('scale')::INTEGER)) AS value
+    FROM matmul_share a LEFT JOIN matmul_ids USING (row)
+    JOIN exchange_recv(getvariable('peer'), 'matmul/left-share', columns := 'row BIGINT, share UBIGINT[]') b
+        USING (row)
+    ORDER BY row;
+
+-- summary
+SELECT m AS rows, n AS columns, k AS terms, CASE WHEN left_encrypts THEN 'left' ELSE 'right' END AS encrypted,
+       (SELECT count(*) FROM product) AS revealed FROM matmul_shape;
