@@ -18,10 +18,11 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from benchmarks.row import Row
 
-PARTS = ("psi", "memory")
+PARTS = ("psi", "memory", "paillier")
 LIBRARIES = ("duckpriv", "duckdb", "pyarrow", "gmpy2", "numpy", "cryptography")
 
 
@@ -56,14 +57,14 @@ def main() -> None:
     rows: list[Row] = []
     for part in only:
         for row in importlib.import_module(f"benchmarks.{part}").rows():
-            console.print(f"{row.name}: {row.value:,.1f} {row.unit}", highlight=False)
+            console.print(f"{row.name}: {row.value:,.1f} {row.unit}", highlight=False, markup=False)
             rows.append(row)
     head = machine()
     table = Table("name", "value", "unit", "baseline", "ratio", box=None)
     for row in rows:
         base = "" if row.baseline is None else f"{row.baseline:,.1f}"
         ratio = "" if row.ratio is None else f"{row.ratio:.2f}×"
-        table.add_row(row.name, f"{row.value:,.1f}", row.unit, base, ratio)
+        table.add_row(Text(row.name), f"{row.value:,.1f}", row.unit, base, ratio)
     console.print(f"\n{head['cpu']}, {head['cores']} cores, {head['versions']}", highlight=False)
     console.print(table)
     target = Path(__file__).with_name("latest.json")

@@ -18,7 +18,8 @@ CREATE MACRO share_mul_public(share, factor) AS
          * CAST((CAST(factor AS HUGEINT) + 18446744073709551616) % 18446744073709551616 AS UHUGEINT)
          % 18446744073709551616 AS UBIGINT);
 
--- Two's complement: 2^63 and more is negative.
+-- Two's complement: 2^63 and more is negative. By way of BIGINT: a HUGEINT becomes a DOUBLE in two
+-- halves, and is rounded twice.
 CREATE MACRO share_reveal(a, b, scale := 20) AS
-    CAST(CAST((CAST(a AS HUGEINT) + b + 9223372036854775808) % 18446744073709551616 AS HUGEINT)
-         - 9223372036854775808 AS DOUBLE) / power(2, scale);
+    CAST(CAST((CAST(a AS HUGEINT) + b + 9223372036854775808) % 18446744073709551616
+              - 9223372036854775808 AS BIGINT) AS DOUBLE) / power(2, scale);
