@@ -87,6 +87,18 @@ class Keyring:
             self._paillier_private[name] = PaillierPrivateKey(key)
         return self.info(name)
 
+    def import_paillier_private(self, name: str, p: int, q: int) -> KeyInfo:
+        """Keep the Paillier private key p * q under `name`. Raises InvalidValue for a bad
+        modulus, KeyMismatch where the name is taken."""
+        check_key_name(name)
+        problem = paillier.check_modulus(p * q)
+        if problem is not None:
+            raise InvalidValue(f"the Paillier key is refused: {problem}")
+        with self._lock:
+            self._refuse_taken(name)
+            self._write(name + _PAILLIER_PRIVATE, factors_pem(p, q))
+        return self.info(name)
+
     def paillier_private(self, name: str) -> PaillierPrivateKey:
         """Return the Paillier private key `name`. Raises KeyNotFound."""
         with self._lock:

@@ -123,6 +123,14 @@ def test_the_package_says_one_version() -> None:
     assert duckpriv.__version__ in (ROOT / "CHANGELOG.md").read_text()
 
 
+def test_the_example_of_private_scores_runs(tmp_path: Path) -> None:
+    example = ROOT / "examples" / "private_scores" / "scores.py"
+    done = subprocess.run(
+        [sys.executable, str(example)], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert "The same as computed in the clear" in done.stdout
+
+
 def test_the_demo_runs(tmp_path: Path) -> None:
     demo = ROOT / "examples" / "private_matching" / "demo.py"
     done = subprocess.run(

@@ -38,6 +38,7 @@ ARGUMENTS = {
     "he_dot": [f"[{CT}, {CT}]", "[i, 0.5]", "4", "31"],
     "he_share_split": [CTS, "64"],
     "share_split": ["i", "20"],
+    "share_split_list": ["[i, -0.5]", "20"],
     "share_add": ["i", "18446744073709551615"],
     "share_sub": ["i", "18446744073709551615"],
     "share_mul_public": ["i", "-3"],

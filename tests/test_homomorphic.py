@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
+from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -12,7 +13,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import duckpriv
 from duckpriv.columns.ciphertext import _HEADER, layout_of
+from duckpriv.integrations.phe import (
+    from_phe,
+    import_private_key,
+    private_key,
+    public_key,
+    to_phe,
+)
 
 several = settings(
     max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -65,6 +74,37 @@ def test_dot_products_of_packed_lists_are_exact(party, data, terms: int, count: 
                 (SELECT unnest($1::DOUBLE[][]) AS x)), $2), 'paillier')"""
     expected = [sum(w * x[i] for w, x in zip(ws, xs, strict=True)) % 2**64 for i in range(count)]
     assert party.con.execute(query, [xs, ws]).fetchall() == [(expected,)]
+
+
+@several
+@given(x=st.floats(-1000, 1000), y=st.floats(-1000, 1000))
+def test_keys_and_ciphertexts_go_to_phe_and_come_back(party, x: float, y: float) -> None:
+    ring = party.keyring
+    ours = one(party.con, "paillier_encrypt($1::DOUBLE, 'paillier')", x)
+    theirs = to_phe(ring, "paillier", ours)
+    key = private_key(ring, "paillier")
+    rounded = round(x * 2**20) / 2**20
+    assert key.decrypt(theirs) == rounded
+    total = theirs + public_key(ring, "paillier").encrypt(y, precision=2**-20)
+    back = from_phe(ring, "paillier", total, bound=200)
+    assert one(party.con, "paillier_decrypt($1, 'paillier')", back) == key.decrypt(total)
+    again = from_phe(ring, "paillier", total, bound=200)
+    assert back != again
+
+
+def test_a_key_of_phe_works_here(party) -> None:
+    public, private = phe.generate_paillier_keypair(n_length=2048)
+    import_private_key(party.keyring, "from-phe", private)
+    blob = one(party.con, "paillier_encrypt(-2.5, 'from-phe')")
+    assert one(party.con, "paillier_decrypt($1, 'from-phe')", blob) == -2.5
+    assert private.decrypt(to_phe(party.keyring, "from-phe", blob)) == -2.5
+    assert public == public_key(party.keyring, "from-phe")
+
+
+def test_nothing_else_imports_phe() -> None:
+    package = Path(duckpriv.__file__).parent
+    users = [f.name for f in package.rglob("*.py") if "import phe" in f.read_text()]
+    assert users == ["phe.py"]
 
 
 def test_sums_by_group(party) -> None:
@@ -336,6 +376,17 @@ def test_shares_are_arithmetic_modulo_2_to_the_64(party, a: int, b: int, k: int)
 def test_a_split_number_comes_back(party, x: float) -> None:
     query = "share_reveal(s.keep, s.send) FROM (SELECT share_split($1::DOUBLE) AS s)"
     assert abs(one(party.con, query, x) - x) <= 2**-21
+
+
+@several
+@given(xs=st.lists(number, max_size=10))
+def test_a_split_list_comes_back(party, xs: list[float]) -> None:
+    rows = party.con.execute(
+        "SELECT share_reveal(a, b) FROM (SELECT unnest(s.keep) AS a, unnest(s.send) AS b "
+        "FROM (SELECT share_split_list($1::DOUBLE[]) AS s))",
+        [xs],
+    ).fetchall()
+    assert [x for (x,) in rows] == xs
 
 
 def test_shares_are_uniform(party) -> None:

@@ -3,6 +3,9 @@
 CREATE MACRO share_split(x, scale := 20) AS
     duckpriv_udf_share_split(CAST(x AS DOUBLE), scale);
 
+CREATE MACRO share_split_list(xs, scale := 20) AS
+    duckpriv_udf_share_split_list(CAST(xs AS DOUBLE[]), scale);
+
 CREATE MACRO share_add(a, b) AS
     CAST((CAST(a AS UHUGEINT) + b) % 18446744073709551616 AS UBIGINT);
 
