@@ -10,8 +10,9 @@ demo: .venv/demo
 test: .venv/test
 	$(BIN)/python -m pytest -m "not slow"
 
+# More examples in the slowest property tests.
 test-all: .venv/test
-	$(BIN)/python -m pytest
+	DUCKPRIV_THOROUGH=1 $(BIN)/python -m pytest
 
 lint: .venv/lint
 	$(BIN)/ruff check .

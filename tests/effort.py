@@ -1,0 +1,9 @@
+"""How many examples the slowest property tests try: few in `make test`, many in `make test-all`."""
+
+from __future__ import annotations
+
+import os
+
+
+def examples(few: int) -> int:
+    return 8 * few if os.environ.get("DUCKPRIV_THOROUGH") else few
