@@ -8,7 +8,7 @@ demo: .venv/demo
 	$(BIN)/python examples/private_matching/demo.py
 
 test: .venv/test
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest
 
 # More examples in the slowest property tests.
 test-all: .venv/test
