@@ -27,6 +27,7 @@ from .keys import (
     RsaPublicKey,
     factors_from_pem,
     factors_pem,
+    private_from_pem,
     public_der,
     public_pem,
 )
@@ -156,31 +157,28 @@ class Keyring:
             return self._import_paillier(name, PaillierPublicKey.from_bytes(data))
         key = RsaPublicKey.from_der(data)
         with self._lock:
-            if self._has(name + _PRIVATE):
-                self._refuse_taken(name)
-            if self._has(name + _PUBLIC):
-                if self.rsa_public(name) != key:
-                    raise KeyMismatch(
-                        f"key '{name}' is another public key already; import this one under "
-                        "another name, or remove the old one with 'duckpriv keys remove'"
-                    )
-            else:
-                self._write(name + _PUBLIC, public_pem(key))
+            if self._keep_public(name, _PUBLIC, public_pem(key)):
                 self._public[name] = key
         return self.info(name)
 
     def _import_paillier(self, name: str, key: PaillierPublicKey) -> KeyInfo:
         with self._lock:
-            if not self._has(name + _PAILLIER_PUBLIC):
-                self._refuse_taken(name)
-                self._write(name + _PAILLIER_PUBLIC, key.encoded)
+            if self._keep_public(name, _PAILLIER_PUBLIC, key.encoded):
                 self._paillier_public[name] = key
-            elif self.paillier_public(name).encoded != key.encoded:
-                raise KeyMismatch(
-                    f"key '{name}' is another public key already; import this one under "
-                    "another name, or remove the old one with 'duckpriv keys remove'"
-                )
         return self.info(name)
+
+    def _keep_public(self, name: str, suffix: str, content: bytes) -> bool:
+        """Write a peer's key; return False where the same one is there. Raises KeyMismatch."""
+        present = self._read(name, suffix)
+        if present is None:
+            self._refuse_taken(name)
+            self._write(name + suffix, content)
+        elif present != content:
+            raise KeyMismatch(
+                f"key '{name}' is another public key already; import this one under "
+                "another name, or remove the old one with 'duckpriv keys remove'"
+            )
+        return present is None
 
     def rsa_private(self, name: str) -> RsaPrivateKey:
         """Return the private key `name`. Raises KeyNotFound."""
@@ -194,13 +192,7 @@ class Keyring:
                             "private key, which only the party that made it has"
                         )
                     raise self._not_found(name)
-                try:
-                    key = serialization.load_pem_private_key(data, None)
-                except (ValueError, TypeError, UnsupportedAlgorithm):
-                    raise InvalidValue(f"the file of key '{name}' is damaged") from None
-                if not isinstance(key, rsa.RSAPrivateKey):
-                    raise KeyMismatch(f"key '{name}' is not an RSA key")
-                self._private[name] = RsaPrivateKey(key)
+                self._private[name] = RsaPrivateKey(private_from_pem(name, data))
             return self._private[name]
 
     def rsa_public(self, name: str) -> RsaPublicKey:

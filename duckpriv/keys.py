@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from .crypto import modarith, paillier, rsabssa
-from .errors import InvalidValue
+from .errors import InvalidValue, KeyMismatch
 
 
 def public_der(key: object) -> bytes:
@@ -172,12 +172,18 @@ def factors_pem(p: int, q: int) -> bytes:
 
 
 def factors_from_pem(name: str, data: bytes) -> tuple[int, int]:
-    """Return p and q. Raises InvalidValue where the file of key `name` is damaged."""
+    """Return p and q. Raises as private_from_pem does."""
+    numbers = private_from_pem(name, data).private_numbers()
+    return numbers.p, numbers.q
+
+
+def private_from_pem(name: str, data: bytes) -> rsa.RSAPrivateKey:
+    """Read the file of key `name`. Raises InvalidValue where it is damaged, KeyMismatch where
+    it holds another kind of key."""
     try:
         key = serialization.load_pem_private_key(data, None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise InvalidValue(f"the file of key '{name}' is damaged") from None
     if not isinstance(key, rsa.RSAPrivateKey):
-        raise InvalidValue(f"the file of key '{name}' is damaged")
-    numbers = key.private_numbers()
-    return numbers.p, numbers.q
+        raise KeyMismatch(f"key '{name}' is not an RSA key")
+    return key

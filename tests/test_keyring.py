@@ -59,6 +59,19 @@ def test_importing_the_same_key_again_changes_nothing_and_another_is_refused(
         keyring.import_public("host", spki(other))
 
 
+def test_one_name_is_one_key_of_whatever_kind(keyring: Keyring, rsa_key) -> None:
+    keyring.generate_paillier("a", 2048)
+    keyring.secret("s")
+    for name in ("a", "s"):
+        with pytest.raises(KeyMismatch, match="taken"):
+            keyring.import_public(name, spki(rsa_key))
+        with pytest.raises(KeyMismatch, match="taken"):
+            keyring.generate_rsa(name, 2048)
+    keyring.import_public("b", spki(rsa_key))
+    with pytest.raises(KeyMismatch, match="taken"):
+        keyring.import_public("b", keyring.paillier_public("a").encoded)
+
+
 @pytest.mark.parametrize("bits", [0, 512, 1024, 2047, 2052, 8200, 10**6])
 def test_key_sizes(keyring: Keyring, bits: int) -> None:
     with pytest.raises(InvalidValue, match=f"{bits} bits is refused"):

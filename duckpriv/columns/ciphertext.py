@@ -27,7 +27,6 @@ from ..errors import InvalidValue, KeyMismatch
 
 _HEADER = struct.Struct(">2sBB16sHHHI")
 _MAGIC, _VERSION, _PAILLIER = b"dp", 1, 1
-FINGERPRINT_BYTES = 16
 
 
 @dataclass(frozen=True)

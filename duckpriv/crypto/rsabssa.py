@@ -148,8 +148,7 @@ def out_of_range(values: ByteMatrix, modulus: int) -> int:
     0, 1 and N - 1 are refused besides what RFC 9474, 4.3 refuses: their signatures are
     themselves, so nobody who blinds honestly sends them.
     """
-    bad = sum(not 1 < int.from_bytes(row, "big") < modulus - 1 for row in rows_of(values))
-    return bad
+    return sum(not 1 < int.from_bytes(row, "big") < modulus - 1 for row in rows_of(values))
 
 
 def sign(values: ByteMatrix, private_operation: modarith.RsaPrivateOperation) -> ByteMatrix:
