@@ -7,12 +7,15 @@ BIN := .venv/bin
 demo: .venv/demo
 	$(BIN)/python examples/private_matching/demo.py
 
+# A process for each core; the tests of a file stay in one.
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
 test: .venv/test
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 # More examples in the slowest property tests.
 test-all: .venv/test
-	DUCKPRIV_THOROUGH=1 $(BIN)/python -m pytest
+	DUCKPRIV_THOROUGH=1 $(PYTEST)
 
 lint: .venv/lint
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""The command line: duckpriv run | scripts | functions | keys | messages."""
+"""The command line: duckpriv run | scripts | functions | keys | messages | report."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from rich.text import Text
 from . import __version__
 from .errors import DuckprivError
 from .exchange import Folder, Manifest
-from .exchange.exchange import DEFAULT_TIMEOUT
+from .exchange.exchange import DEFAULT_SILENCE, DEFAULT_TIMEOUT
 from .functions import FUNCTIONS
 from .keyring import Keyring
 from .names import check_name
 from .progress import Progress
+from .report import write_report
 from .scripts import Statement, bundled, load
 from .session import Rows, connect, default_keyring
 
@@ -78,6 +79,13 @@ def cli() -> None:
     show_default=True,
     help="Seconds to wait for one message.",
 )
+@click.option(
+    "--silence",
+    type=click.FloatRange(min=0, min_open=True),
+    default=DEFAULT_SILENCE,
+    show_default=True,
+    help="Seconds to wait for a sign of life from a peer that was running.",
+)
 @click.option("--quiet", is_flag=True, help="Show neither progress nor rows; errors are shown.")
 def run(
     script: str,
@@ -89,6 +97,7 @@ def run(
     keyring: Path,
     settings: tuple[str, ...],
     timeout: float,
+    silence: float,
     quiet: bool,
 ) -> None:
     """Run SCRIPT: a bundled one, such as psi/host, or a file of SQL.
@@ -107,7 +116,13 @@ def run(
         raise click.UsageError(f"there is no database {db}; --db takes your DuckDB file")
     output, progress = Console(), Console(stderr=True)
     with connect(
-        db, me=me, exchange=exchange, keyring=keyring, session=session, timeout=timeout
+        db,
+        me=me,
+        exchange=exchange,
+        keyring=keyring,
+        session=session,
+        timeout=timeout,
+        silence=silence,
     ) as party:
         party.con.execute("SET enable_progress_bar = false")  # we have our own
         if quiet:
@@ -233,6 +248,26 @@ def messages(exchange: str, session: str, me: str | None) -> None:
         Console().print(table)
     else:
         click.echo(f"no messages of session '{session}' in {path}")
+
+
+@cli.command()
+@click.option("--db", required=True, metavar="FILE", help="Your DuckDB database file.")
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("report.html"),
+    show_default=True,
+    help="The HTML file to write.",
+)
+@click.option("--scored", metavar="TABLE", help="A table or view with scores and labels.")
+@click.option("--score", default="score", show_default=True, help="Its column of probabilities.")
+@click.option("--label", default="label", show_default=True, help="Its column of labels, 0 or 1.")
+def report(db: str, output: Path, scored: str | None, score: str, label: str) -> None:
+    """Write a report on a training: loss, model, and ROC and calibration of scores."""
+    if not Path(db).exists():
+        raise click.UsageError(f"there is no database {db}; --db takes your DuckDB file")
+    write_report(Path(db), output, scored, score, label)
+    click.echo(f"wrote {output}")
 
 
 def _show_rows(console: Console, statement: Statement, rows: Rows) -> None:

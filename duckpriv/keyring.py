@@ -1,26 +1,33 @@
 """Named keys in files of mode 600.
 
-A keyring is a folder. `NAME.private.pem` is a private key (PKCS #8), `NAME.public.pem` a
-peer's imported public key (SubjectPublicKeyInfo), `NAME.secret` 32 random bytes of a session.
-Private keys and secrets are read here and handed to the column functions; they
-never become a SQL value.
+A keyring is a folder. `NAME.private.pem` is an RSA private key (PKCS #8), `NAME.public.pem` a
+peer's imported public key (SubjectPublicKeyInfo), `NAME.secret` 32 random bytes of a session; the
+other files hold Paillier and joint keys. Private keys and secrets are read here and handed to the
+column functions; they never become a SQL value.
 """
 
 from __future__ import annotations
 
+import builtins
 import os
 import secrets
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from .crypto import paillier, rsabssa
+from .crypto import joint_elgamal, moduli, paillier, rsabssa
 from .errors import DuckprivError, InvalidValue, KeyMismatch, KeyNotFound
 from .keys import (
+    HomomorphicPublicKey,
+    JointPublicKey,
     KeyInfo,
+    KeyPart,
+    KeyShare,
     PaillierPrivateKey,
     PaillierPublicKey,
     RsaPrivateKey,
@@ -35,7 +42,19 @@ from .names import check_key_name
 
 _PRIVATE, _PUBLIC, _SECRET = ".private.pem", ".public.pem", ".secret"
 _PAILLIER_PRIVATE, _PAILLIER_PUBLIC = ".paillier.private.pem", ".paillier.public"
-_SUFFIXES = (_PAILLIER_PRIVATE, _PAILLIER_PUBLIC, _PRIVATE, _PUBLIC, _SECRET)
+_JOINT_PART, _JOINT_PUBLIC = ".joint.private", ".joint.public"
+_SUFFIXES = (
+    _PAILLIER_PRIVATE,
+    _PAILLIER_PUBLIC,
+    _JOINT_PART,
+    _JOINT_PUBLIC,
+    _PRIVATE,
+    _PUBLIC,
+    _SECRET,
+)
+# The modulus whose factors nobody has published, by name.
+PUBLIC_MODULUS = "rsa-2048"
+_Key = TypeVar("_Key")
 
 
 class Keyring:
@@ -44,204 +63,241 @@ class Keyring:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path).expanduser()
         self._lock = threading.RLock()
-        self._private: dict[str, RsaPrivateKey] = {}
-        self._public: dict[str, RsaPublicKey] = {}
-        self._secrets: dict[str, bytes] = {}
-        self._paillier_private: dict[str, PaillierPrivateKey] = {}
-        self._paillier_public: dict[str, PaillierPublicKey] = {}
+        self._loaded: dict[str, object] = {}  # by file name
 
     def generate_rsa(self, name: str, bits: int) -> KeyInfo:
         """Make an RSA key pair with e = 65537. Raises InvalidValue for a size outside
         2048 to 8192 or no multiple of 8, KeyMismatch where the name is taken."""
-        check_key_name(name)
         low, high = rsabssa.SMALLEST_MODULUS_BITS, rsabssa.LARGEST_MODULUS_BITS
         if not low <= bits <= high or bits % 8:
             raise InvalidValue(
                 f"an RSA key of {bits} bits is refused; use a multiple of 8 from {low} to {high}"
             )
-        with self._lock:
-            self._refuse_taken(name)
-            key = rsa.generate_private_key(rsabssa.PUBLIC_EXPONENT, bits)
-            pem = key.private_bytes(
+
+        def make() -> bytes:
+            return rsa.generate_private_key(rsabssa.PUBLIC_EXPONENT, bits).private_bytes(
                 serialization.Encoding.PEM,
                 serialization.PrivateFormat.PKCS8,
                 serialization.NoEncryption(),
             )
-            self._write(name + _PRIVATE, pem)
-            self._private[name] = RsaPrivateKey(key)
-        return self.info(name)
+
+        return self._keep_new(name, _PRIVATE, make)
 
     def generate_paillier(self, name: str, bits: int) -> KeyInfo:
         """Make a Paillier key pair. Raises InvalidValue for a size outside 2048 to 8192 or
         no multiple of 8, KeyMismatch where the name is taken."""
-        check_key_name(name)
-        low, high = paillier.SMALLEST_MODULUS_BITS, paillier.LARGEST_MODULUS_BITS
-        if not low <= bits <= high or bits % 8:
-            raise InvalidValue(
-                f"a Paillier key of {bits} bits is refused; use a multiple of 8 from "
-                f"{low} to {high}"
-            )
-        with self._lock:
-            self._refuse_taken(name)
+        check_modulus_bits(bits)
+
+        def make() -> bytes:
             key = paillier.PrivateKey.generate(bits)
-            self._write(name + _PAILLIER_PRIVATE, factors_pem(key.p, key.q))
-            self._paillier_private[name] = PaillierPrivateKey(key)
-        return self.info(name)
+            return factors_pem(key.p, key.q)
+
+        return self._keep_new(name, _PAILLIER_PRIVATE, make)
 
     def import_paillier_private(self, name: str, p: int, q: int) -> KeyInfo:
         """Keep the Paillier private key p * q under `name`. Raises InvalidValue for a bad
         modulus, KeyMismatch where the name is taken."""
-        check_key_name(name)
-        problem = paillier.check_modulus(p * q)
+        problem = moduli.check_modulus(p * q)
         if problem is not None:
             raise InvalidValue(f"the Paillier key is refused: {problem}")
+        return self._keep_new(name, _PAILLIER_PRIVATE, lambda: factors_pem(p, q))
+
+    def generate_joint(self, name: str, modulus: str) -> KeyInfo:
+        """Make this party's part of a joint key, modulo the public RSA-2048 number or the modulus
+        that was imported under the name `modulus`. Raises InvalidValue where this party has the
+        factors of it, KeyMismatch where the name is taken."""
+        if modulus == PUBLIC_MODULUS:
+            number = moduli.RSA_2048
+        elif self._has(modulus, _PAILLIER_PRIVATE):
+            raise InvalidValue(
+                f"you have the factors of modulus '{modulus}', and could decrypt alone; use "
+                f"'{PUBLIC_MODULUS}' or one that somebody else made"
+            )
+        else:
+            number = self.paillier_public(modulus).key.modulus
+        return self._keep_new(name, _JOINT_PART, lambda: KeyPart.generate(name, number).encoded)
+
+    def joint_part(self, name: str) -> KeyPart:
+        """Return this party's part of the joint key `name`. Raises KeyNotFound."""
+        part = self._load(name, _JOINT_PART, lambda data: KeyPart.from_bytes(data, name))
+        if part is None:
+            if self._has(name, _JOINT_PUBLIC):
+                raise KeyNotFound(
+                    f"key '{name}' is a joint public key; decrypting needs a part of the private "
+                    "key, which only the parties that made it have"
+                )
+            raise self._not_found(name)
+        return part
+
+    def join(self, name: str, peer_name: str, commitment: bytes, share: bytes) -> KeyInfo:
+        """Make the joint public key of the own part `name` and a peer's share of the part that
+        it calls `peer_name`.
+
+        Raises InvalidValue where the share is damaged or does not prove itself; KeyMismatch where
+        it does not open the commitment, has another modulus, or `name` was joined with another.
+        """
+        check_key_name(peer_name)
+        own = self.joint_part(name).share
+        other = KeyShare.from_bytes(share, peer_name)
+        if not secrets.compare_digest(other.commitment(peer_name), commitment):
+            raise KeyMismatch(
+                f"the key share of '{peer_name}' is not the one it committed to; nothing was joined"
+            )
+        if other.modulus != own.modulus:
+            raise KeyMismatch("the two parts of the joint key have different moduli")
+        if peer_name == name or other.h == own.h:
+            raise KeyMismatch("this is your own key share; a joint key needs the peer's")
+        h = joint_elgamal.combined([own.h, other.h], own.modulus)
+        if joint_elgamal.check_share(h, own.modulus) is not None:
+            raise KeyMismatch("the two key shares cancel each other; nothing was joined")
+        public = JointPublicKey(joint_elgamal.PublicKey(own.modulus, h))
         with self._lock:
-            self._refuse_taken(name)
-            self._write(name + _PAILLIER_PRIVATE, factors_pem(p, q))
+            present = self._read(name, _JOINT_PUBLIC)
+            if present is None:
+                self._write(name + _JOINT_PUBLIC, public.encoded)
+            elif present != public.encoded:
+                raise KeyMismatch(f"'{name}' is part of another joint key already")
         return self.info(name)
+
+    def joint_public(self, name: str) -> JointPublicKey:
+        """Return the joint public key `name`. Raises KeyNotFound."""
+        key = self._load(name, _JOINT_PUBLIC, JointPublicKey.from_bytes)
+        if key is None:
+            if self._has(name, _JOINT_PART):
+                raise KeyNotFound(
+                    f"'{name}' is your part of a joint key and was not joined with the peer's "
+                    "yet; use joint_combine"
+                )
+            raise self._not_found(name)
+        return key
 
     def paillier_private(self, name: str) -> PaillierPrivateKey:
         """Return the Paillier private key `name`. Raises KeyNotFound."""
-        with self._lock:
-            if name not in self._paillier_private:
-                data = self._read(name, _PAILLIER_PRIVATE)
-                if data is None:
-                    if self._has(f"{name}{_PAILLIER_PUBLIC}"):
-                        raise KeyNotFound(
-                            f"key '{name}' is a peer's public key; decrypting needs the private "
-                            "key, which only the party that made it has"
-                        )
-                    raise self._not_found(name)
-                self._paillier_private[name] = PaillierPrivateKey(
-                    paillier.PrivateKey(*factors_from_pem(name, data))
+
+        def parse(data: bytes) -> PaillierPrivateKey:
+            return PaillierPrivateKey(paillier.PrivateKey(*factors_from_pem(name, data)))
+
+        key = self._load(name, _PAILLIER_PRIVATE, parse)
+        if key is None:
+            if self._has(name, _PAILLIER_PUBLIC):
+                raise KeyNotFound(
+                    f"key '{name}' is a peer's public key; decrypting needs the private "
+                    "key, which only the party that made it has"
                 )
-            return self._paillier_private[name]
+            raise self._not_found(name)
+        return key
 
     def paillier_public(self, name: str) -> PaillierPublicKey:
         """Return the Paillier public key `name`, or the public half of the private key `name`.
         Raises KeyNotFound."""
-        with self._lock:
-            if name not in self._paillier_public:
-                data = self._read(name, _PAILLIER_PUBLIC)
-                if data is None:
-                    if not self._has(f"{name}{_PAILLIER_PRIVATE}"):
-                        raise self._not_found(name)
-                    self._paillier_public[name] = self.paillier_private(name).public
-                else:
-                    self._paillier_public[name] = PaillierPublicKey.from_bytes(data)
-            return self._paillier_public[name]
+        key = self._load(name, _PAILLIER_PUBLIC, PaillierPublicKey.from_bytes)
+        if key is None:
+            if not self._has(name, _PAILLIER_PRIVATE):
+                raise self._not_found(name)
+            return self.paillier_private(name).public
+        return key
 
-    def paillier_by_fingerprint(self, fingerprint: bytes) -> PaillierPublicKey:
-        """Return the Paillier public key that ciphertexts name. Raises KeyNotFound."""
+    def homomorphic_by_fingerprint(self, fingerprint: bytes) -> HomomorphicPublicKey:
+        """Return the public key that ciphertexts name. Raises KeyNotFound."""
         with self._lock:
-            for key in self._paillier_public.values():
-                if key.fingerprint_bytes == fingerprint:
-                    return key
-            for info in self.list():
+            for loaded in self._loaded.values():
+                known = loaded.public if isinstance(loaded, PaillierPrivateKey) else loaded
                 if (
-                    info.kind.startswith("Paillier")
-                    and self.paillier_public(info.name).fingerprint_bytes == fingerprint
+                    isinstance(known, HomomorphicPublicKey)
+                    and known.fingerprint_bytes == fingerprint
                 ):
+                    return known
+            for info in self.list():
+                if info.fingerprint is None or bytes.fromhex(info.fingerprint)[:16] != fingerprint:
+                    continue
+                if info.kind.startswith("Paillier"):
                     return self.paillier_public(info.name)
+                if info.kind.startswith("joint"):
+                    return self.joint_public(info.name)
         raise KeyNotFound(
             f"the keyring {self.path} has no key {fingerprint.hex()}, under which a ciphertext is; "
             "import the peer's with key_import"
         )
 
     def import_public(self, name: str, data: bytes) -> KeyInfo:
-        """Keep a peer's public key under `name`: RSA (DER) or Paillier. The same key again
-        changes nothing; another one under a name in use raises KeyMismatch, a bad one
+        """Keep a peer's public key under `name`: RSA (DER), Paillier, or joint. The same key
+        again changes nothing; another one under a name in use raises KeyMismatch, a bad one
         InvalidValue."""
-        check_key_name(name)
         if data.startswith(PaillierPublicKey.MAGIC):
-            return self._import_paillier(name, PaillierPublicKey.from_bytes(data))
-        key = RsaPublicKey.from_der(data)
-        with self._lock:
-            if self._keep_public(name, _PUBLIC, public_pem(key)):
-                self._public[name] = key
-        return self.info(name)
-
-    def _import_paillier(self, name: str, key: PaillierPublicKey) -> KeyInfo:
-        with self._lock:
-            if self._keep_public(name, _PAILLIER_PUBLIC, key.encoded):
-                self._paillier_public[name] = key
-        return self.info(name)
-
-    def _keep_public(self, name: str, suffix: str, content: bytes) -> bool:
-        """Write a peer's key; return False where the same one is there. Raises KeyMismatch."""
-        present = self._read(name, suffix)
-        if present is None:
-            self._refuse_taken(name)
-            self._write(name + suffix, content)
-        elif present != content:
-            raise KeyMismatch(
-                f"key '{name}' is another public key already; import this one under "
-                "another name, or remove the old one with 'duckpriv keys remove'"
+            return self._keep_public(
+                name, _PAILLIER_PUBLIC, PaillierPublicKey.from_bytes(data).encoded
             )
-        return present is None
+        if data.startswith(JointPublicKey.MAGIC):
+            return self._keep_public(name, _JOINT_PUBLIC, JointPublicKey.from_bytes(data).encoded)
+        return self._keep_public(name, _PUBLIC, public_pem(RsaPublicKey.from_der(data)))
 
     def rsa_private(self, name: str) -> RsaPrivateKey:
         """Return the private key `name`. Raises KeyNotFound."""
-        with self._lock:
-            if name not in self._private:
-                data = self._read(name, _PRIVATE)
-                if data is None:
-                    if self._has(f"{name}{_PUBLIC}"):
-                        raise KeyNotFound(
-                            f"key '{name}' is a peer's public key; this function needs a "
-                            "private key, which only the party that made it has"
-                        )
-                    raise self._not_found(name)
-                self._private[name] = RsaPrivateKey(private_from_pem(name, data))
-            return self._private[name]
+        key = self._load(name, _PRIVATE, lambda data: RsaPrivateKey(private_from_pem(name, data)))
+        if key is None:
+            if self._has(name, _PUBLIC):
+                raise KeyNotFound(
+                    f"key '{name}' is a peer's public key; this function needs a "
+                    "private key, which only the party that made it has"
+                )
+            raise self._not_found(name)
+        return key
 
     def rsa_public(self, name: str) -> RsaPublicKey:
         """Return the public key `name`, or the public half of the private key `name`.
         Raises KeyNotFound."""
-        with self._lock:
-            if name in self._public:
-                return self._public[name]
-            data = self._read(name, _PUBLIC)
-            if data is None:
-                if self._has(f"{name}{_PRIVATE}"):
-                    return self.rsa_private(name).public
-                raise self._not_found(name)
+
+        def parse(data: bytes) -> RsaPublicKey:
             try:
                 loaded = serialization.load_pem_public_key(data)
             except (ValueError, UnsupportedAlgorithm):
                 raise InvalidValue(f"the file of key '{name}' is damaged") from None
-            self._public[name] = RsaPublicKey.from_der(public_der(loaded))
-            return self._public[name]
+            return RsaPublicKey.from_der(public_der(loaded))
+
+        key = self._load(name, _PUBLIC, parse)
+        if key is None:
+            if not self._has(name, _PRIVATE):
+                raise self._not_found(name)
+            return self.rsa_private(name).public
+        return key
 
     def secret(self, name: str) -> bytes:
         """Return the 32 random bytes called `name`, drawn at first use."""
-        check_key_name(name)
+
+        def parse(data: bytes) -> bytes:
+            if len(data) != 32:
+                raise InvalidValue(f"the file of secret '{name}' is damaged")
+            return data
+
         with self._lock:
-            if name not in self._secrets:
-                data = self._read(name, _SECRET)
-                if data is None:
-                    data = secrets.token_bytes(32)
-                    self._write(name + _SECRET, data)
-                elif len(data) != 32:
-                    raise InvalidValue(f"the file of secret '{name}' is damaged")
-                self._secrets[name] = data
-            return self._secrets[name]
+            known = self._load(name, _SECRET, parse)
+            if known is None:
+                known = secrets.token_bytes(32)
+                self._write(name + _SECRET, known)
+            return known
 
     def info(self, name: str) -> KeyInfo:
         """Describe the key or secret `name`. Raises KeyNotFound."""
-        if self._has(name + _SECRET):
+        if self._has(name, _SECRET):
             return KeyInfo(name, "session secret", None, None)
-        if self._has(name + _PAILLIER_PRIVATE) or self._has(name + _PAILLIER_PUBLIC):
+        if self._has(name, _PAILLIER_PRIVATE) or self._has(name, _PAILLIER_PUBLIC):
             paillier_key = self.paillier_public(name)
-            whose = "private" if self._has(name + _PAILLIER_PRIVATE) else "public"
+            whose = "private" if self._has(name, _PAILLIER_PRIVATE) else "public"
             return KeyInfo(
                 name, f"Paillier {whose} key", paillier_key.key.bits, paillier_key.fingerprint
             )
+        if self._has(name, _JOINT_PUBLIC):
+            joint = self.joint_public(name)
+            kind = "joint key" if self._has(name, _JOINT_PART) else "joint public key"
+            return KeyInfo(name, kind, joint.key.bits, joint.fingerprint)
+        if self._has(name, _JOINT_PART):
+            bits = self.joint_part(name).share.modulus.bit_length()
+            return KeyInfo(name, "part of a joint key", bits, None)
         public = self.rsa_public(name)
-        kind = "RSA private key" if self._has(name + _PRIVATE) else "RSA public key"
+        kind = "RSA private key" if self._has(name, _PRIVATE) else "RSA public key"
         return KeyInfo(name, kind, public.modulus.bit_length(), public.fingerprint)
 
-    def list(self) -> list[KeyInfo]:
+    def list(self) -> builtins.list[KeyInfo]:
         """Describe everything in the keyring, by name."""
         if not self.path.is_dir():
             return []
@@ -262,14 +318,40 @@ class Keyring:
                 raise self._not_found(name)
             for file in found:
                 file.unlink()
-            for cached in (
-                self._private,
-                self._public,
-                self._secrets,
-                self._paillier_private,
-                self._paillier_public,
-            ):
-                cached.pop(name, None)
+                self._loaded.pop(file.name, None)
+
+    def _load(self, name: str, suffix: str, parse: Callable[[bytes], _Key]) -> _Key | None:
+        """Return the parsed file of a key, read once; None where there is none."""
+        with self._lock:
+            file = check_key_name(name) + suffix
+            if file not in self._loaded:
+                data = self._read(name, suffix)
+                if data is None:
+                    return None
+                self._loaded[file] = parse(data)
+            return self._loaded[file]  # type: ignore[return-value]
+
+    def _keep_new(self, name: str, suffix: str, make: Callable[[], bytes]) -> KeyInfo:
+        """Make a key and write it. Raises KeyMismatch where the name is taken."""
+        check_key_name(name)
+        with self._lock:
+            self._refuse_taken(name)
+            self._write(name + suffix, make())
+        return self.info(name)
+
+    def _keep_public(self, name: str, suffix: str, content: bytes) -> KeyInfo:
+        """Write a peer's key, unless the same one is there. Raises KeyMismatch."""
+        with self._lock:
+            present = self._read(name, suffix)
+            if present is None:
+                self._refuse_taken(name)
+                self._write(name + suffix, content)
+            elif present != content:
+                raise KeyMismatch(
+                    f"key '{name}' is another public key already; import this one under "
+                    "another name, or remove the old one with 'duckpriv keys remove'"
+                )
+        return self.info(name)
 
     def _info_or_damaged(self, name: str) -> KeyInfo:
         try:
@@ -277,11 +359,11 @@ class Keyring:
         except DuckprivError:
             return KeyInfo(name, "damaged", None, None)
 
-    def _has(self, file: str) -> bool:
-        return (self.path / file).is_file()
+    def _has(self, name: str, suffix: str) -> bool:
+        return (self.path / f"{name}{suffix}").is_file()
 
     def _refuse_taken(self, name: str) -> None:
-        if any(self._has(name + suffix) for suffix in _SUFFIXES):
+        if any(self._has(name, suffix) for suffix in _SUFFIXES):
             raise KeyMismatch(
                 f"the name '{name}' is taken in this keyring; choose another one (a script "
                 "makes its keys from the session's name: start a new session)"
@@ -291,7 +373,7 @@ class Keyring:
         known = ", ".join(info.name for info in self.list()) or "none yet"
         return KeyNotFound(
             f"no key '{name}' in the keyring {self.path}; its keys: {known}. Make one with "
-            "rsa_keygen or import a peer's with key_import"
+            "a keygen function or import a peer's with key_import"
         )
 
     def _read(self, name: str, suffix: str) -> bytes | None:
@@ -318,3 +400,12 @@ class Keyring:
             ) from None
         finally:
             partial.unlink()
+
+
+def check_modulus_bits(bits: int) -> None:
+    """Raise InvalidValue for a size of modulus that is not made here."""
+    low, high = moduli.SMALLEST_BITS, moduli.LARGEST_BITS
+    if not low <= bits <= high or bits % 8:
+        raise InvalidValue(
+            f"a modulus of {bits} bits is refused; use a multiple of 8 from {low} to {high}"
+        )

@@ -6,14 +6,18 @@ A script declares its variables in comment lines at its top, one each:
     -- set NAME = DEFAULT   what it is
 
 The default stands before at least two spaces. A comment above a statement names it for the
-progress display.
+progress display. A script may have parts that run on a condition, a SQL expression:
+
+    -- part NAME                  runs once
+    -- part NAME if CONDITION     runs once if the condition holds
+    -- part NAME while CONDITION  runs again as long as the condition holds
 """
 
 from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -22,6 +26,7 @@ from .engine import sql_folder
 from .errors import InvalidValue
 
 _DECLARATION = re.compile(r"-- set (\w+)(?: = (.*?))?(?:\s{2,}(.*))?$")
+_PART = re.compile(r"^-- part (\S+)(?: (if|while) (.+))?$", re.MULTILINE)
 # What the session sets for every script.
 PROVIDED = ("me", "session")
 
@@ -43,6 +48,21 @@ class Statement:
     title: str
     shows_rows: bool
 
+    @property
+    def sends(self) -> bool:
+        """Whether it is a CALL: it sends a message, or makes a key."""
+        return self.sql.upper().startswith("CALL")
+
+
+@dataclass(frozen=True)
+class Part:
+    """Statements that run together: once, or while or if `condition` holds."""
+
+    name: str
+    condition: str | None
+    repeats: bool
+    statements: tuple[Statement, ...]
+
 
 @dataclass(frozen=True)
 class Script:
@@ -51,7 +71,12 @@ class Script:
     name: str
     about: str
     variables: tuple[Variable, ...]
-    statements: tuple[Statement, ...]
+    parts: tuple[Part, ...]
+
+    @property
+    def statements(self) -> tuple[Statement, ...]:
+        """All statements, each once."""
+        return tuple(statement for part in self.parts for statement in part.statements)
 
     def values(self, given: dict[str, object]) -> dict[str, object]:
         """Return the value of each variable: given, or the default.
@@ -118,7 +143,28 @@ def parse(name: str, text: str) -> Script:
             variables.append(Variable(match[1], match[2], (match[3] or "").strip()))
         elif not variables:
             about.append(line.removeprefix("--").strip())
-    return Script(name, " ".join(about).strip(), tuple(variables), _statements(name, text))
+    return Script(name, " ".join(about).strip(), tuple(variables), _parts(name, text))
+
+
+def _parts(name: str, text: str) -> tuple[Part, ...]:
+    for line in text.splitlines():
+        if line.startswith("-- part ") and not _PART.fullmatch(line):
+            raise InvalidValue(
+                f"{name}: '{line}' is no part; write -- part NAME, -- part NAME if CONDITION, or "
+                "-- part NAME while CONDITION"
+            )
+    # The text before the first part, then name, kind and condition of each part, and its text.
+    first, *rest = _PART.split(text)
+    parts = [Part("", None, False, _statements(name, first))]
+    for part, kind, condition, body in zip(*(rest[i::4] for i in range(4)), strict=True):
+        statements = _statements(name, body)
+        if kind == "while":  # what was sent is shown, but not in every round
+            statements = tuple(
+                replace(statement, shows_rows=False) if statement.sends else statement
+                for statement in statements
+            )
+        parts.append(Part(part, condition, kind == "while", statements))
+    return tuple(part for part in parts if part.statements)
 
 
 def _statements(name: str, text: str) -> tuple[Statement, ...]:

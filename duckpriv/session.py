@@ -7,6 +7,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
@@ -18,10 +19,10 @@ from .columns.context import Activity, Context
 from .engine import extend_search_path, install
 from .errors import InvalidValue, from_text
 from .exchange import FileExchange, open_exchange
-from .exchange.exchange import DEFAULT_TIMEOUT
+from .exchange.exchange import DEFAULT_SILENCE, DEFAULT_TIMEOUT
 from .keyring import Keyring
 from .names import check_name
-from .scripts import PROVIDED, Statement, load
+from .scripts import PROVIDED, Script, Statement, bundled, load
 
 # The rows of a query: a dictionary each, by column name.
 Rows = list[dict[str, object]]
@@ -112,8 +113,8 @@ class Party:
         extend_search_path(self.con)
         result: Rows = []
         self._context.cancelled.clear()
-        with _variables(self.con, values):
-            for statement in parsed.statements:
+        with self._announced(script), _variables(self.con, values):
+            for statement in self._in_order(parsed):
                 self._context.activity.start_statement()
                 if observer:
                     observer.start(statement)
@@ -123,6 +124,34 @@ class Party:
                     if on_rows:
                         on_rows(statement, rows)
         return result
+
+    def _in_order(self, script: Script) -> Iterator[Statement]:
+        """Yield the statements as the conditions of their parts have it."""
+        for part in script.parts:
+            if not part.repeats:
+                if part.condition is None or self._holds(part.condition):
+                    yield from part.statements
+                continue
+            round_ = 0
+            while self._holds(part.condition):
+                round_ += 1
+                received = self._exchange.received() if self._exchange else frozenset()
+                for statement in part.statements:
+                    yield replace(statement, title=f"{part.name} {round_}: {statement.title}")
+                if self._exchange:
+                    self._exchange.forget(but=received)
+
+    def _holds(self, condition: str | None) -> bool:
+        return bool(self.con.execute(f"SELECT {condition}").fetchall()[0][0])
+
+    @contextmanager
+    def _announced(self, script: str) -> Iterator[None]:
+        """Tell the peers that this party runs, and how it ended."""
+        if self._exchange is None:
+            yield
+            return
+        with self._exchange.running(script if script in bundled() else None):
+            yield
 
     def _execute(self, statement: Statement, observer: Observer | None) -> Rows:
         """Run one statement in a thread, so that this one can show progress and be interrupted."""
@@ -142,14 +171,16 @@ class Party:
 
         thread = threading.Thread(target=work, name="duckpriv-statement")
         thread.start()
-        interrupted = False
+        interrupted: BaseException | None = None
         while not finished.is_set():
             try:
                 finished.wait(_POLL_SECONDS)
+                if self._exchange is not None:
+                    self._exchange.beat()
                 if observer:
                     observer.tick()
-            except KeyboardInterrupt:
-                interrupted = True
+            except BaseException as error:  # Ctrl-C, or the observer's
+                interrupted = error
                 self._context.cancelled.set()
                 self.con.interrupt()
         thread.join()
@@ -158,11 +189,9 @@ class Party:
         if isinstance(result, BaseException):
             if self._exchange is not None:
                 self._exchange.discard()
-            if interrupted:
-                raise KeyboardInterrupt from None
-            raise from_text(str(result)) or result from None
+            raise interrupted or from_text(str(result)) or result from None
         if interrupted:
-            raise KeyboardInterrupt
+            raise interrupted
         return result
 
     def close(self) -> None:
@@ -192,17 +221,19 @@ def connect(
     keyring: str | os.PathLike[str] | None = None,
     session: str | None = None,
     timeout: float = DEFAULT_TIMEOUT,
+    silence: float = DEFAULT_SILENCE,
 ) -> Party:
     """Open a DuckDB database with duckpriv's functions, as party `me` of `session`.
 
     `exchange` is `dir:` and a folder that the peers see too; it needs `me` and `session`.
     `keyring` is a folder for keys, by default `$DUCKPRIV_KEYRING` or in the user's
-    configuration folder. `timeout` is how many seconds to wait for one message. Without
-    exchange, the functions that only compute work.
+    configuration folder. `timeout` is how many seconds to wait for one message, and
+    `silence` how many for a sign of life from a peer that was running. Without exchange, the
+    functions that only compute work.
     """
     con = duckdb.connect(os.fspath(database))
     try:
-        return _join(con, me, exchange, keyring, session, timeout, owns=True)
+        return _join(con, me, exchange, keyring, session, timeout, silence, owns=True)
     except BaseException:
         con.close()
         raise
@@ -216,6 +247,7 @@ def register(
     keyring: str | os.PathLike[str] | None = None,
     session: str | None = None,
     timeout: float = DEFAULT_TIMEOUT,
+    silence: float = DEFAULT_SILENCE,
 ) -> Party:
     """Put duckpriv's functions on a connection of your own; the settings are `connect`'s.
 
@@ -225,7 +257,7 @@ def register(
     after USE. A second call replaces the settings, for a new session. Nothing is written into your
     database; the functions stand in an attached in-memory database named duckpriv.
     """
-    return _join(con, me, exchange, keyring, session, timeout, owns=False)
+    return _join(con, me, exchange, keyring, session, timeout, silence, owns=False)
 
 
 def _join(
@@ -235,6 +267,7 @@ def _join(
     keyring: str | os.PathLike[str] | None,
     session: str | None,
     timeout: float,
+    silence: float,
     owns: bool,
 ) -> Party:
     if me is not None:
@@ -247,7 +280,7 @@ def _join(
             raise InvalidValue(
                 "receiving reads files, and this connection has enable_external_access = false"
             )
-        context.exchange = opened = open_exchange(exchange, context, timeout)
+        context.exchange = opened = open_exchange(exchange, context, timeout, silence)
     else:
         opened = None
     install(con, context)

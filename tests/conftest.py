@@ -20,6 +20,19 @@ def rsa_key() -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(65537, 2048)
 
 
+@pytest.fixture(scope="session")
+def joint_key(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The files of a joint key's two parts, 'part1' and 'part2', joined."""
+    keyring = duckpriv.Keyring(tmp_path_factory.mktemp("joint"))
+    names = ("part1", "part2")
+    for name in names:
+        keyring.generate_joint(name, "rsa-2048")
+    for name, peer in (names, names[::-1]):
+        share = keyring.joint_part(peer).share
+        keyring.join(name, peer, share.commitment(peer), share.encoded)
+    return {file.name: file.read_bytes() for file in keyring.path.iterdir()}
+
+
 @pytest.fixture
 def connect(tmp_path: Path) -> Iterator[Connect]:
     """Open parties that share a mailbox below the test's folder; they are closed at its end."""
@@ -46,9 +59,11 @@ def connect(tmp_path: Path) -> Iterator[Connect]:
 
 
 @pytest.fixture
-def party(connect: Connect, rsa_key: rsa.RSAPrivateKey) -> duckpriv.Party:
-    """One party, 'bank', with its own RSA key 'mine', imported as 'host' too, and a Paillier
-    key 'paillier'."""
+def party(
+    connect: Connect, rsa_key: rsa.RSAPrivateKey, joint_key: dict[str, bytes]
+) -> duckpriv.Party:
+    """One party, 'bank', with its own RSA key 'mine', imported as 'host' too, a Paillier
+    key 'paillier', and both parts of a joint key, 'part1' and 'part2'."""
     one = connect()
     pem = rsa_key.private_bytes(
         serialization.Encoding.PEM,
@@ -59,6 +74,8 @@ def party(connect: Connect, rsa_key: rsa.RSAPrivateKey) -> duckpriv.Party:
     one.con.execute("SELECT key_import('host', rsa_public_key('mine'))").fetchall()
     numbers = rsa_key.private_numbers()
     one.keyring._write("paillier.paillier.private.pem", factors_pem(numbers.p, numbers.q))
+    for file, content in joint_key.items():
+        one.keyring._write(file, content)
     return one
 
 

@@ -124,7 +124,7 @@ def test_mistakes_are_explained(folder: Path, arguments: list[str], text: str) -
     assert code in (1, 2)
     assert text in errors
     assert "Traceback" not in errors
-    assert not list(folder.glob("mailbox/**/*.json"))
+    assert not list(folder.glob("mailbox/*/*/*/*.json"))
 
 
 def test_help_lists_and_descriptions(folder: Path) -> None:
@@ -180,7 +180,7 @@ def test_ctrl_c_leaves_no_half_message_and_no_half_table(folder: Path, moment: s
     assert guest.returncode == 130, errors
     assert "stopped" in errors
     assert "Traceback" not in errors
-    assert not list(folder.glob("mailbox/s1/shop/**/*.*"))
+    assert not list(folder.glob("mailbox/s1/shop/*/*.*"))
     with duckdb.connect(str(folder / "shop.duckdb")) as con:
         assert con.execute("SELECT table_name FROM duckdb_tables()").fetchall() == [("people",)]
 

@@ -12,6 +12,8 @@ from duckpriv.functions import FUNCTIONS, Function
 SCALARS = [f for f in FUNCTIONS if f.kind == "scalar"]
 CT = "paillier_encrypt(i, 'paillier')"
 CTS = "paillier_encrypt_list([i, -1.5], 'paillier')"
+JOINT = "joint_encrypt(i, 'part1')"
+JOINTS = "joint_encrypt_list([i, -1.5], 'part1')"
 # A valid argument for each scalar function's parameters, as SQL over a row number i.
 ARGUMENTS = {
     "rsa_public_key": ["'mine'"],
@@ -31,12 +33,35 @@ ARGUMENTS = {
     "paillier_decrypt": [CT, "'paillier'"],
     "paillier_decrypt_list": [CTS, "'paillier'"],
     "paillier_decrypt_share": [CTS, "'paillier'"],
+    "he_layout": [CT],
     "he_add": [CT, CT],
     "he_sub": [CTS, CTS],
     "he_add_plain": [CT, "i"],
     "he_mul": [CT, "i", "0", "31"],
     "he_dot": [f"[{CT}, {CT}]", "[i, 0.5]", "4", "31"],
+    "he_pack": [f"[{CT}, {CT}]", "128"],
     "he_share_split": [CTS, "64"],
+    "joint_commitment": ["'part1'"],
+    "joint_key_share": ["'part1'"],
+    "joint_combine": [
+        "'part1'",
+        "'part2'",
+        "joint_commitment('part2')",
+        "joint_key_share('part2')",
+    ],
+    "joint_public_key": ["'part1'"],
+    "joint_encrypt": ["i", "'part1'", "20", "51"],
+    "joint_encrypt_list": ["[i, 0.5]", "'part1'", "20", "51", "128"],
+    "joint_mask": [JOINT],
+    "partial_decrypt": [JOINT, "'part1'"],
+    "joint_decrypt": [f"partial_decrypt({JOINT}, 'part2')", "'part1'", "''::BLOB"],
+    "joint_decrypt_list": [f"partial_decrypt({JOINTS}, 'part2')", "'part1'", "''::BLOB"],
+    "lr_residual": ["i", "1"],
+    "lr_loss": ["i", "1"],
+    "lr_residual_add": [JOINT, "i", "i > 1"],
+    "lr_update": ["i", "1", "0.5", "0.1"],
+    "lr_predict": ["i"],
+    "require_hidden": ["'no'", "i % 2", "10", "100", "50"],
     "share_split": ["i", "20"],
     "share_split_list": ["[i, -0.5]", "20"],
     "share_add": ["i", "18446744073709551615"],
@@ -50,6 +75,9 @@ NULL_HAS_A_MEANING = {
     ("key_import", 2),
     ("require_result", 0),
     ("require_result", 1),
+    *(("require_hidden", i) for i in range(5)),
+    ("joint_decrypt", 2),
+    ("joint_decrypt_list", 2),
 }
 
 

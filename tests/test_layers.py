@@ -17,6 +17,7 @@ LAYERS = [
     {"engine", "exchange"},
     {"scripts"},
     {"progress", "session"},
+    {"report"},
     {"cli", "integrations"},
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}

@@ -214,7 +214,8 @@ def test_parties_with_different_settings_both_learn_which(two: Two) -> None:
     assert guest["error"] == "ProtocolError"
     assert "kind=email" in guest["text"]
     assert "kind=raw" in guest["text"]
-    assert host["error"] == "ExchangeTimeout"
+    # The guest's failure ends the host's waiting; or it came before the host began.
+    assert host["error"] in ("ProtocolError", "ExchangeTimeout")
 
 
 def test_a_peer_that_never_comes_ends_in_a_timeout(two: Two, tmp_path) -> None:

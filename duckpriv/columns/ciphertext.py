@@ -4,8 +4,11 @@ A BLOB is a header of 30 bytes and bodies of fixed width, big-endian:
 
     2  magic "dp"          2  scale: fractional bits of each value
     1  version (1)         2  slot bits
-    1  scheme (1)          2  bound: every |value * 2^scale| is below 2^bound
+    1  scheme              2  bound: every |value * 2^scale| is below 2^bound
     16 key fingerprint     4  count of values
+
+Schemes: 1 is Paillier, 2 ElGamal under a joint key, 3 the latter with one party's partial
+decryption behind each body.
 
 The bound is what was declared, never measured, so it tells nothing of the values. Operations
 add up what it can grow to, so a slot cannot overflow unnoticed.
@@ -20,19 +23,28 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from ..crypto.bytecolumns import from_rows, rows_of
+from ..crypto.homomorphic import AdditiveKey
 from ..crypto.packing import slots_in
-from ..crypto.paillier import PublicKey
 from ..crypto.parallel import ByteMatrix
 from ..errors import InvalidValue, KeyMismatch
+from ..keys import HomomorphicPublicKey, JointPublicKey, PaillierPublicKey
 
 _HEADER = struct.Struct(">2sBB16sHHHI")
-_MAGIC, _VERSION, _PAILLIER = b"dp", 1, 1
+HEADER_BYTES = _HEADER.size
+_MAGIC, _VERSION = b"dp", 1
+PARTIAL = 3
+_SCHEMES = {
+    PaillierPublicKey.SCHEME: "Paillier",
+    JointPublicKey.SCHEME: "joint key",
+    PARTIAL: "joint key, partially decrypted",
+}
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What a ciphertext's header says, but for magic, version and scheme."""
+    """What a ciphertext's header says, but for magic and version."""
 
+    scheme: int
     fingerprint: bytes
     scale: int
     slot_bits: int
@@ -48,7 +60,7 @@ class Layout:
                 f"{self.slot_bits}; encrypt with a smaller bound or scale, or with wider slots"
             )
 
-    def bodies(self, key: PublicKey) -> int:
+    def bodies(self, key: AdditiveKey) -> int:
         """Return how many bodies the values take under this key."""
         return -(-self.count // slots_in(key.bits, self.slot_bits))
 
@@ -57,7 +69,7 @@ class Layout:
         return _HEADER.pack(
             _MAGIC,
             _VERSION,
-            _PAILLIER,
+            self.scheme,
             self.fingerprint,
             self.scale,
             self.slot_bits,
@@ -73,50 +85,75 @@ def layout_of(blob: bytes) -> Layout:
     magic, version, scheme, fingerprint, scale, slot_bits, bound, count = _HEADER.unpack_from(blob)
     if magic != _MAGIC:
         raise InvalidValue("this BLOB is no ciphertext of duckpriv")
-    if (version, scheme) != (_VERSION, _PAILLIER):
+    if version != _VERSION or scheme not in _SCHEMES:
         raise InvalidValue(
             f"a ciphertext has version {version} and scheme {scheme}; this duckpriv reads "
-            f"version {_VERSION} and scheme {_PAILLIER} (Paillier)"
+            f"version {_VERSION} and schemes 1 to {max(_SCHEMES)}"
         )
     if slot_bits < 2 or count < 1:
         raise InvalidValue("a ciphertext's header makes no sense; it is damaged")
-    return Layout(fingerprint, scale, slot_bits, bound, count)
+    return Layout(scheme, fingerprint, scale, slot_bits, bound, count)
 
 
-def read(
-    blobs: Sequence[bytes], key: PublicKey, fingerprint: bytes
-) -> tuple[list[Layout], ByteMatrix]:
+def read(blobs: Sequence[bytes], public: HomomorphicPublicKey) -> tuple[list[Layout], ByteMatrix]:
     """Check ciphertexts under one key; return their layouts and all their bodies in order.
 
-    Raises KeyMismatch for another key; InvalidValue for a wrong length, or a body that is 0,
-    not below N^2, or not prime to N.
+    Raises KeyMismatch for another key; InvalidValue for a wrong length, or a body that is no
+    ciphertext: a number in it is 0, out of range, or not prime to N.
     """
+    layouts, matrix = _bodies(blobs, public, public.SCHEME, public.key.width)
+    _refuse(public.key.invalid(matrix), len(matrix), "ciphertext bodies")
+    return layouts, matrix
+
+
+def read_partial(
+    blobs: Sequence[bytes], public: JointPublicKey
+) -> tuple[list[Layout], ByteMatrix, ByteMatrix]:
+    """Check partially decrypted ciphertexts as `read` does; return layouts, bodies and partial
+    decryptions."""
+    width = public.key.width
+    layouts, matrix = _bodies(blobs, public, PARTIAL, width + public.key.half)
+    bodies, partials = matrix[:, :width], matrix[:, width:]
+    bad = public.key.invalid(bodies) + public.key.invalid_partials(partials)
+    _refuse(bad, len(matrix), "partially decrypted ciphertext bodies")
+    return layouts, bodies, partials
+
+
+def _bodies(
+    blobs: Sequence[bytes], public: HomomorphicPublicKey, scheme: int, width: int
+) -> tuple[list[Layout], ByteMatrix]:
     layouts, bodies = [], []
     for blob in blobs:
         layout = layout_of(blob)
-        if layout.fingerprint != fingerprint:
+        if layout.fingerprint != public.fingerprint_bytes:
             raise KeyMismatch(
                 f"a ciphertext is under key {layout.fingerprint.hex()}, and this operation works "
-                f"under key {fingerprint.hex()}"
+                f"under key {public.fingerprint_bytes.hex()}"
             )
-        if slots_in(key.bits, layout.slot_bits) < 1:
+        if layout.scheme != scheme:
+            raise InvalidValue(
+                f"a ciphertext is of scheme {_SCHEMES[layout.scheme]}, and this operation takes "
+                f"{_SCHEMES[scheme]}"
+            )
+        if slots_in(public.key.bits, layout.slot_bits) < 1:
             raise InvalidValue("a ciphertext's slots are wider than its key")
-        if len(blob) != _HEADER.size + layout.bodies(key) * key.width:
+        if len(blob) != _HEADER.size + layout.bodies(public.key) * width:
             raise InvalidValue("a ciphertext does not have the length that its header says")
         layouts.append(layout)
         bodies.append(blob[_HEADER.size :])
     data = b"".join(bodies)
-    matrix = from_rows([data[i : i + key.width] for i in range(0, len(data), key.width)], key.width)
-    invalid = key.invalid(matrix)
+    return layouts, from_rows([data[i : i + width] for i in range(0, len(data), width)], width)
+
+
+def _refuse(invalid: int, bodies: int, what: str) -> None:
     if invalid:
         raise InvalidValue(
-            f"{invalid} of {len(matrix)} ciphertext bodies are not valid under the key: each has "
-            "to be more than 0, less than N^2 and prime to N"
+            f"{invalid} of {bodies} {what} are not valid under the key: each number has "
+            "to be more than 0, in range, and prime to N"
         )
-    return layouts, matrix
 
 
-def write(layouts: Sequence[Layout], bodies: ByteMatrix, key: PublicKey) -> pa.Array:
+def write(layouts: Sequence[Layout], bodies: ByteMatrix, key: AdditiveKey) -> pa.Array:
     """Return ciphertexts from their layouts and all their bodies in order."""
     rows, at, blobs = rows_of(bodies), 0, []
     for layout in layouts:

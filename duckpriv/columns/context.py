@@ -26,6 +26,8 @@ class Sent:
 class Exchange(Protocol):
     """What ships relations between parties; `duckpriv.exchange` has the real one."""
 
+    bytes_moved: int
+
     def open(self, peer: str, channel: str, protocol: str, parameters: str) -> int:
         """Begin a message; return its handle."""
 

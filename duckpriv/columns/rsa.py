@@ -62,6 +62,14 @@ def key_import(context: Context, names: pa.Array, keys: pa.Array, proofs: pa.Arr
     return pa.array(fingerprints, pa.string())
 
 
+def key_forget(context: Context, names: pa.Array) -> pa.Array:
+    """Delete keys and secrets from the keyring; return their names."""
+    keyring = context.need_keyring()
+    for name in names.to_pylist():
+        keyring.remove(name)
+    return names
+
+
 def rsa_blind(context: Context, ids: pa.Array, key: pa.Array) -> pa.Array:
     """Blind each id under the peer's public key."""
     public = context.need_keyring().rsa_public(constant(key, "the key"))

@@ -10,7 +10,7 @@ import pyarrow as pa
 from ..errors import InvalidValue
 from .arrays import constant
 from .context import Context
-from .paillier import RING, to_fixed_point
+from .plaintexts import RING, to_fixed_point
 
 SPLIT = pa.struct({"keep": pa.uint64(), "send": pa.uint64()})
 SPLIT_LIST = pa.struct({"keep": pa.list_(pa.uint64()), "send": pa.list_(pa.uint64())})

@@ -17,6 +17,7 @@ from functools import lru_cache
 import gmpy2
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric import rsa
+from numpy.typing import NDArray
 
 from . import modarith
 from .bytecolumns import from_integers, from_rows, to_integers
@@ -24,30 +25,11 @@ from .hashing import expand_message_xof
 from .modarith.arena import prepare
 from .modarith.exponentiation import FixedBase, multi_power
 from .modarith.secret_power import secret_power
+from .moduli import not_units
 from .parallel import ByteMatrix
 
-SMALLEST_MODULUS_BITS = 2048
-LARGEST_MODULUS_BITS = 8192
-# N has no prime factor below this, so a value has an N-th root with probability below 1 / 2^16
-# unless N is prime to phi(N); eight roots make 2^-128 (Goldberg et al. 2019, section 3.2).
-_SMALLEST_FACTOR = 1 << 16
-_SMALL_PRIMES = gmpy2.primorial(_SMALLEST_FACTOR)
+# Eight roots make the chance of a false proof 2^-128 (see moduli.SMALLEST_FACTOR).
 PROOF_ROOTS = 8
-
-
-def check_modulus(modulus: int) -> str | None:
-    """Say what is wrong with a modulus that a peer sent, or None if nothing is."""
-    bits = modulus.bit_length()
-    if not SMALLEST_MODULUS_BITS <= bits <= LARGEST_MODULUS_BITS or bits % 8:
-        return (
-            f"the modulus has {bits} bits; expected a multiple of 8 from "
-            f"{SMALLEST_MODULUS_BITS} to {LARGEST_MODULUS_BITS}"
-        )
-    if gmpy2.gcd(modulus, _SMALL_PRIMES) != 1:
-        return "the modulus is even or has a small prime factor"
-    if gmpy2.is_prime(modulus) or gmpy2.is_power(modulus):
-        return "the modulus is a prime or a perfect power"
-    return None
 
 
 @lru_cache(maxsize=4)
@@ -93,17 +75,18 @@ class PublicKey:
         """Return encryptions of the sums with plaintexts, not re-randomised."""
         return self.add(a, from_rows([self._plain(m) for m in plaintexts], self.width))
 
-    def combine(
-        self, a: ByteMatrix, coefficients: np.ndarray[tuple[int, int], np.dtype[np.int64]]
-    ) -> ByteMatrix:
+    def shift(self, a: ByteMatrix, bits: int) -> ByteMatrix:
+        """Return encryptions of the values times 2^bits, not re-randomised."""
+        return modarith.power_public(a, 1 << bits, self.square)
+
+    def combine(self, a: ByteMatrix, coefficients: NDArray[np.int64]) -> ByteMatrix:
         """Return for each row o of `coefficients` (outputs, rows) an encryption of the sum of
         coefficients[o, r] * a[r], not re-randomised."""
         return multi_power(self.prepared, self.square, a, coefficients)
 
     def invalid(self, a: ByteMatrix) -> int:
         """Count the rows that are no ciphertexts: 0, not below N^2, or not prime to N."""
-        n, square = gmpy2.mpz(self.modulus), self.square
-        return sum(not 0 < c < square or gmpy2.gcd(c, n) != 1 for c in to_integers(a))
+        return not_units(to_integers(a), self.square, self.modulus)
 
     def _plain(self, m: int) -> bytes:
         return (1 + m % self.modulus * self.modulus).to_bytes(self.width, "big")

@@ -7,6 +7,8 @@ import itertools
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,14 +20,22 @@ from .folder import Folder
 from .incoming import accept
 from .manifest import FORMAT, Manifest, columns_of, parameters_hash
 from .outgoing import OutgoingMessage
+from .status import Heart, Watch
 from .types import expected_columns
 
 DEFAULT_TIMEOUT = 3600.0
+DEFAULT_SILENCE = 120.0
+_LONGEST_BEAT = 15.0
 # Look again after a hundredth of the time waited so far, within these bounds (seconds).
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.005, 1.0
 
 
-def open_exchange(address: str, context: Context, timeout: float = DEFAULT_TIMEOUT) -> FileExchange:
+def open_exchange(
+    address: str,
+    context: Context,
+    timeout: float = DEFAULT_TIMEOUT,
+    silence: float = DEFAULT_SILENCE,
+) -> FileExchange:
     """Return the exchange at `address`, `dir:PATH`, for the party of `context`.
 
     Raises InvalidValue for another kind of address, or where `context` lacks `me` or `session`.
@@ -35,21 +45,30 @@ def open_exchange(address: str, context: Context, timeout: float = DEFAULT_TIMEO
         raise InvalidValue("the exchange has to be 'dir:' and a folder that both parties see")
     if context.me is None:
         raise InvalidValue("an exchange needs your own name as the peers know it: me='bank'")
-    return FileExchange(Folder(path), context.me, context.need_session(), context, timeout)
+    return FileExchange(Folder(path), context.me, context.need_session(), context, timeout, silence)
 
 
 class FileExchange:
     """Sends and receives one party's messages of one session through a folder."""
 
     def __init__(
-        self, folder: Folder, me: str, session: str, context: Context, timeout: float
+        self,
+        folder: Folder,
+        me: str,
+        session: str,
+        context: Context,
+        timeout: float,
+        silence: float = DEFAULT_SILENCE,
     ) -> None:
         self.folder = folder
         self.me = check_name("your own name (me)", me)
         self.session = check_name("the session", session)
-        if timeout <= 0:
-            raise InvalidValue("the timeout has to be more than 0 seconds")
-        self._timeout = timeout
+        if timeout <= 0 or silence <= 0:
+            raise InvalidValue("timeout and silence have to be more than 0 seconds")
+        self._timeout, self._silence = timeout, silence
+        self.bytes_moved = 0  # sent and received, for a script's log
+        self._heart: Heart | None = None
+        self._statuses_before: dict[str, bytes] = {}
         self._context = context
         self._handles = itertools.count(1)
         self._open: dict[int, OutgoingMessage] = {}
@@ -111,6 +130,7 @@ class FileExchange:
                     f"'{message.channel}' to {message.peer}; start a new session for a new run"
                 )
         self._open.pop(handle).discard()
+        self.bytes_moved += manifest.bytes
         return Sent(manifest.rows, manifest.bytes, manifest.sha256)
 
     def receive(
@@ -142,7 +162,39 @@ class FileExchange:
         accept(manifest, self.folder.data(self.session, peer, self.me, channel), target, nulls)
         received = ReceivedFile(target, manifest.rows)
         self._received[peer, channel, nulls] = manifest, received
+        self.bytes_moved += manifest.bytes
         return received
+
+    def received(self) -> frozenset[tuple[str, str, bool]]:
+        """Return what names the private copies that are kept now."""
+        return frozenset(self._received)
+
+    def forget(self, but: frozenset[tuple[str, str, bool]]) -> None:
+        """Delete private copies of received messages, but not these."""
+        for key in self._received.keys() - but:
+            self._received.pop(key)[1].path.unlink(missing_ok=True)
+
+    @contextmanager
+    def running(self, script: str | None) -> Iterator[None]:
+        """Tell the peers that this party runs, and at the end, whether it failed. `script` is
+        one that two parties cannot both run, or None."""
+        self._statuses_before = self.folder.statuses(self.session)
+        self._heart = Heart(min(self._silence / 8, _LONGEST_BEAT), script)
+        self.folder.set_status(self.session, self.me, self._heart.status())
+        state = "failed"
+        try:
+            yield
+            state = "finished"
+        finally:
+            with suppress(OSError):  # what ended the run is more important
+                self.folder.set_status(self.session, self.me, self._heart.status(state))
+            self._heart = None
+
+    def beat(self) -> None:
+        """Give the peers a sign of life, if it is time for one."""
+        if self._heart is not None and self._heart.due():
+            with suppress(OSError):  # the next one may reach them
+                self.folder.set_status(self.session, self.me, self._heart.status())
 
     def discard(self) -> None:
         """Delete messages that were begun and not published."""
@@ -163,12 +215,17 @@ class FileExchange:
         activity: Activity = self._context.activity
         started = time.monotonic()
         activity.wait_for(f"message '{channel}' from {peer}")
+        script = self._heart.script if self._heart else None
+        before = self._statuses_before.get(peer)
+        watch = Watch(peer, channel, self._silence, before, script)
         try:
             while True:
+                status = self.folder.status(self.session, peer)  # before we look for the message
                 data = self.folder.manifest(self.session, peer, self.me, channel)
                 if data is not None:
                     return data
                 self._context.stop_if_cancelled()
+                watch.look(status)
                 waited = time.monotonic() - started
                 if waited >= self._timeout:
                     raise ExchangeTimeout(

@@ -3,6 +3,7 @@
 PATH/SESSION/SENDER/RECEIVER/CHANNEL.arrow is an Arrow IPC file, CHANNEL.json its manifest
 (a '/' in the channel is a '.' in the file's name). Both are written under a temporary name
 and renamed, the manifest last: a message is there when its manifest is.
+PATH/SESSION/SENDER/status.json says whether that party runs.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from pathlib import Path
 
 from ..errors import InvalidValue
 from .manifest import LARGEST, Manifest
+
+_STATUS = "status.json"
 
 
 class Folder:
@@ -58,6 +61,31 @@ class Folder:
         for file in sorted(files, key=lambda file: (file.stat().st_mtime_ns, file.name)):
             with file.open("rb") as source:
                 yield file, source.read(LARGEST + 1)
+
+    def set_status(self, session: str, sender: str, status: bytes) -> None:
+        """Replace a party's status."""
+        folder = self.path / session / sender
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = folder / f".{secrets.token_hex(8)}.partial"
+        partial.write_bytes(status)
+        partial.replace(folder / _STATUS)
+
+    def status(self, session: str, sender: str) -> bytes | None:
+        """Return a party's status, or None where there is none."""
+        try:
+            with (self.path / session / sender / _STATUS).open("rb") as source:
+                return source.read(LARGEST + 1)
+        except FileNotFoundError:
+            return None
+
+    def statuses(self, session: str) -> dict[str, bytes]:
+        """Return the status of every party that has one."""
+        found = {}
+        for file in (self.path / session).glob(f"*/{_STATUS}"):
+            status = self.status(session, file.parent.name)
+            if status is not None:
+                found[file.parent.name] = status
+        return found
 
     def _files(self, session: str, sender: str, receiver: str, channel: str) -> tuple[Path, Path]:
         folder, name = self.path / session / sender / receiver, channel.replace("/", ".")

@@ -7,11 +7,25 @@ declaration may use functions declared before it.
 
 from .declaration import Function, Parameter, Udf
 from .exchange import EXCHANGE
+from .homomorphic import HOMOMORPHIC
 from .ids import IDS
+from .joint import JOINT
+from .metrics import METRICS
 from .paillier import PAILLIER
 from .rsa import RSA
 from .shares import SHARES
+from .training import TRAINING
 
-FUNCTIONS: tuple[Function, ...] = (*IDS, *RSA, *PAILLIER, *SHARES, *EXCHANGE)
+FUNCTIONS: tuple[Function, ...] = (
+    *IDS,
+    *RSA,
+    *PAILLIER,
+    *JOINT,
+    *HOMOMORPHIC,
+    *SHARES,
+    *EXCHANGE,
+    *TRAINING,
+    *METRICS,
+)
 
 __all__ = ["FUNCTIONS", "Function", "Parameter", "Udf"]

@@ -46,10 +46,10 @@ class Udf:
 class Function:
     """A public SQL function.
 
-    `kind` is scalar, aggregate, table, or call (a table function that people CALL for its
-    effect). `body`
-    names the file below sql/macros that defines the macro; without one, the macro passes
-    its parameters on to the first of `udfs`. `reveals` says what its result tells, and whom.
+    `kind` is scalar, aggregate, table, call (a table function that people CALL for its effect), or
+    value (one value from a whole table). `body` names the file below sql/macros that defines the
+    macro; without one, the macro passes its parameters on to the first of `udfs`. `reveals` says
+    what its result tells, and whom.
     `example` runs as it stands, after `setup`.
     """
 

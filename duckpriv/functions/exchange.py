@@ -67,6 +67,18 @@ EXCHANGE: tuple[Function, ...] = (
         body="exchange.sql",
     ),
     Function(
+        name="exchange_bytes",
+        kind="value",
+        parameters=(),
+        returns="BIGINT",
+        about="How many bytes of messages this connection has sent and received since it was "
+        "registered.",
+        reveals="Nothing leaves.",
+        example="SELECT exchange_bytes() AS bytes",
+        udfs=(Udf(messages.exchange_bytes, ("INTEGER",), "BIGINT", pa.int64(), volatile=True),),
+        body="exchange.sql",
+    ),
+    Function(
         name="require",
         kind="scalar",
         parameters=(

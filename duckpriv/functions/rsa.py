@@ -76,6 +76,18 @@ RSA: tuple[Function, ...] = (
         body="key_import.sql",
     ),
     Function(
+        name="key_forget",
+        kind="call",
+        parameters=(Parameter("name", "VARCHAR", "a key or secret in your keyring"),),
+        returns="TABLE(name VARCHAR)",
+        about="Deletes a key of any kind from the keyring. A private key cannot be had back.",
+        reveals="Nothing leaves.",
+        example="CALL key_forget('mine')",
+        setup=(_MAKE_KEY,),
+        udfs=(Udf(rsa.key_forget, ("VARCHAR",), "VARCHAR", pa.string(), volatile=True),),
+        body="key_import.sql",
+    ),
+    Function(
         name="rsa_blind",
         kind="scalar",
         parameters=(_ID, Parameter("key", "VARCHAR", "the peer's imported public key")),

@@ -39,7 +39,7 @@ def to_phe(keyring: Keyring, name: str, ciphertext: bytes) -> Any:
     Raises InvalidValue for several numbers, or a scale that is no multiple of 4.
     """
     public = keyring.paillier_public(name)
-    (layout,), bodies = read([ciphertext], public.key, public.fingerprint_bytes)
+    (layout,), bodies = read([ciphertext], public)
     if layout.count != 1 or layout.scale % _BITS:
         raise InvalidValue("phe takes one number, with a scale that is a multiple of 4")
     value = int.from_bytes(bodies.tobytes(), "big")
@@ -56,9 +56,14 @@ def from_phe(keyring: Keyring, name: str, number: Any, bound: int) -> bytes:
     if number.exponent > 0 or number.public_key.n != public.key.modulus:
         raise InvalidValue("the number is under another key, or has a positive exponent")
     layout = Layout(
-        public.fingerprint_bytes, -number.exponent * _BITS, public.key.bits - 2, bound, 1
+        public.SCHEME,
+        public.fingerprint_bytes,
+        -number.exponent * _BITS,
+        public.key.bits - 2,
+        bound,
+        1,
     )
     raw = number.ciphertext(be_secure=False).to_bytes(public.key.width, "big")
-    _, bodies = read([layout.header() + raw], public.key, public.fingerprint_bytes)
+    _, bodies = read([layout.header() + raw], public)
     blob: bytes = write([layout], public.key.rerandomise_times(bodies), public.key)[0].as_py()
     return blob

@@ -30,3 +30,5 @@ CREATE MACRO exchange_recv(peer, channel, columns := '') AS TABLE
         coalesce(peer, ''), coalesce(channel, ''), columns,
         CAST(coalesce(getvariable('duckpriv_protocol'), '') AS VARCHAR),
         CAST(coalesce(getvariable('duckpriv_parameters'), '') AS VARCHAR)));
+
+CREATE MACRO exchange_bytes() AS duckpriv_udf_exchange_bytes(1);

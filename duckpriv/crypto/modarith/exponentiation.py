@@ -1,7 +1,7 @@
 """Products of powers: of one base with many exponents, and of many bases.
 
-The exponents here are no long-term secrets, and which table entries are read depends on them;
-for private keys there is `power_secret`.
+The exponents here are randomness that is used once, or a party's own numbers on its own machine:
+time and memory access depend on them. For private keys there is `secret_power`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class FixedBase:
 
     def __init__(self, modulus: Modulus, base: int, exponent_bytes: int) -> None:
         self.exponent_bytes = exponent_bytes
-        self._modulus = modulus
+        self.modulus = modulus
         self._arena = arena = modulus.arena()
         self._table: list[list[Residue]] = []
         step = arena.load(base.to_bytes(modulus.width, "big"))
@@ -46,7 +46,7 @@ class FixedBase:
         """
 
         def part(digits: ByteMatrix, factors: ByteMatrix) -> ByteMatrix:
-            arena = self._modulus.arena()
+            arena = self.modulus.arena()
             rows = []
             for exponent, factor in zip(rows_of(digits), rows_of(factors), strict=True):
                 entries = [
@@ -55,7 +55,7 @@ class FixedBase:
                 result = arena.product(arena.load(factor), entries)
                 rows.append(arena.store(result))
                 arena.close()
-            return from_rows(rows, self._modulus.width)
+            return from_rows(rows, self.modulus.width)
 
         return map_rows(part, exponents, factors, smallest=4)
 

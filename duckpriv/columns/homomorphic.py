@@ -1,0 +1,246 @@
+"""Arithmetic on ciphertexts as SQL functions, whichever of the schemes they are of.
+
+Every result that holds a ciphertext is re-randomised, so it can be sent.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+
+from ..crypto.packing import pack, slots_in
+from ..crypto.parallel import ByteMatrix
+from ..errors import InvalidValue
+from ..keys import HomomorphicPublicKey
+from .arrays import constant
+from .ciphertext import Layout, layout_of, read, write
+from .context import Context
+from .plaintexts import RING, slots_of, to_fixed_point
+
+# Weights stand in 64-bit integers, with room for signed digits.
+_LARGEST_WEIGHT_BOUND = 61
+SMALLEST_SIGMA = 40
+LAYOUT = pa.struct(
+    {"scale": pa.int64(), "bound": pa.int64(), "slot_bits": pa.int64(), "count": pa.int64()}
+)
+SHARE_SPLIT = pa.struct({"send": pa.binary(), "keep": pa.list_(pa.uint64())})
+
+
+def he_layout(context: Context, cts: pa.Array) -> pa.Array:
+    """Return what each ciphertext's header says of its values."""
+    layouts = [layout_of(ct) for ct in cts.to_pylist()]
+    fields = ("scale", "bound", "slot_bits", "count")
+    return pa.array([{f: getattr(layout, f) for f in fields} for layout in layouts], LAYOUT)
+
+
+def he_add(context: Context, a: pa.Array, b: pa.Array) -> pa.Array:
+    """Add ciphertexts, value by value."""
+    public = key_of(context, a)
+    (la, ca), (lb, cb) = (_read(column, public) for column in (a, b))
+    return send(public, _sums(la, lb), public.key.add(ca, cb))
+
+
+def he_sub(context: Context, a: pa.Array, b: pa.Array) -> pa.Array:
+    """Subtract ciphertexts, value by value."""
+    public = key_of(context, a)
+    (la, ca), (lb, cb) = (_read(column, public) for column in (a, b))
+    return send(public, _sums(la, lb), public.key.add(ca, public.key.negate(cb)))
+
+
+def he_add_plain(context: Context, cts: pa.Array, xs: pa.Array) -> pa.Array:
+    """Add a number to every value of each ciphertext, at the ciphertext's scale."""
+    public = key_of(context, cts)
+    layouts, bodies = _read(cts, public)
+    plaintexts: list[int] = []
+    for layout, x in zip(layouts, xs.to_pylist(), strict=True):
+        (value,) = to_fixed_point(np.array([x]), layout.scale, layout.bound)
+        slots = slots_in(public.key.bits, layout.slot_bits)
+        plaintexts += pack([value] * layout.count, layout.slot_bits, slots)
+    return send(public, _sums(layouts, layouts), public.key.add_plain(bodies, plaintexts))
+
+
+def he_mul(
+    context: Context, cts: pa.Array, xs: pa.Array, scales: pa.Array, bounds: pa.Array
+) -> pa.Array:
+    """Multiply every value of each ciphertext by a number, fixed point as in he_dot."""
+    return he_dot(context, _ones_each(cts), _ones_each(xs), scales, bounds)
+
+
+def he_sum(context: Context, lists: pa.Array) -> pa.Array:
+    """Add all ciphertexts of each list."""
+    ones = [[1.0] * len(cts) for cts in lists.to_pylist()]
+    zeros, bits = (pa.array([x] * len(lists), pa.int64()) for x in (0, 1))
+    return he_dot(context, lists, pa.array(ones, pa.list_(pa.float64())), zeros, bits)
+
+
+def he_dot(
+    context: Context, lists: pa.Array, weights: pa.Array, scales: pa.Array, bounds: pa.Array
+) -> pa.Array:
+    """Return for each row the sum of list[i] * weights[i].
+
+    A weight w stands as round(w * 2^scale), below 2^bound in magnitude. The result's bound
+    grows by that bound and the number of terms, so its header tells nothing of the weights.
+    """
+    public = key_of(context, lists.flatten())
+    scale, bound = constant(scales, "the scale"), constant(bounds, "the bound")
+    check_weight_bound(bound)
+    layouts: list[Layout] = []
+    outputs: list[ByteMatrix] = []
+    rows = list(zip(lists.to_pylist(), weights.to_pylist(), strict=True))
+    for cts, group in _runs(rows):
+        if not cts or None in cts:
+            raise InvalidValue("a list of ciphertexts is empty or has a NULL")
+        if any(len(ws) != len(cts) or None in ws for ws in group):
+            raise InvalidValue("the weights are not as many as the ciphertexts, or one is NULL")
+        inner, bodies = read(cts, public)
+        first = common(inner)
+        layout = replace(
+            first,
+            scale=first.scale + scale,
+            bound=first.bound + bound + (len(cts) - 1).bit_length(),
+        )
+        coefficients = np.array(
+            [to_fixed_point(np.array(ws, dtype=np.float64), scale, bound) for ws in group],
+            dtype=np.int64,
+        )
+        # One body of every ciphertext at a time: the slots of a body go together.
+        count = first.bodies(public.key)
+        parts = [public.key.combine(bodies[i::count], coefficients) for i in range(count)]
+        outputs.append(np.stack(parts, axis=1).reshape(-1, public.key.width))
+        layouts += [layout] * len(group)
+    return send(public, layouts, np.concatenate(outputs))
+
+
+def _ones_each(column: pa.Array) -> pa.Array:
+    """Return each value as a list of one."""
+    return pa.ListArray.from_arrays(np.arange(len(column) + 1, dtype=np.int32), column)
+
+
+def he_share_split(context: Context, cts: pa.Array, sigmas: pa.Array) -> pa.Array:
+    """Split every encrypted value v into v - R, to send, and R modulo 2^64, to keep.
+
+    R is uniform on [0, 2^(bound + sigma)), so v - R tells its receiver nothing of v but with
+    probability 2^-sigma (statistical masking).
+    """
+    public = key_of(context, cts)
+    sigma = constant(sigmas, "sigma")
+    if not SMALLEST_SIGMA <= sigma <= 256:
+        raise InvalidValue(f"sigma is {sigma}; use {SMALLEST_SIGMA} to 256 bits")
+    layouts, bodies = _read(cts, public)
+    masked: list[Layout] = []
+    kept: list[list[int]] = []
+    plaintexts: list[int] = []
+    for layout in layouts:
+        bits = layout.bound + sigma
+        masked.append(replace(layout, bound=bits + 1))
+        masks = [secrets.randbits(bits) for _ in range(layout.count)]
+        slots = slots_in(public.key.bits, layout.slot_bits)
+        plaintexts += pack([-mask for mask in masks], layout.slot_bits, slots)
+        kept.append([mask % RING for mask in masks])
+    sent = send(public, masked, public.key.add_plain(bodies, plaintexts))
+    return pa.StructArray.from_arrays(
+        [sent, pa.array(kept, pa.list_(pa.uint64()))], fields=list(SHARE_SPLIT)
+    )
+
+
+def he_pack(context: Context, lists: pa.Array, slot_bits: pa.Array) -> pa.Array:
+    """Put ciphertexts of one number each into the slots of one ciphertext a list.
+
+    By Horner's rule: the last one is shifted by a slot and the one before added, and so on.
+    """
+    public = key_of(context, lists.flatten())
+    key = public.key
+    width = constant(slot_bits, "slot_bits")
+    slots = slots_of(width, public)
+    layouts: list[Layout] = []
+    outputs: list[ByteMatrix] = []
+    for cts in lists.to_pylist():
+        if not cts or None in cts:
+            raise InvalidValue("a list of ciphertexts is empty or has a NULL")
+        inner, bodies = read(cts, public)
+        first = common(inner)
+        if first.count != 1:
+            raise InvalidValue("a ciphertext to pack holds several numbers already")
+        layouts.append(replace(first, slot_bits=width, count=len(cts)))
+        blocks = [bodies[start : start + slots] for start in range(0, len(cts), slots)]
+        # The last block may be shorter: the others go on for their further slots.
+        packed = [block[-1:] for block in blocks]
+        for left in range(2, slots + 1):
+            going = [i for i, block in enumerate(blocks) if left <= len(block)]
+            if not going:
+                break
+            shifted = key.shift(np.concatenate([packed[i] for i in going]), width)
+            added = key.add(shifted, np.concatenate([blocks[i][-left:][:1] for i in going]))
+            for i, row in zip(going, added, strict=True):
+                packed[i] = row[None, :]
+        outputs += packed
+    return send(public, layouts, np.concatenate(outputs))
+
+
+def check_weight_bound(bound: int) -> None:
+    """Raise InvalidValue for a bound of weights that does not fit into 64-bit integers."""
+    if not 1 <= bound <= _LARGEST_WEIGHT_BOUND:
+        raise InvalidValue(f"the bound of weights is {bound}; use 1 to {_LARGEST_WEIGHT_BOUND}")
+
+
+def key_of(context: Context, cts: pa.Array) -> HomomorphicPublicKey:
+    """Return the key that the first ciphertext names. Raises KeyNotFound."""
+    if len(cts) == 0 or not cts[0].is_valid:
+        raise InvalidValue("there is no ciphertext in a list")
+    return context.need_keyring().homomorphic_by_fingerprint(layout_of(cts[0].as_py()).fingerprint)
+
+
+def _read(cts: pa.Array, public: HomomorphicPublicKey) -> tuple[list[Layout], ByteMatrix]:
+    return read(cts.to_pylist(), public)
+
+
+def send(public: HomomorphicPublicKey, layouts: Sequence[Layout], bodies: ByteMatrix) -> pa.Array:
+    """Return ciphertexts, re-randomised."""
+    return write(layouts, public.key.rerandomise_times(bodies), public.key)
+
+
+def _sums(a: Sequence[Layout], b: Sequence[Layout]) -> list[Layout]:
+    layouts = []
+    for x, y in zip(a, b, strict=True):
+        common([x, y])
+        bound = max(x.bound, y.bound) + 1
+        layouts.append(replace(x, bound=bound))
+    return layouts
+
+
+def common(layouts: Sequence[Layout]) -> Layout:
+    """Return the layout that fits all. Raises InvalidValue where scales, slots or counts differ."""
+    first = layouts[0]
+    for what, value in (
+        ("scale", lambda x: x.scale),
+        ("width of slots", lambda x: x.slot_bits),
+        ("number of values", lambda x: x.count),
+    ):
+        _same(what, value, layouts)
+    bound = max(layout.bound for layout in layouts)
+    return replace(first, bound=bound)
+
+
+def _same(what: str, value: Callable[[Layout], int], layouts: Sequence[Layout]) -> None:
+    found = sorted({value(layout) for layout in layouts})
+    if len(found) > 1:
+        raise InvalidValue(
+            f"ciphertexts of another {what} cannot be combined: {found[0]} and {found[1]}"
+        )
+
+
+def _runs(
+    rows: Sequence[tuple[list[bytes], list[float]]],
+) -> list[tuple[list[bytes], list[list[float]]]]:
+    """Group neighbouring rows with the same ciphertexts: they share the tables of powers."""
+    runs: list[tuple[list[bytes], list[list[float]]]] = []
+    for cts, weights in rows:
+        if runs and runs[-1][0] == cts:
+            runs[-1][1].append(weights)
+        else:
+            runs.append((cts, [weights]))
+    return runs

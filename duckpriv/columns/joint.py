@@ -1,0 +1,205 @@
+"""Keys that parties hold together, and encryption under them, as SQL functions."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+
+from ..crypto import paillier
+from ..errors import InvalidValue, ProtocolError
+from ..keyring import check_modulus_bits
+from ..keys import JointPublicKey, PaillierPrivateKey
+from .arrays import constant
+from .ciphertext import HEADER_BYTES, PARTIAL, Layout, layout_of, read, read_partial, write
+from .context import Context
+from .homomorphic import key_of, send
+from .plaintexts import encrypt_lists, encrypt_numbers, single, to_numbers, unpacked
+from .rsa import KEY_INFO
+
+# Bits by which a bound may have grown at the peer.
+_GROWTH = 4
+MASKED = pa.struct({"ct": pa.binary(), "mask": pa.binary()})
+
+
+def joint_modulus(context: Context, bits: pa.Array) -> pa.Array:
+    """Make one modulus a row and forget its factors."""
+    moduli = []
+    for size in bits.to_pylist():
+        check_modulus_bits(size)
+        moduli.append(PaillierPrivateKey(paillier.PrivateKey.generate(size)).public.encoded)
+    return pa.array(moduli, pa.binary())
+
+
+def joint_keygen(context: Context, names: pa.Array, moduli: pa.Array) -> pa.Array:
+    """Make this party's part of one joint key a row; return what may be told of it."""
+    keyring = context.need_keyring()
+    infos = [
+        vars(keyring.generate_joint(name, modulus))
+        for name, modulus in zip(names.to_pylist(), moduli.to_pylist(), strict=True)
+    ]
+    return pa.array(infos, KEY_INFO)
+
+
+def joint_commitment(context: Context, names: pa.Array) -> pa.Array:
+    """Return the commitment to each own key share."""
+    keyring = context.need_keyring()
+    commitments = [keyring.joint_part(name).share.commitment(name) for name in names.to_pylist()]
+    return pa.array(commitments, pa.binary())
+
+
+def joint_key_share(context: Context, names: pa.Array) -> pa.Array:
+    """Return each own key share, which opens its commitment."""
+    keyring = context.need_keyring()
+    shares = [keyring.joint_part(name).share.encoded for name in names.to_pylist()]
+    return pa.array(shares, pa.binary())
+
+
+def joint_combine(
+    context: Context,
+    names: pa.Array,
+    peer_names: pa.Array,
+    commitments: pa.Array,
+    shares: pa.Array,
+) -> pa.Array:
+    """Check a peer's share and make the joint public key; return its fingerprint."""
+    keyring = context.need_keyring()
+    columns = (column.to_pylist() for column in (names, peer_names, commitments, shares))
+    fingerprints = [keyring.join(*row).fingerprint for row in zip(*columns, strict=True)]
+    return pa.array(fingerprints, pa.string())
+
+
+def joint_public_key(context: Context, names: pa.Array) -> pa.Array:
+    """Return each joint public key, to be read by key_import."""
+    keyring = context.need_keyring()
+    return pa.array([keyring.joint_public(n).encoded for n in names.to_pylist()], pa.binary())
+
+
+def joint_encrypt(
+    context: Context, xs: pa.Array, key: pa.Array, scales: pa.Array, bounds: pa.Array
+) -> pa.Array:
+    """Encrypt each number by itself."""
+    return encrypt_numbers(_public(context, key), xs, scales, bounds)
+
+
+def joint_encrypt_list(
+    context: Context,
+    lists: pa.Array,
+    key: pa.Array,
+    scales: pa.Array,
+    bounds: pa.Array,
+    slot_bits: pa.Array,
+) -> pa.Array:
+    """Encrypt each list of numbers, packed."""
+    return encrypt_lists(_public(context, key), lists, scales, bounds, slot_bits)
+
+
+def joint_mask(context: Context, cts: pa.Array) -> pa.Array:
+    """Add a uniform number modulo N to each body: what is decrypted then says nothing, but to
+    who has the mask. The mask begins with the header of what was masked."""
+    public = joint_key_of(context, cts)
+    layouts, bodies = read(cts.to_pylist(), public)
+    numbers = [secrets.randbelow(public.key.modulus) for _ in range(len(bodies))]
+    rows = [number.to_bytes(public.key.half, "big") for number in numbers]
+    masks, at = [], 0
+    for layout in layouts:
+        count = layout.bodies(public.key)
+        masks.append(layout.header() + b"".join(rows[at : at + count]))
+        at += count
+    masked = send(public, layouts, public.key.add_plain(bodies, numbers))
+    return pa.StructArray.from_arrays([masked, pa.array(masks, pa.binary())], fields=list(MASKED))
+
+
+def partial_decrypt(context: Context, cts: pa.Array, key: pa.Array) -> pa.Array:
+    """Take this party's part of the key off each ciphertext."""
+    name = constant(key, "the key")
+    public, part = _public(context, key), context.need_keyring().joint_part(name)
+    layouts, bodies = read(cts.to_pylist(), public)
+    fresh = public.key.rerandomise_times(bodies)
+    opened = np.concatenate([fresh, public.key.partial(fresh, part.x)], axis=1)
+    return write([replace(layout, scheme=PARTIAL) for layout in layouts], opened, public.key)
+
+
+def joint_decrypt(context: Context, cts: pa.Array, key: pa.Array, masks: pa.Array) -> pa.Array:
+    """Finish decrypting ciphertexts of one number each."""
+    return single(to_numbers(*_decrypt(context, cts, key, masks)), "joint_decrypt_list")
+
+
+def joint_decrypt_list(context: Context, cts: pa.Array, key: pa.Array, masks: pa.Array) -> pa.Array:
+    """Finish decrypting ciphertexts to lists of numbers."""
+    lists = to_numbers(*_decrypt(context, cts, key, masks))
+    return pa.array(lists, pa.list_(pa.float64()))
+
+
+def joint_key_of(context: Context, cts: pa.Array) -> JointPublicKey:
+    """Return the joint key that the first ciphertext names. Raises InvalidValue for another kind,
+    KeyNotFound."""
+    public = key_of(context, cts)
+    if not isinstance(public, JointPublicKey):
+        raise InvalidValue("a ciphertext is under a Paillier key, and this takes a joint key's")
+    return public
+
+
+def _public(context: Context, key: pa.Array) -> JointPublicKey:
+    return context.need_keyring().joint_public(constant(key, "the key"))
+
+
+def _decrypt(
+    context: Context, cts: pa.Array, key: pa.Array, masks: pa.Array
+) -> tuple[list[Layout], list[list[int]]]:
+    """Return layouts and values; an empty mask is none.
+
+    Raises ProtocolError where the peer's part does not fit, InvalidValue where a value is
+    beyond the ciphertext's bound, as it is with a wrong mask.
+    """
+    public = _public(context, key)
+    part = context.need_keyring().joint_part(constant(key, "the key"))
+    layouts, bodies, partials = read_partial(cts.to_pylist(), public)
+    try:
+        plaintexts = public.key.decrypt(bodies, [partials, public.key.partial(bodies, part.x)])
+    except ValueError:
+        raise ProtocolError(
+            "a partial decryption does not belong to its ciphertext and the peer's key share"
+        ) from None
+    values = unpacked(layouts, _unmasked(public, layouts, plaintexts, masks), public.key)
+    for layout, row in zip(layouts, values, strict=True):
+        if any(abs(value) >> layout.bound for value in row):
+            raise InvalidValue(
+                "a decrypted value is beyond its ciphertext's bound: the mask is not the one that "
+                "was added"
+            )
+    return layouts, values
+
+
+def _unmasked(
+    public: JointPublicKey, layouts: Sequence[Layout], plaintexts: Sequence[int], masks: pa.Array
+) -> list[int]:
+    n, half = public.key.modulus, public.key.half
+    results: list[int] = []
+    for layout, mask in zip(layouts, masks.to_pylist(), strict=True):
+        count = layout.bodies(public.key)
+        own = plaintexts[len(results) : len(results) + count]
+        numbers = [0] * count
+        if mask:
+            sent, body = layout_of(mask), mask[HEADER_BYTES:]
+            if len(body) != count * half or not _answers(layout, sent):
+                raise InvalidValue(
+                    "a partially decrypted ciphertext has another scale, bound or size than the "
+                    "one that was masked: it is not the answer to it"
+                )
+            numbers = [int.from_bytes(body[i : i + half], "big") for i in range(0, len(body), half)]
+        for m, number in zip(own, numbers, strict=True):
+            plain = (m - number) % n
+            results.append(plain - n if plain > n // 2 else plain)
+    return results
+
+
+def _answers(layout: Layout, sent: Layout) -> bool:
+    """Whether a layout is the masked ciphertext's, to which the peer may have added a little."""
+    return (
+        replace(layout, scheme=sent.scheme, bound=sent.bound) == sent
+        and sent.bound <= layout.bound <= sent.bound + _GROWTH
+    )

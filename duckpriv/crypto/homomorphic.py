@@ -1,0 +1,48 @@
+"""What the two additively homomorphic schemes have in common: keys that work on columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .parallel import ByteMatrix
+
+
+class AdditiveKey(Protocol):
+    """A public key; plaintexts are integers modulo N. Ciphertexts are rows of `width` bytes.
+
+    Only `encrypt` and `rerandomise_times` give results that may be sent: the others do not
+    re-randomise.
+    """
+
+    modulus: int
+    bits: int
+    width: int
+
+    def encrypt(self, plaintexts: Sequence[int]) -> ByteMatrix:
+        """Return a fresh encryption of each integer modulo N."""
+
+    def rerandomise_times(self, factors: ByteMatrix) -> ByteMatrix:
+        """Return each row times a fresh encryption of 0."""
+
+    def add(self, a: ByteMatrix, b: ByteMatrix) -> ByteMatrix:
+        """Return encryptions of the sums."""
+
+    def negate(self, a: ByteMatrix) -> ByteMatrix:
+        """Return encryptions of the negatives."""
+
+    def add_plain(self, a: ByteMatrix, plaintexts: Sequence[int]) -> ByteMatrix:
+        """Return encryptions of the sums with plaintexts."""
+
+    def shift(self, a: ByteMatrix, bits: int) -> ByteMatrix:
+        """Return encryptions of the values times 2^bits."""
+
+    def combine(self, a: ByteMatrix, coefficients: NDArray[np.int64]) -> ByteMatrix:
+        """Return for each row o of `coefficients` (outputs, rows) an encryption of the sum of
+        coefficients[o, r] * a[r]."""
+
+    def invalid(self, a: ByteMatrix) -> int:
+        """Count the rows that are no ciphertexts."""

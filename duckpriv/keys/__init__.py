@@ -1,0 +1,38 @@
+"""Keys as Python objects, and how they are written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .joint import JointPublicKey, KeyPart, KeyShare
+from .paillier import PaillierPrivateKey, PaillierPublicKey, factors_from_pem, factors_pem
+from .rsa import RsaPrivateKey, RsaPublicKey, private_from_pem, public_der, public_pem
+
+__all__ = [
+    "HomomorphicPublicKey",
+    "JointPublicKey",
+    "KeyInfo",
+    "KeyPart",
+    "KeyShare",
+    "PaillierPrivateKey",
+    "PaillierPublicKey",
+    "RsaPrivateKey",
+    "RsaPublicKey",
+    "factors_from_pem",
+    "factors_pem",
+    "private_from_pem",
+    "public_der",
+    "public_pem",
+]
+
+HomomorphicPublicKey = PaillierPublicKey | JointPublicKey
+
+
+@dataclass(frozen=True)
+class KeyInfo:
+    """What may be told of a key: never its private part."""
+
+    name: str
+    kind: str
+    bits: int | None
+    fingerprint: str | None

@@ -1,0 +1,151 @@
+"""A report on a training as one HTML file: its log and model, and how good the scores are."""
+
+from __future__ import annotations
+
+import html
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from .errors import InvalidValue
+from .session import connect
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
+table { border-collapse: collapse; margin: 1rem 0 }
+th, td { padding: .2rem .8rem; text-align: right }
+td:first-child, th:first-child { text-align: left }
+th { border-bottom: 1px solid #888 }
+figure { display: inline-block; margin: 0 1rem 1rem 0 }
+svg { max-width: 100%; height: auto }
+"""
+Rows = list[tuple[Any, ...]]
+
+
+def write_report(database: Path, target: Path, scored: str | None, score: str, label: str) -> None:
+    """Write the report on `database` to `target`.
+
+    Shows the tables training_log and model where they are, and for the table or view `scored`,
+    with a probability in column `score` and 0 or 1 in `label`, the metrics and curves. Raises
+    InvalidValue where there is nothing to show, or matplotlib is missing; DuckDB's own error
+    for a table or column that is not there.
+    """
+    with connect(database) as party:
+        con = party.con
+        tables = {
+            name for (name,) in con.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+        }
+        parts: list[str] = []
+        if scored is not None:
+            parts += _scored(con, scored, score, label)
+        if "training_log" in tables:
+            parts += _training(con)
+        if "model" in tables:
+            rows = con.execute("SELECT feature, weight, weight_original FROM model").fetchall()
+            parts += ["<h2>Model</h2>", _table(("feature", "weight", "in its own unit"), rows)]
+            parts.append(
+                "<p>weight is for standardised features: the step in the score for one standard "
+                "deviation.</p>"
+            )
+    if not parts:
+        raise InvalidValue(
+            "there is nothing to report: no tables training_log and model, and no --scored TABLE"
+        )
+    title = html.escape(database.stem)
+    target.write_text(
+        f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{title}</title>"
+        f"<style>{_STYLE}</style><h1>{title}</h1>{''.join(parts)}</html>",
+        encoding="utf-8",
+    )
+
+
+def _scored(con: duckdb.DuckDBPyConnection, scored: str, score: str, label: str) -> list[str]:
+    names = [scored, score, label]
+
+    def query(text: str) -> Rows:
+        return con.execute(text.format("$1, score := $2, label := $3"), names).fetchall()
+
+    values = query("SELECT auc({0}), ks({0}), log_loss({0})")[0]
+    counts = query("FROM confusion({0})")[0]
+    curve = [(1.0, 0.0, 0.0), *query("FROM roc({0})")]
+    bins = query("SELECT mean_score, positive_rate, rows FROM calibration({0})")
+
+    def draw_roc(axes: Axes) -> None:
+        axes.plot([x for _, _, x in curve], [y for _, y, _ in curve])
+        axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8, linestyle="dashed")
+        axes.set(title="ROC", xlabel="false positive rate", ylabel="true positive rate")
+
+    def draw_calibration(axes: Axes) -> None:
+        axes.plot([x for x, _, _ in bins], [y for _, y, _ in bins], marker="o")
+        axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8, linestyle="dashed")
+        axes.set(title="Calibration", xlabel="mean score", ylabel="share of positives")
+        axes.set(xlim=(0, 1), ylim=(0, 1))
+
+    positives, false_positives, missed, negatives, accuracy, precision, recall = counts
+    return [
+        f"<h2>Scores in {html.escape(scored)}</h2>",
+        _table(("rows", "AUC", "KS", "log loss"), [(sum(counts[:4]), *values)]),
+        _picture(draw_roc),
+        _picture(draw_calibration),
+        "<h3>At threshold 0.5</h3>",
+        _table(
+            ("", "label 1", "label 0"),
+            [("score ≥ 0.5", positives, false_positives), ("score < 0.5", missed, negatives)],
+        ),
+        _table(("accuracy", "precision", "recall"), [(accuracy, precision, recall)]),
+    ]
+
+
+def _training(con: duckdb.DuckDBPyConnection) -> list[str]:
+    columns = ("iteration", "loss", "gradient_norm", "seconds", "bytes")
+    rows = con.execute(f"SELECT {', '.join(columns)} FROM training_log ORDER BY 1").fetchall()
+    losses = [(row[0], row[1]) for row in rows if row[1] is not None]
+
+    def draw_loss(axes: Axes) -> None:
+        axes.plot([x for x, _ in losses], [y for _, y in losses], marker="o")
+        axes.set(title="Loss (second-order Taylor)", xlabel="iteration")
+
+    def draw_norm(axes: Axes) -> None:
+        axes.plot([row[0] for row in rows], [row[2] for row in rows], marker=".")
+        axes.set(title="Norm of the gradient", xlabel="iteration", yscale="log")
+
+    pictures = [_picture(draw_loss)] if losses else []
+    return ["<h2>Training</h2>", *pictures, _picture(draw_norm), _table(columns, rows)]
+
+
+def _picture(draw: Any) -> str:
+    """Return what `draw` puts on a pair of axes, as SVG."""
+    try:
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError:
+        raise InvalidValue(
+            "the report's pictures need matplotlib: pip install 'duckpriv[report]'"
+        ) from None
+    figure = Figure(figsize=(4.6, 3.6), layout="constrained")
+    draw(figure.subplots())
+    output = io.StringIO()
+    figure.savefig(output, format="svg", metadata={"Date": None})
+    text = output.getvalue()
+    return f"<figure>{text[text.index('<svg') :]}</figure>"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    def cells(tag: str, values: Sequence[Any]) -> str:
+        return "".join(f"<{tag}>{html.escape(_text(value))}</{tag}>" for value in values)
+
+    body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
+    return f"<table><tr>{cells('th', head)}</tr>{body}</table>"
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.5g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)

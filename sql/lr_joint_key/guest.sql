@@ -1,0 +1,295 @@
+-- Logistic regression by two parties under a joint key, guest: has features. The peer runs
+-- lr_joint_key/host and has the label. sql/lr_joint_key/README.md says what each message reveals.
+--
+-- set peer                 the host's name
+-- set table                your table or view, one row for each record
+-- set id =                 an id column that both tables share; empty: the alignment of private matching
+-- set key =                with the alignment: your column of the ids; empty: the one that holds them all
+-- set columns =            your feature columns, with commas between; empty: all numeric ones but the id
+-- set iterations = 20      how many steps, the same at both parties, as are the following
+-- set batch = 10000        how many rows at most in a step
+-- set learning_rate = 0.15  the length of a step
+-- set l2 = 0               how strongly weights are drawn to 0
+-- set stop = 0             stop when the norm of neither party's gradient is above this; 0: never
+-- set loss_every = 5       compute the loss in every so many steps; 0: never
+-- set start = random       our first weights: random, small ones that hide our rows in the first step, or zero
+-- set accept_disclosure = no  yes: train although the gradients may tell the parties each other's rows
+-- set modulus = rsa-2048   modulus of the joint key: rsa-2048, or assistant for one that the assistant makes
+-- set assistant =          a third party that passes the masked gradients on; empty: none
+
+-- settings
+SET VARIABLE duckpriv_protocol = 'lr_joint_key/1';
+SET VARIABLE duckpriv_parameters = 'modulus=' || getvariable('modulus');
+SET VARIABLE via = CASE WHEN getvariable('assistant') = '' THEN getvariable('peer') ELSE getvariable('assistant') END;
+SET VARIABLE settings = 'join=' || CASE WHEN getvariable('id') = '' THEN 'alignment' ELSE 'id' END
+    || ' iterations=' || getvariable('iterations')::INTEGER || ' batch=' || getvariable('batch')::INTEGER
+    || ' learning_rate=' || getvariable('learning_rate')::DOUBLE || ' l2=' || getvariable('l2')::DOUBLE
+    || ' stop=' || getvariable('stop')::DOUBLE || ' loss_every=' || getvariable('loss_every')::INTEGER
+    || ' accept_disclosure=' || getvariable('accept_disclosure')
+    || ' assistant=' || getvariable('assistant');
+SELECT require(getvariable('modulus') = 'rsa-2048' OR (getvariable('modulus') = 'assistant' AND getvariable('assistant') <> ''),
+               'modulus is rsa-2048, or assistant together with --set assistant=NAME'),
+       require(getvariable('assistant') NOT IN (getvariable('peer'), getvariable('me')),
+               'the assistant has to be a third party'),
+       require(getvariable('start') IN ('random', 'zero'), 'start is random or zero'),
+       require_result('model', ['feature', 'weight', 'mean', 'deviation', 'weight_original', 'training']),
+       require_result('training_log', ['iteration', 'loss', 'gradient_norm', 'seconds', 'bytes']);
+SET VARIABLE id_column = getvariable('id');
+
+-- part alignment if getvariable('id') = ''
+
+-- the alignment that private matching left, and the column with its ids
+SELECT require(2 = (SELECT count(*) FROM duckdb_tables() WHERE table_name IN ('alignment', 'alignment_unmatched')
+                    AND database_name = current_database() AND schema_name = current_schema()),
+               'there is no table alignment with alignment_unmatched; run private matching first (psi/guest), or name '
+               || 'an id column that both tables share with --set id=COLUMN');
+SELECT require(count(*) > 0, 'the alignment is empty: private matching found no common row') FROM alignment;
+SET VARIABLE key_query = (SELECT duckpriv_alignment_key_query(getvariable('table'), list(column_name))
+                          FROM (DESCRIBE FROM query_table(getvariable('table'))));
+SET VARIABLE id_column = CASE WHEN getvariable('key') <> '' THEN getvariable('key')
+    ELSE (SELECT CASE WHEN count(*) = 1 THEN any_value(column_name) END FROM query(getvariable('key_query'))) END;
+SELECT require(getvariable('id_column') IS NOT NULL,
+               'no column of the table, or more than one, holds every id of the alignment; name it with --set key=COLUMN');
+
+-- part rows
+
+-- our feature columns
+SET VARIABLE features = (
+    SELECT coalesce(list(column_name), []::VARCHAR[])
+    FROM feature_columns(getvariable('table'), getvariable('columns'), [getvariable('id_column')]));
+SELECT require(trim(getvariable('columns'), ', ') = ''
+               OR len(getvariable('features')) = len(list_filter(string_split(getvariable('columns'), ','), lambda c: trim(c) <> '')),
+               'columns names a column that is not there, is named twice, or is the id');
+SELECT require(len(getvariable('features')) > 0, 'the table has no numeric column but the id');
+CREATE OR REPLACE TEMP TABLE lr_all AS
+    FROM matrix_rows(getvariable('table'), getvariable('id_column'), names := getvariable('features'));
+
+-- part rows-by-id if getvariable('id') <> ''
+CREATE OR REPLACE TEMP TABLE lr_named AS SELECT psi_id(id) AS name, x FROM lr_all;
+CREATE OR REPLACE TEMP TABLE lr_absent (name VARCHAR);
+
+-- part rows-by-alignment if getvariable('id') = ''
+CREATE OR REPLACE TEMP TABLE lr_named AS SELECT pid::VARCHAR AS name, x FROM alignment LEFT JOIN lr_all USING (id);
+CREATE OR REPLACE TEMP TABLE lr_absent AS SELECT pid::VARCHAR AS name FROM alignment_unmatched;
+SELECT require(count(*) = 0, count(*) || ' ids of the alignment are not in the table any more; run private matching again')
+FROM lr_named WHERE x IS NULL;
+
+-- part set-up
+
+-- what cannot be trained on
+SELECT require(count(*) > 0, 'there are no rows'),
+       require(count(name) = count(*) AND count(DISTINCT name) = count(*),
+               'an id is missing or occurs more than once; a model needs one row for each id')
+FROM lr_named;
+SELECT require(count(*) = 0, 'not every row has a number in ' || string_agg(DISTINCT getvariable('features')[feature], ', ')
+               || '; fill them in, or leave the columns out with --set columns=…')
+FROM (SELECT generate_subscripts(x, 1) AS feature, unnest(x) AS number FROM lr_named)
+WHERE number IS NULL OR NOT isfinite(number);
+CREATE OR REPLACE TEMP TABLE lr_statistics AS
+    SELECT getvariable('features')[feature] AS name, feature, mean, deviation FROM feature_statistics('lr_named');
+SELECT require(count(*) = 0, 'the same number in every row: ' || string_agg(name, ', ')
+               || '; leave such columns out with --set columns=…')
+FROM lr_statistics WHERE deviation = 0;
+
+-- message 1: what is trained, and a hash that shows whether both have the same rows
+CREATE OR REPLACE TEMP TABLE lr_start AS
+    FROM exchange_recv(getvariable('peer'), 'lr/start',
+                       columns := 'settings VARCHAR, seed VARCHAR, rows BIGINT, digest VARCHAR, width BIGINT');
+SELECT require(count(*) = 1, 'the host has to send one start message'),
+       require(bool_and(settings = getvariable('settings')),
+               'the parties'' settings differ: the host has ' || any_value(settings) || ' and we have '
+               || getvariable('settings') || '; agree on one and start a new session')
+FROM lr_start;
+
+-- the rows in the host's order
+SET VARIABLE width = len(getvariable('features'));
+CREATE OR REPLACE TEMP TABLE lr_order AS
+    SELECT row_number() OVER (ORDER BY sha256((SELECT seed FROM lr_start) || '/' || name)) AS row, name AS id
+    FROM (SELECT name FROM lr_named UNION ALL FROM lr_absent);
+SELECT require(count(*) = (SELECT rows FROM lr_start)
+               AND sha256(string_agg(id, ',' ORDER BY row)) = (SELECT digest FROM lr_start),
+               'the host trains on other rows: it has ' || (SELECT rows FROM lr_start) || ' and we have ' || count(*)
+               || '. Use the alignments of one and the same matching, or tables with the same ids')
+FROM lr_order;
+CREATE OR REPLACE TEMP TABLE lr_matrix AS
+    SELECT row, id, x FROM lr_order JOIN lr_named ON name = id;
+
+-- Rows that we have no record of get the features of one that we have, so that the work is the same; their
+-- residuals are replaced by 0.
+CREATE OR REPLACE TEMP TABLE lr_records AS
+    SELECT row, x, row_number() OVER (ORDER BY row) AS number FROM standardise('lr_matrix');
+CREATE OR REPLACE TEMP TABLE lr_rows AS
+    SELECT o.row, r.x, r.row = o.row AS present
+    FROM (SELECT row, coalesce(number, 1 + row % (SELECT count(*) FROM lr_records)) AS number
+          FROM lr_order LEFT JOIN lr_records USING (row)) o
+    JOIN lr_records r USING (number);
+SET VARIABLE rows = (SELECT count(*) FROM lr_rows);
+SET VARIABLE batches = ceil(getvariable('rows') / getvariable('batch')::INTEGER)::BIGINT;
+SET VARIABLE peer_width = (SELECT width FROM lr_start);
+
+-- enough rows, and only our own records count, to hide one among them
+SELECT require_hidden(getvariable('accept_disclosure'), getvariable('iterations')::BIGINT,
+                      greatest(getvariable('width'), getvariable('peer_width')),
+                      sum(records)::BIGINT // CASE WHEN getvariable('peer_width') = 1 THEN 32 ELSE 1 END, min(records))
+FROM (SELECT count(*) FILTER (present) AS records FROM lr_rows
+      GROUP BY (row - 1) * getvariable('batches') // getvariable('rows'));
+
+-- message 2: how many features we have
+CALL exchange_send(getvariable('peer'), 'lr/shape', $$ SELECT getvariable('width')::BIGINT AS width $$);
+
+-- part modulus if getvariable('modulus') = 'assistant'
+
+-- the assistant's modulus
+SELECT require(count(*) = 1, 'the assistant has to send one modulus')
+FROM exchange_recv(getvariable('assistant'), 'lr/modulus', columns := 'modulus BLOB');
+SELECT key_import('lr-' || getvariable('session') || '-modulus', modulus) AS modulus
+FROM exchange_recv(getvariable('assistant'), 'lr/modulus', columns := 'modulus BLOB');
+
+-- part joint-key
+
+-- our part of the joint key, and a commitment to its public share
+SET VARIABLE joint = 'lr-' || getvariable('session') || '-' || getvariable('me');
+CALL joint_keygen(getvariable('joint'), modulus := CASE getvariable('modulus')
+    WHEN 'assistant' THEN 'lr-' || getvariable('session') || '-modulus' ELSE getvariable('modulus') END);
+CALL exchange_send(getvariable('peer'), 'lr/commitment',
+    $$ SELECT joint_commitment(getvariable('joint')) AS commitment $$);
+
+-- our share, once the host has committed itself to its own
+SELECT require(count(*) = 1, 'the host has to send one commitment')
+FROM exchange_recv(getvariable('peer'), 'lr/commitment', columns := 'commitment BLOB');
+CALL exchange_send(getvariable('peer'), 'lr/share', $$ SELECT joint_key_share(getvariable('joint')) AS share $$);
+SELECT require(count(*) = 1, 'the host has to send one key share')
+FROM exchange_recv(getvariable('peer'), 'lr/share', columns := 'share BLOB');
+
+-- the joint key
+SELECT joint_combine(getvariable('joint'), 'lr-' || getvariable('session') || '-' || getvariable('peer'),
+                     commitment, share) AS joint_key
+FROM exchange_recv(getvariable('peer'), 'lr/commitment', columns := 'commitment BLOB'),
+     exchange_recv(getvariable('peer'), 'lr/share', columns := 'share BLOB');
+
+-- our first weights
+CREATE OR REPLACE TEMP TABLE lr_weights AS
+    SELECT feature, CASE getvariable('start') WHEN 'zero' THEN 0.0::DOUBLE
+                    ELSE 0.04 * (hash(random_id(feature)) / 18446744073709551616 - 0.5) END AS weight
+    FROM (SELECT unnest(range(1, getvariable('width') + 1)) AS feature);
+CREATE OR REPLACE TEMP TABLE lr_log (iteration BIGINT, loss DOUBLE, gradient_norm DOUBLE, seconds DOUBLE, bytes BIGINT);
+SET VARIABLE iteration = 0;
+SET VARIABLE go_on = true;
+
+-- part iteration while getvariable('go_on')
+
+-- our scores on the batch
+SET VARIABLE iteration = getvariable('iteration') + 1;
+SET VARIABLE started = epoch_ms(now());
+SET VARIABLE bytes_before = exchange_bytes();
+SET VARIABLE with_loss = getvariable('loss_every')::INTEGER > 0
+    AND (getvariable('iteration') - 1) % greatest(getvariable('loss_every')::INTEGER, 1) = 0;
+CREATE OR REPLACE TEMP TABLE lr_batch AS
+    SELECT row, x, present, list_dot_product(x, w) AS score
+    FROM lr_rows, (SELECT list(weight ORDER BY feature) AS w FROM lr_weights)
+    WHERE (row - 1) * getvariable('batches') // getvariable('rows') = (getvariable('iteration') - 1) % getvariable('batches');
+SET VARIABLE batch_rows = (SELECT count(*) FROM lr_batch);
+SELECT require(max(abs(score)) < 16000, 'the training diverges; start again with a smaller learning_rate') FROM lr_batch;
+
+-- residuals: the host's
+CREATE OR REPLACE TEMP TABLE lr_received AS
+    FROM exchange_recv(getvariable('peer'), 'lr/residual-' || getvariable('iteration'), columns := 'row BIGINT, ct BLOB');
+SELECT require((SELECT list(row ORDER BY row) FROM lr_received) = (SELECT list(row ORDER BY row) FROM lr_batch),
+               'the host did not send one residual for each row of the batch'),
+       require((SELECT bool_and((l.scale, l.bound, l.count) = (20, 32, 1)) FROM (SELECT he_layout(ct) AS l FROM lr_received)),
+               'the host''s residuals do not have the agreed scale and bound');
+
+-- residuals: add ours, and 0 for rows that we have no record of
+CREATE OR REPLACE TEMP TABLE lr_residuals AS
+    SELECT row, lr_residual_add(ct, score, present := present) AS ct FROM lr_received JOIN lr_batch USING (row);
+CALL exchange_send(getvariable('peer'), 'lr/intermediate-' || getvariable('iteration'),
+    $$ SELECT row, ct FROM lr_residuals ORDER BY row $$);
+
+-- loss: the host's terms where we have a record, and the terms with our scores, where it is to be computed
+CREATE OR REPLACE TEMP TABLE lr_losses AS
+    FROM exchange_recv(getvariable('peer'), 'lr/loss-part-' || getvariable('iteration'), columns := 'row BIGINT, ct BLOB');
+SELECT require((SELECT list(row ORDER BY row) FROM lr_losses)
+               IS NOT DISTINCT FROM (SELECT list(row ORDER BY row) FROM lr_batch WHERE getvariable('with_loss')),
+               'the host has to send its part of the loss for each row where it is to be computed'),
+       require((SELECT coalesce(bool_and((l.scale, l.bound, l.count) = (36, 62, 1)), true)
+                FROM (SELECT he_layout(ct) AS l FROM lr_losses)),
+               'the host''s terms of the loss do not have the agreed scale and bound');
+CALL exchange_send(getvariable('peer'), 'lr/loss-' || getvariable('iteration'), $$
+    SELECT he_add_plain(he_sum(ct), -sum(own)) AS ct FROM (
+        SELECT he_add(he_dot(list(d.ct ORDER BY row), list(score ORDER BY row), scale := 16, bound := 31),
+                      he_sum(lr_residual_add(l.ct, 0, present := present))) AS ct,
+               coalesce(sum(score * score / 8) FILTER (present), 0) AS own
+        FROM lr_residuals d JOIN lr_losses l USING (row) JOIN lr_batch USING (row) GROUP BY row // 8192)
+    HAVING count(*) > 0 $$);
+
+-- gradient: encrypted and masked
+CREATE OR REPLACE TEMP TABLE lr_gradient AS FROM lr_encrypted_gradient('lr_residuals', 'lr_batch');
+CALL exchange_send(getvariable('via'), 'lr/gradient-' || getvariable('iteration'),
+    $$ SELECT feature, ct FROM lr_gradient ORDER BY feature $$);
+
+-- decryption: take our part off the host's masked gradient
+CREATE OR REPLACE TEMP TABLE lr_theirs AS
+    FROM exchange_recv(getvariable('via'), 'lr/gradient-' || getvariable('iteration'), columns := 'feature BIGINT, ct BLOB');
+SELECT require(list(feature ORDER BY feature)
+               = range(CASE WHEN getvariable('with_loss') THEN 0 ELSE 1 END, getvariable('peer_width') + 1),
+               'the host asks for something else than its gradient and the loss')
+FROM lr_theirs;
+CALL exchange_send(getvariable('via'), 'lr/partial-' || getvariable('iteration'),
+    $$ SELECT feature, partial_decrypt(ct, getvariable('joint')) AS ct FROM lr_theirs ORDER BY feature $$);
+
+-- decryption: our gradient, from which the host took its part
+CREATE OR REPLACE TEMP TABLE lr_opened AS
+    SELECT feature, joint_decrypt(p.ct, getvariable('joint'), mask := mask) AS total
+    FROM lr_gradient
+    JOIN exchange_recv(getvariable('via'), 'lr/partial-' || getvariable('iteration'), columns := 'feature BIGINT, ct BLOB') p
+        USING (feature);
+SELECT require((SELECT list(feature ORDER BY feature) FROM lr_opened) = (SELECT list(feature ORDER BY feature) FROM lr_gradient),
+               'the host did not decrypt each number of our gradient once');
+
+-- update
+CREATE OR REPLACE TEMP TABLE lr_step AS
+    SELECT feature, weight, total / getvariable('batch_rows') AS gradient
+    FROM lr_weights JOIN lr_opened USING (feature);
+CREATE OR REPLACE TEMP TABLE lr_weights AS
+    SELECT feature, lr_update(weight, gradient, getvariable('learning_rate')::DOUBLE,
+                              l2 := getvariable('l2')::DOUBLE) AS weight
+    FROM lr_step;
+
+-- whether to go on: until neither gradient is larger than the norm to stop at
+SET VARIABLE gradient_norm = (SELECT sqrt(sum((gradient + getvariable('l2')::DOUBLE * weight) ** 2)) FROM lr_step);
+CALL exchange_send(getvariable('peer'), 'lr/settled-' || getvariable('iteration'),
+    $$ SELECT getvariable('gradient_norm') <= getvariable('stop')::DOUBLE AS settled $$);
+SET VARIABLE go_on = (
+    SELECT CASE WHEN count(*) = 1 THEN bool_and(go_on) END
+    FROM exchange_recv(getvariable('via'), 'lr/progress-' || getvariable('iteration'), columns := 'go_on BOOLEAN'));
+SELECT require(getvariable('go_on') IS NOT NULL, 'the host has to say once whether to go on'),
+       require(NOT (getvariable('go_on') AND getvariable('iteration') >= getvariable('iterations')::INTEGER),
+               'the host wants to go on for longer than agreed');
+INSERT INTO lr_log
+    SELECT getvariable('iteration'), NULL, getvariable('gradient_norm'),
+           (epoch_ms(now()) - getvariable('started')) / 1000, exchange_bytes() - getvariable('bytes_before');
+SELECT gradient_norm, seconds, bytes FROM lr_log WHERE iteration = getvariable('iteration');
+
+-- part finish
+
+-- results: our weights, for standardised features and in the columns' own units
+CREATE OR REPLACE TABLE model AS
+    SELECT feature, weight, mean, deviation, weight_original, getvariable('session') AS training FROM (
+        SELECT 0 AS position, '(intercept)' AS feature, 0.0::DOUBLE AS weight, NULL::DOUBLE AS mean,
+               NULL::DOUBLE AS deviation,
+               -(SELECT sum(w.weight * mean / deviation)
+                 FROM lr_weights w JOIN lr_statistics s ON w.feature = s.feature) AS weight_original
+        UNION ALL
+        SELECT s.feature, name, weight, mean, deviation, weight / deviation
+        FROM lr_weights w JOIN lr_statistics s ON w.feature = s.feature)
+    ORDER BY position;
+CREATE OR REPLACE TABLE training_log AS FROM lr_log ORDER BY iteration;
+
+-- nobody needs our part of the key any more
+CALL key_forget(getvariable('joint'));
+
+-- summary
+SELECT getvariable('rows') AS rows, (SELECT count(*) FROM lr_named) AS records, getvariable('width') AS features,
+       count(*) AS iterations, last(gradient_norm ORDER BY iteration) AS gradient_norm, sum(seconds) AS seconds,
+       sum(bytes)::BIGINT AS bytes
+FROM training_log;

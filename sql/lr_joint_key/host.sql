@@ -1,0 +1,274 @@
+-- Logistic regression by two parties under a joint key, host: has the label. The peer runs
+-- lr_joint_key/guest. sql/lr_joint_key/README.md says what each message reveals.
+--
+-- set peer                 the guest's name
+-- set table                your table or view, one row for each record
+-- set label                its column with the label, 0 or 1
+-- set id =                 an id column that both tables share; empty: the alignment of private matching
+-- set key =                with the alignment: your column of the ids; empty: the one that holds them all
+-- set columns =            your feature columns, with commas between; empty: all numeric ones but id and label
+-- set iterations = 20      how many steps, the same at both parties, as are the following
+-- set batch = 10000        how many rows at most in a step
+-- set learning_rate = 0.15  the length of a step
+-- set l2 = 0               how strongly weights are drawn to 0
+-- set stop = 0             stop when the norm of neither party's gradient is above this; 0: never
+-- set loss_every = 5       compute the loss in every so many steps; 0: never
+-- set start = random       our first weights: random, small ones that hide our rows in the first step, or zero
+-- set accept_disclosure = no  yes: train although the gradients may tell the parties each other's rows
+-- set modulus = rsa-2048   modulus of the joint key: rsa-2048, or assistant for one that the assistant makes
+-- set assistant =          a third party that passes the masked gradients on; empty: none
+
+-- settings
+SET VARIABLE duckpriv_protocol = 'lr_joint_key/1';
+SET VARIABLE duckpriv_parameters = 'modulus=' || getvariable('modulus');
+SET VARIABLE via = CASE WHEN getvariable('assistant') = '' THEN getvariable('peer') ELSE getvariable('assistant') END;
+SET VARIABLE settings = 'join=' || CASE WHEN getvariable('id') = '' THEN 'alignment' ELSE 'id' END
+    || ' iterations=' || getvariable('iterations')::INTEGER || ' batch=' || getvariable('batch')::INTEGER
+    || ' learning_rate=' || getvariable('learning_rate')::DOUBLE || ' l2=' || getvariable('l2')::DOUBLE
+    || ' stop=' || getvariable('stop')::DOUBLE || ' loss_every=' || getvariable('loss_every')::INTEGER
+    || ' accept_disclosure=' || getvariable('accept_disclosure')
+    || ' assistant=' || getvariable('assistant');
+SELECT require(getvariable('modulus') = 'rsa-2048' OR (getvariable('modulus') = 'assistant' AND getvariable('assistant') <> ''),
+               'modulus is rsa-2048, or assistant together with --set assistant=NAME'),
+       require(getvariable('assistant') NOT IN (getvariable('peer'), getvariable('me')),
+               'the assistant has to be a third party'),
+       require(getvariable('start') IN ('random', 'zero'), 'start is random or zero'),
+       require(getvariable('accept_disclosure') IN ('yes', 'no'), 'accept_disclosure is yes or no'),
+       require(getvariable('iterations')::INTEGER > 0 AND getvariable('batch')::INTEGER > 0
+               AND getvariable('learning_rate')::DOUBLE > 0 AND getvariable('l2')::DOUBLE >= 0
+               AND getvariable('stop')::DOUBLE >= 0 AND getvariable('loss_every')::INTEGER >= 0,
+               'iterations, batch and learning_rate have to be more than 0, and l2, stop and loss_every not less'),
+       require_result('model', ['feature', 'weight', 'mean', 'deviation', 'weight_original', 'training']),
+       require_result('training_log', ['iteration', 'loss', 'gradient_norm', 'seconds', 'bytes']);
+SET VARIABLE id_column = getvariable('id');
+
+-- part alignment if getvariable('id') = ''
+
+-- the alignment that private matching left, and the column with its ids
+SELECT require(EXISTS (FROM duckdb_tables() WHERE table_name = 'alignment' AND database_name = current_database()
+                         AND schema_name = current_schema()),
+               'there is no table alignment; run private matching first (psi/host), or name an id column that both '
+               || 'tables share with --set id=COLUMN');
+SELECT require(count(*) > 0, 'the alignment is empty: private matching found no common row') FROM alignment;
+SET VARIABLE key_query = (SELECT duckpriv_alignment_key_query(getvariable('table'), list(column_name))
+                          FROM (DESCRIBE FROM query_table(getvariable('table'))));
+SET VARIABLE id_column = CASE WHEN getvariable('key') <> '' THEN getvariable('key')
+    ELSE (SELECT CASE WHEN count(*) = 1 THEN any_value(column_name) END FROM query(getvariable('key_query'))) END;
+SELECT require(getvariable('id_column') IS NOT NULL,
+               'no column of the table, or more than one, holds every id of the alignment; name it with --set key=COLUMN');
+
+-- part rows
+
+-- our feature columns
+SET VARIABLE features = (
+    SELECT coalesce(list(column_name), []::VARCHAR[])
+    FROM feature_columns(getvariable('table'), getvariable('columns'), [getvariable('id_column'), getvariable('label')]));
+SELECT require(trim(getvariable('columns'), ', ') = ''
+               OR len(getvariable('features')) = len(list_filter(string_split(getvariable('columns'), ','), lambda c: trim(c) <> '')),
+               'columns names a column that is not there, is named twice, or is id or label');
+CREATE OR REPLACE TEMP TABLE lr_all AS
+    FROM matrix_rows(getvariable('table'), getvariable('id_column'), names := list_append(getvariable('features'), getvariable('label')));
+
+-- part rows-by-id if getvariable('id') <> ''
+CREATE OR REPLACE TEMP TABLE lr_named AS SELECT psi_id(id) AS name, x[:-2] AS x, x[-1] AS y FROM lr_all;
+
+-- part rows-by-alignment if getvariable('id') = ''
+CREATE OR REPLACE TEMP TABLE lr_named AS
+    SELECT pid::VARCHAR AS name, x[:-2] AS x, x[-1] AS y FROM alignment LEFT JOIN lr_all USING (id);
+SELECT require(count(*) = 0, count(*) || ' ids of the alignment are not in the table any more; run private matching again')
+FROM lr_named WHERE x IS NULL;
+
+-- part set-up
+
+-- what cannot be trained on
+SELECT require(count(*) > 0, 'there are no rows'),
+       require(count(name) = count(*) AND count(DISTINCT name) = count(*),
+               'an id is missing or occurs more than once; a model needs one row for each id'),
+       require(count(*) FILTER (y IN (0, 1)) = count(*), 'the label has to be 0 or 1 in every row')
+FROM lr_named;
+SELECT require(count(*) = 0, 'not every row has a number in ' || string_agg(DISTINCT getvariable('features')[feature], ', ')
+               || '; fill them in, or leave the columns out with --set columns=…')
+FROM (SELECT generate_subscripts(x, 1) AS feature, unnest(x) AS number FROM lr_named)
+WHERE number IS NULL OR NOT isfinite(number);
+CREATE OR REPLACE TEMP TABLE lr_statistics AS
+    SELECT getvariable('features')[feature] AS name, feature, mean, deviation FROM feature_statistics('lr_named');
+SELECT require(count(*) = 0, 'the same number in every row: ' || string_agg(name, ', ')
+               || '; leave such columns out with --set columns=…')
+FROM lr_statistics WHERE deviation = 0;
+
+-- the rows in an order that both parties find, and that says nothing: sorted by a hash of seed and id
+SET VARIABLE seed = (SELECT random_id(1)::VARCHAR);
+CREATE OR REPLACE TEMP TABLE lr_matrix AS
+    SELECT row_number() OVER (ORDER BY sha256(getvariable('seed') || '/' || name)) AS row, name AS id, x FROM lr_named;
+CREATE OR REPLACE TEMP TABLE lr_rows AS
+    SELECT m.row, [1.0::DOUBLE] || m.x AS x, y FROM standardise('lr_matrix') m JOIN lr_named ON name = m.id;
+SET VARIABLE rows = (SELECT count(*) FROM lr_rows);
+SET VARIABLE batches = ceil(getvariable('rows') / getvariable('batch')::INTEGER)::BIGINT;
+SET VARIABLE width = len(getvariable('features')) + 1;
+
+-- message 1: what is trained; a hash that shows whether both have the same rows
+CALL exchange_send(getvariable('peer'), 'lr/start', $$
+    SELECT getvariable('settings') AS settings, getvariable('seed') AS seed, getvariable('rows') AS rows,
+           sha256(string_agg(id, ',' ORDER BY row)) AS digest, getvariable('width')::BIGINT AS width
+    FROM lr_matrix $$);
+
+-- message 2: how many features the guest has
+SET VARIABLE peer_width = (SELECT CASE WHEN count(*) = 1 THEN any_value(width) END
+    FROM exchange_recv(getvariable('peer'), 'lr/shape', columns := 'width BIGINT'));
+SELECT require(getvariable('peer_width') > 0, 'the guest did not say how many features it has'),
+       require_hidden(getvariable('accept_disclosure'), getvariable('iterations')::BIGINT,
+                      greatest(getvariable('width'), getvariable('peer_width')),
+                      getvariable('rows') // CASE WHEN getvariable('width') = 1 THEN 32 ELSE 1 END,
+                      getvariable('rows') // getvariable('batches'));
+
+-- part modulus if getvariable('modulus') = 'assistant'
+
+-- the assistant's modulus
+SELECT require(count(*) = 1, 'the assistant has to send one modulus')
+FROM exchange_recv(getvariable('assistant'), 'lr/modulus', columns := 'modulus BLOB');
+SELECT key_import('lr-' || getvariable('session') || '-modulus', modulus) AS modulus
+FROM exchange_recv(getvariable('assistant'), 'lr/modulus', columns := 'modulus BLOB');
+
+-- part joint-key
+
+-- our part of the joint key, and a commitment to its public share
+SET VARIABLE joint = 'lr-' || getvariable('session') || '-' || getvariable('me');
+CALL joint_keygen(getvariable('joint'), modulus := CASE getvariable('modulus')
+    WHEN 'assistant' THEN 'lr-' || getvariable('session') || '-modulus' ELSE getvariable('modulus') END);
+CALL exchange_send(getvariable('peer'), 'lr/commitment',
+    $$ SELECT joint_commitment(getvariable('joint')) AS commitment $$);
+
+-- our share, once the guest has committed itself to its own
+SELECT require(count(*) = 1, 'the guest has to send one commitment')
+FROM exchange_recv(getvariable('peer'), 'lr/commitment', columns := 'commitment BLOB');
+CALL exchange_send(getvariable('peer'), 'lr/share', $$ SELECT joint_key_share(getvariable('joint')) AS share $$);
+SELECT require(count(*) = 1, 'the guest has to send one key share')
+FROM exchange_recv(getvariable('peer'), 'lr/share', columns := 'share BLOB');
+
+-- the joint key
+SELECT joint_combine(getvariable('joint'), 'lr-' || getvariable('session') || '-' || getvariable('peer'),
+                     commitment, share) AS joint_key
+FROM exchange_recv(getvariable('peer'), 'lr/commitment', columns := 'commitment BLOB'),
+     exchange_recv(getvariable('peer'), 'lr/share', columns := 'share BLOB');
+
+-- our first weights; feature 1 is the intercept
+CREATE OR REPLACE TEMP TABLE lr_weights AS
+    SELECT feature, CASE getvariable('start') WHEN 'zero' THEN 0.0::DOUBLE
+                    ELSE 0.04 * (hash(random_id(feature)) / 18446744073709551616 - 0.5) END AS weight
+    FROM (SELECT unnest(range(1, getvariable('width') + 1)) AS feature);
+CREATE OR REPLACE TEMP TABLE lr_log (iteration BIGINT, loss DOUBLE, gradient_norm DOUBLE, seconds DOUBLE, bytes BIGINT);
+SET VARIABLE iteration = 0;
+SET VARIABLE go_on = true;
+
+-- part iteration while getvariable('go_on')
+
+-- our scores on the batch
+SET VARIABLE iteration = getvariable('iteration') + 1;
+SET VARIABLE started = epoch_ms(now());
+SET VARIABLE bytes_before = exchange_bytes();
+SET VARIABLE with_loss = getvariable('loss_every')::INTEGER > 0
+    AND (getvariable('iteration') - 1) % greatest(getvariable('loss_every')::INTEGER, 1) = 0;
+CREATE OR REPLACE TEMP TABLE lr_batch AS
+    SELECT row, x, y, list_dot_product(x, w) AS score
+    FROM lr_rows, (SELECT list(weight ORDER BY feature) AS w FROM lr_weights)
+    WHERE (row - 1) * getvariable('batches') // getvariable('rows') = (getvariable('iteration') - 1) % getvariable('batches');
+SET VARIABLE batch_rows = (SELECT count(*) FROM lr_batch);
+SELECT require(max(abs(score)) < 16000, 'the training diverges; start again with a smaller learning_rate') FROM lr_batch;
+
+-- residuals: encrypt ours
+CALL exchange_send(getvariable('peer'), 'lr/residual-' || getvariable('iteration'), $$
+    SELECT row, joint_encrypt(lr_residual(score, y), getvariable('joint'), scale := 20, bound := 32) AS ct
+    FROM lr_batch ORDER BY row $$);
+
+-- loss: encrypt ours, if it is to be computed in this step
+CALL exchange_send(getvariable('peer'), 'lr/loss-part-' || getvariable('iteration'), $$
+    SELECT row, joint_encrypt(lr_loss(score, y), getvariable('joint'), scale := 36, bound := 62) AS ct
+    FROM lr_batch WHERE getvariable('with_loss') ORDER BY row $$);
+
+-- residuals: the guest has added its own
+CREATE OR REPLACE TEMP TABLE lr_residuals AS
+    FROM exchange_recv(getvariable('peer'), 'lr/intermediate-' || getvariable('iteration'), columns := 'row BIGINT, ct BLOB');
+SELECT require((SELECT list(row ORDER BY row) FROM lr_residuals) = (SELECT list(row ORDER BY row) FROM lr_batch),
+               'the guest did not answer with one residual for each row of the batch'),
+       require((SELECT bool_and((l.scale, l.bound, l.count) = (20, 33, 1)) FROM (SELECT he_layout(ct) AS l FROM lr_residuals)),
+               'the guest''s residuals do not have the agreed scale and bound');
+
+-- gradient: encrypted and masked; feature 0 is the loss
+CREATE OR REPLACE TEMP TABLE lr_gradient AS FROM lr_encrypted_gradient('lr_residuals', 'lr_batch');
+CREATE OR REPLACE TEMP TABLE lr_masked_loss AS
+    SELECT joint_mask(ct) AS m
+    FROM exchange_recv(getvariable('peer'), 'lr/loss-' || getvariable('iteration'), columns := 'ct BLOB');
+SELECT require(count(*) = getvariable('with_loss')::INTEGER AND coalesce(bool_and(he_layout(m.ct).scale = 36), true),
+               'the guest has to send the loss where it is asked for')
+FROM lr_masked_loss;
+INSERT INTO lr_gradient SELECT 0, m.ct, m.mask FROM lr_masked_loss;
+CALL exchange_send(getvariable('via'), 'lr/gradient-' || getvariable('iteration'),
+    $$ SELECT feature, ct FROM lr_gradient ORDER BY feature $$);
+
+-- decryption: take our part off the guest's masked gradient
+CREATE OR REPLACE TEMP TABLE lr_theirs AS
+    FROM exchange_recv(getvariable('via'), 'lr/gradient-' || getvariable('iteration'), columns := 'feature BIGINT, ct BLOB');
+SELECT require(list(feature ORDER BY feature) = range(1, getvariable('peer_width') + 1),
+               'the guest asks for something else than its gradient')
+FROM lr_theirs;
+CALL exchange_send(getvariable('via'), 'lr/partial-' || getvariable('iteration'),
+    $$ SELECT feature, partial_decrypt(ct, getvariable('joint')) AS ct FROM lr_theirs ORDER BY feature $$);
+
+-- decryption: our gradient, from which the guest took its part
+CREATE OR REPLACE TEMP TABLE lr_opened AS
+    SELECT feature, joint_decrypt(p.ct, getvariable('joint'), mask := mask) AS total
+    FROM lr_gradient
+    JOIN exchange_recv(getvariable('via'), 'lr/partial-' || getvariable('iteration'), columns := 'feature BIGINT, ct BLOB') p
+        USING (feature);
+SELECT require((SELECT list(feature ORDER BY feature) FROM lr_opened) = (SELECT list(feature ORDER BY feature) FROM lr_gradient),
+               'the guest did not decrypt each number of our gradient once');
+
+-- update
+CREATE OR REPLACE TEMP TABLE lr_step AS
+    SELECT feature, weight, total / getvariable('batch_rows') AS gradient,
+           CASE WHEN feature = 1 THEN 0 ELSE getvariable('l2')::DOUBLE END AS l2
+    FROM lr_weights JOIN lr_opened USING (feature);
+CREATE OR REPLACE TEMP TABLE lr_weights AS
+    SELECT feature, lr_update(weight, gradient, getvariable('learning_rate')::DOUBLE, l2 := l2) AS weight FROM lr_step;
+
+-- whether to go on: until neither gradient is larger than the norm to stop at
+SET VARIABLE gradient_norm = (SELECT sqrt(sum((gradient + l2 * weight) ** 2)) FROM lr_step);
+SET VARIABLE settled = (
+    SELECT CASE WHEN count(*) = 1 THEN bool_and(settled) END
+    FROM exchange_recv(getvariable('peer'), 'lr/settled-' || getvariable('iteration'), columns := 'settled BOOLEAN'));
+SELECT require(getvariable('settled') IS NOT NULL, 'the guest has to say once whether it is settled');
+SET VARIABLE go_on = getvariable('iteration') < getvariable('iterations')::INTEGER
+    AND NOT (getvariable('settled') AND getvariable('stop')::DOUBLE > 0
+             AND getvariable('gradient_norm') <= getvariable('stop')::DOUBLE);
+CALL exchange_send(getvariable('via'), 'lr/progress-' || getvariable('iteration'),
+    $$ SELECT getvariable('go_on') AS go_on $$);
+INSERT INTO lr_log
+    SELECT getvariable('iteration'),
+           CASE WHEN getvariable('with_loss') THEN ln(2) + (SELECT total FROM lr_opened WHERE feature = 0) / getvariable('batch_rows') END,
+           getvariable('gradient_norm'), (epoch_ms(now()) - getvariable('started')) / 1000,
+           exchange_bytes() - getvariable('bytes_before');
+SELECT loss, gradient_norm, seconds, bytes FROM lr_log WHERE iteration = getvariable('iteration');
+
+-- part finish
+
+-- results: our weights, for standardised features and in the columns' own units
+CREATE OR REPLACE TABLE model AS
+    SELECT feature, weight, mean, deviation, weight_original, getvariable('session') AS training FROM (
+        SELECT 0 AS position, '(intercept)' AS feature, weight, NULL::DOUBLE AS mean, NULL::DOUBLE AS deviation,
+               weight - (SELECT coalesce(sum(w.weight * mean / deviation), 0)
+                         FROM lr_weights w JOIN lr_statistics s ON w.feature = s.feature + 1) AS weight_original
+        FROM lr_weights WHERE feature = 1
+        UNION ALL
+        SELECT s.feature, name, weight, mean, deviation, weight / deviation
+        FROM lr_weights w JOIN lr_statistics s ON w.feature = s.feature + 1)
+    ORDER BY position;
+CREATE OR REPLACE TABLE training_log AS FROM lr_log ORDER BY iteration;
+
+-- nobody needs our part of the key any more
+CALL key_forget(getvariable('joint'));
+
+-- summary
+SELECT getvariable('rows') AS rows, getvariable('width') - 1 AS features, getvariable('peer_width') AS guest_features,
+       count(*) AS iterations, last(gradient_norm ORDER BY iteration) AS gradient_norm, sum(seconds) AS seconds,
+       sum(bytes)::BIGINT AS bytes
+FROM training_log;

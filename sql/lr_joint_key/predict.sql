@@ -1,0 +1,124 @@
+-- Prediction with a model of lr_joint_key: this party asks and gets the scores. The peer runs
+-- lr_joint_key/predict_peer. sql/lr_joint_key/README.md says what each message reveals.
+--
+-- set peer                 the other party of the training
+-- set table                your table or view with the rows to score
+-- set id =                 an id column that both tables share; empty: the alignment of private matching
+-- set key =                with the alignment: your column of the ids; empty: the one that holds them all
+-- set modulus = rsa-2048   modulus of the joint key: rsa-2048, or the name of one that you imported, as the peer
+
+-- settings: the model has to be of the same training as the peer's
+SET VARIABLE duckpriv_protocol = 'lr_joint_key/predict/1';
+SELECT require(EXISTS (FROM duckdb_tables() WHERE table_name = 'model' AND database_name = current_database()
+                         AND schema_name = current_schema()),
+               'there is no table model; train one first with lr_joint_key/host or lr_joint_key/guest'),
+       require_result('predictions', ['id', 'pid', 'score']);
+SELECT require(count(DISTINCT training) = 1, 'the table model is not of one training') FROM model;
+SET VARIABLE duckpriv_parameters = 'join=' || CASE WHEN getvariable('id') = '' THEN 'alignment' ELSE 'id' END
+    || ' training=' || (SELECT any_value(training) FROM model) || ' modulus=' || getvariable('modulus');
+SET VARIABLE id_column = getvariable('id');
+SET VARIABLE features = (SELECT coalesce(list(feature), []::VARCHAR[]) FROM (FROM model WHERE mean IS NOT NULL ORDER BY rowid));
+SET VARIABLE weights = (SELECT coalesce(list(weight_original), []::DOUBLE[]) FROM (FROM model WHERE mean IS NOT NULL ORDER BY rowid));
+SET VARIABLE intercept = (SELECT weight_original FROM model WHERE mean IS NULL);
+
+-- part alignment if getvariable('id') = ''
+
+-- the alignment that private matching left, and the column with its ids
+SELECT require(count(*) > 0, 'the alignment is empty: private matching found no common row') FROM alignment;
+SET VARIABLE key_query = (SELECT duckpriv_alignment_key_query(getvariable('table'), list(column_name))
+                          FROM (DESCRIBE FROM query_table(getvariable('table'))));
+SET VARIABLE id_column = CASE WHEN getvariable('key') <> '' THEN getvariable('key')
+    ELSE (SELECT CASE WHEN count(*) = 1 THEN any_value(column_name) END FROM query(getvariable('key_query'))) END;
+SELECT require(getvariable('id_column') IS NOT NULL,
+               'no column of the table, or more than one, holds every id of the alignment; name it with --set key=COLUMN');
+
+-- part rows
+
+-- our part of every score
+CREATE OR REPLACE TEMP TABLE predict_all AS
+    SELECT id, getvariable('intercept') + list_dot_product([0.0::DOUBLE] || x, [0.0::DOUBLE] || getvariable('weights')) AS part
+    FROM matrix_rows(getvariable('table'), getvariable('id_column'),
+                     names := getvariable('features')::VARCHAR[]);
+SELECT require(count(*) > 0, 'there are no rows'),
+       require(count(*) FILTER (NOT coalesce(isfinite(part), false)) = 0,
+               count(*) FILTER (NOT coalesce(isfinite(part), false)) || ' rows have a feature without a number'),
+       require(count(id) = count(*) AND count(DISTINCT id) = count(*), 'an id is missing or occurs more than once'),
+       require(max(abs(part)) < 16000, 'a score is out of all proportion; are the columns in the units of the training?')
+FROM predict_all;
+
+-- part rows-by-id if getvariable('id') <> ''
+CREATE OR REPLACE TEMP TABLE predict_named AS
+    SELECT psi_id(id) AS name, id, NULL::UUID AS pid, part, true AS present FROM predict_all;
+CREATE OR REPLACE TEMP TABLE predict_absent (name VARCHAR);
+
+-- part rows-by-alignment if getvariable('id') = ''
+CREATE OR REPLACE TEMP TABLE predict_named AS
+    SELECT pid::VARCHAR AS name, id, pid, coalesce(part, 0) AS part, part IS NOT NULL AS present
+    FROM alignment LEFT JOIN predict_all USING (id);
+
+-- All rows of the alignment are asked for, so that nothing is told by what we ask for. For rows that are not in the
+-- table, and those that private matching left without a record of ours, only an encrypted 0 comes back.
+CREATE OR REPLACE TEMP TABLE predict_absent (name VARCHAR);
+SET VARIABLE absent_query = (
+    SELECT CASE WHEN count(*) = 1 THEN 'SELECT pid::VARCHAR AS name FROM alignment_unmatched'
+                ELSE 'SELECT NULL::VARCHAR AS name WHERE false' END
+    FROM duckdb_tables() WHERE table_name = 'alignment_unmatched' AND database_name = current_database()
+                           AND schema_name = current_schema());
+INSERT INTO predict_absent FROM query(getvariable('absent_query'));
+
+-- part ask
+
+-- all rows, in the order of their hash
+CREATE OR REPLACE TEMP TABLE predict_rows AS
+    SELECT row_number() OVER (ORDER BY sha256(getvariable('session') || '/' || name)) AS row, *
+    FROM (SELECT name, part, present FROM predict_named UNION ALL SELECT name, 0, false FROM predict_absent);
+
+-- our part of the joint key, and a commitment to its public share
+SET VARIABLE joint = 'predict-' || getvariable('session') || '-' || getvariable('me');
+CALL joint_keygen(getvariable('joint'), modulus := getvariable('modulus'));
+CALL exchange_send(getvariable('peer'), 'predict/commitment',
+    $$ SELECT joint_commitment(getvariable('joint')) AS commitment $$);
+
+-- our share, once the peer has committed itself to its own
+SELECT require(count(*) = 1, 'the peer has to send one commitment')
+FROM exchange_recv(getvariable('peer'), 'predict/commitment', columns := 'commitment BLOB');
+CALL exchange_send(getvariable('peer'), 'predict/share', $$ SELECT joint_key_share(getvariable('joint')) AS share $$);
+SELECT require(count(*) = 1, 'the peer has to send one key share')
+FROM exchange_recv(getvariable('peer'), 'predict/share', columns := 'share BLOB');
+
+-- the joint key
+SELECT joint_combine(getvariable('joint'), 'predict-' || getvariable('session') || '-' || getvariable('peer'),
+                     commitment, share) AS joint_key
+FROM exchange_recv(getvariable('peer'), 'predict/commitment', columns := 'commitment BLOB'),
+     exchange_recv(getvariable('peer'), 'predict/share', columns := 'share BLOB');
+
+-- the rows that we ask about, each with an encrypted 1 if we want it and an encrypted 0 if not
+CALL exchange_send(getvariable('peer'), 'predict/rows', $$
+    SELECT row, name, joint_encrypt(present::INTEGER, getvariable('joint'), scale := 0, bound := 1) AS wanted
+    FROM predict_rows ORDER BY row $$);
+
+-- our parts of the scores, encrypted in blocks of 31 rows, and masked
+CREATE OR REPLACE TEMP TABLE predict_blocks AS
+    SELECT block, joint_mask(joint_encrypt_list(parts, getvariable('joint'), scale := 24, bound := 40, slot_bits := 64)) AS m
+    FROM (SELECT (row - 1) // 31 AS block, list(part ORDER BY row) AS parts FROM predict_rows GROUP BY block);
+CALL exchange_send(getvariable('peer'), 'predict/parts', $$ SELECT block, m.ct AS ct FROM predict_blocks ORDER BY block $$);
+
+-- the sums, from which the peer took its part of the key
+CREATE OR REPLACE TEMP TABLE predict_sums AS
+    SELECT block, joint_decrypt_list(a.ct, getvariable('joint'), mask := m.mask) AS sums
+    FROM predict_blocks
+    JOIN exchange_recv(getvariable('peer'), 'predict/answer', columns := 'block BIGINT, ct BLOB') a USING (block);
+SELECT require((SELECT list(block ORDER BY block) FROM predict_sums) = (SELECT list(block ORDER BY block) FROM predict_blocks),
+               'the peer did not answer each block once');
+
+-- results: the probability of each row
+CREATE OR REPLACE TABLE predictions AS
+    SELECT id, pid, lr_predict(sums[(row - 1) % 31 + 1]) AS score
+    FROM predict_rows r JOIN predict_sums ON block = (row - 1) // 31 JOIN predict_named USING (name)
+    WHERE r.present ORDER BY id;
+
+-- nobody needs our part of the key any more
+CALL key_forget(getvariable('joint'));
+
+-- summary
+SELECT count(*) AS rows, avg(score) AS mean_score FROM predictions;

@@ -1,0 +1,112 @@
+-- Prediction with a model of lr_joint_key: this party helps, and does not see the scores. The peer
+-- runs lr_joint_key/predict. sql/lr_joint_key/README.md says what each message reveals.
+--
+-- set peer                 the party that asks
+-- set table                your table or view with your features of the rows
+-- set id =                 an id column that both tables share; empty: the alignment of private matching
+-- set key =                with the alignment: your column of the ids; empty: the one that holds them all
+-- set unmatched = refuse   rows asked for that we have no record of: refuse, or mean to answer with our mean, by
+--                          which the peer can tell them
+-- set modulus = rsa-2048   modulus of the joint key: rsa-2048, or the name of one that you imported, as the peer
+
+-- settings: the model has to be of the same training as the peer's
+SET VARIABLE duckpriv_protocol = 'lr_joint_key/predict/1';
+SELECT require(EXISTS (FROM duckdb_tables() WHERE table_name = 'model' AND database_name = current_database()
+                         AND schema_name = current_schema()),
+               'there is no table model; train one first with lr_joint_key/host or lr_joint_key/guest'),
+       require(getvariable('unmatched') IN ('refuse', 'mean'), 'unmatched is refuse or mean');
+SELECT require(count(DISTINCT training) = 1, 'the table model is not of one training') FROM model;
+SET VARIABLE duckpriv_parameters = 'join=' || CASE WHEN getvariable('id') = '' THEN 'alignment' ELSE 'id' END
+    || ' training=' || (SELECT any_value(training) FROM model) || ' modulus=' || getvariable('modulus');
+SET VARIABLE id_column = getvariable('id');
+SET VARIABLE features = (SELECT coalesce(list(feature), []::VARCHAR[]) FROM (FROM model WHERE mean IS NOT NULL ORDER BY rowid));
+SET VARIABLE weights = (SELECT coalesce(list(weight_original), []::DOUBLE[]) FROM (FROM model WHERE mean IS NOT NULL ORDER BY rowid));
+SET VARIABLE intercept = (SELECT weight_original FROM model WHERE mean IS NULL);
+
+-- part alignment if getvariable('id') = ''
+
+-- the alignment that private matching left, and the column with its ids
+SELECT require(count(*) > 0, 'the alignment is empty: private matching found no common row') FROM alignment;
+SET VARIABLE key_query = (SELECT duckpriv_alignment_key_query(getvariable('table'), list(column_name))
+                          FROM (DESCRIBE FROM query_table(getvariable('table'))));
+SET VARIABLE id_column = CASE WHEN getvariable('key') <> '' THEN getvariable('key')
+    ELSE (SELECT CASE WHEN count(*) = 1 THEN any_value(column_name) END FROM query(getvariable('key_query'))) END;
+SELECT require(getvariable('id_column') IS NOT NULL,
+               'no column of the table, or more than one, holds every id of the alignment; name it with --set key=COLUMN');
+
+-- part rows
+
+-- our part of every score
+CREATE OR REPLACE TEMP TABLE predict_all AS
+    SELECT id, getvariable('intercept') + list_dot_product([0.0::DOUBLE] || x, [0.0::DOUBLE] || getvariable('weights')) AS part
+    FROM matrix_rows(getvariable('table'), getvariable('id_column'),
+                     names := getvariable('features')::VARCHAR[]);
+SELECT require(count(*) FILTER (NOT coalesce(isfinite(part), false)) = 0,
+               count(*) FILTER (NOT coalesce(isfinite(part), false)) || ' rows have a feature without a number'),
+       require(count(id) = count(*) AND count(DISTINCT id) = count(*), 'an id is missing or occurs more than once'),
+       require(coalesce(max(abs(part)), 0) < 16000, 'a score is out of all proportion; are the columns in the units of the training?')
+FROM predict_all;
+
+-- part rows-by-id if getvariable('id') <> ''
+CREATE OR REPLACE TEMP TABLE predict_named AS SELECT psi_id(id) AS name, part FROM predict_all;
+
+-- part rows-by-alignment if getvariable('id') = ''
+CREATE OR REPLACE TEMP TABLE predict_named AS SELECT pid::VARCHAR AS name, part FROM alignment JOIN predict_all USING (id);
+
+-- part answer
+
+-- our part of the joint key, and a commitment to its public share
+SET VARIABLE joint = 'predict-' || getvariable('session') || '-' || getvariable('me');
+CALL joint_keygen(getvariable('joint'), modulus := getvariable('modulus'));
+CALL exchange_send(getvariable('peer'), 'predict/commitment',
+    $$ SELECT joint_commitment(getvariable('joint')) AS commitment $$);
+
+-- our share, once the peer has committed itself to its own
+SELECT require(count(*) = 1, 'the peer has to send one commitment')
+FROM exchange_recv(getvariable('peer'), 'predict/commitment', columns := 'commitment BLOB');
+CALL exchange_send(getvariable('peer'), 'predict/share', $$ SELECT joint_key_share(getvariable('joint')) AS share $$);
+SELECT require(count(*) = 1, 'the peer has to send one key share')
+FROM exchange_recv(getvariable('peer'), 'predict/share', columns := 'share BLOB');
+
+-- the joint key
+SELECT joint_combine(getvariable('joint'), 'predict-' || getvariable('session') || '-' || getvariable('peer'),
+                     commitment, share) AS joint_key
+FROM exchange_recv(getvariable('peer'), 'predict/commitment', columns := 'commitment BLOB'),
+     exchange_recv(getvariable('peer'), 'predict/share', columns := 'share BLOB');
+
+-- the rows that are asked for; the training's mean stands for features that we do not have
+CREATE OR REPLACE TEMP TABLE predict_asked AS
+    FROM exchange_recv(getvariable('peer'), 'predict/rows', columns := 'row BIGINT, name VARCHAR, wanted BLOB');
+SELECT require(count(*) > 0 AND (list(row ORDER BY row) = range(1, count(*) + 1)) AND count(DISTINCT name) = count(*),
+               'the peer''s rows are not numbered one by one, or a row is asked for twice'),
+       require(bool_and(he_layout(wanted).scale = 0 AND he_layout(wanted).bound = 1 AND he_layout(wanted).count = 1),
+               'the peer has to send an encrypted 0 or 1 for each row')
+FROM predict_asked;
+CREATE OR REPLACE TEMP TABLE predict_answers AS
+    SELECT row, wanted, coalesce(part, (SELECT sum(weight) FROM model WHERE mean IS NULL)) AS part, part IS NOT NULL AS known
+    FROM predict_asked LEFT JOIN predict_named USING (name);
+SELECT require(getvariable('unmatched') = 'mean' OR bool_and(known),
+               'the peer asks for ' || count(*) FILTER (NOT known) || ' rows that we have no record of. An answer would '
+               || 'tell it which: to answer with the mean, --set unmatched=mean')
+FROM predict_answers;
+
+-- our part of each score where it is wanted, in blocks of 31 rows
+CREATE OR REPLACE TEMP TABLE predict_packed AS
+    SELECT (row - 1) // 31 AS block, he_pack(list(ct ORDER BY row), slot_bits := 64) AS ct
+    FROM (SELECT row, he_mul(wanted, part, scale := 24, bound := 40) AS ct FROM predict_answers)
+    GROUP BY block;
+
+-- added to the peer's masked parts, without our part of the key
+CREATE OR REPLACE TEMP TABLE predict_parts AS
+    FROM exchange_recv(getvariable('peer'), 'predict/parts', columns := 'block BIGINT, ct BLOB');
+SELECT require((SELECT list(block ORDER BY block) FROM predict_parts) = (SELECT list(block ORDER BY block) FROM predict_packed),
+               'the peer''s blocks are not those of its rows');
+CALL exchange_send(getvariable('peer'), 'predict/answer', $$
+    SELECT block, partial_decrypt(he_add(a.ct, b.ct), getvariable('joint')) AS ct
+    FROM predict_packed a JOIN predict_parts b USING (block) ORDER BY block $$);
+
+-- nobody needs our part of the key any more
+CALL key_forget(getvariable('joint'));
+
+-- summary
+SELECT count(*) AS rows FROM predict_answers;

@@ -1,0 +1,70 @@
+-- Columns by the names that the table gives them, in the order of `columns`, or of the table.
+CREATE MACRO feature_columns(tbl, columns, without) AS TABLE
+    SELECT column_name
+    FROM (SELECT column_name, column_type, row_number() OVER () AS position FROM (DESCRIBE FROM query_table(tbl))),
+         (SELECT list_filter(list_transform(string_split(columns, ','), lambda c: lower(trim(c))), lambda c: c <> '') AS wanted)
+    WHERE NOT list_contains(list_transform(without, lambda c: lower(c)), lower(column_name))
+      AND CASE WHEN len(wanted) = 0
+               THEN regexp_matches(column_type, '^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\(.*\))$')
+               ELSE list_contains(wanted, lower(column_name)) END
+    ORDER BY list_position(wanted, lower(column_name)), position;
+
+-- A column of equal numbers has deviation 0, whatever rounding makes of it.
+CREATE MACRO feature_statistics(tbl) AS TABLE
+    SELECT feature, avg(number) AS mean,
+           CASE WHEN min(number) = max(number) THEN 0 ELSE stddev_pop(number) END AS deviation
+    FROM (SELECT generate_subscripts(x, 1) AS feature, unnest(x) AS number FROM query_table(tbl))
+    GROUP BY feature ORDER BY feature;
+
+CREATE MACRO standardise(tbl) AS TABLE
+    SELECT row, id, list_transform(x, lambda number, i: (number - means[i]) / deviations[i]) AS x
+    FROM query_table(tbl),
+         (SELECT list(mean ORDER BY feature) AS means,
+                 list(CASE WHEN deviation > 0 THEN deviation ELSE error(
+                          'DUCKPRIV_INVALID_VALUE: column ' || feature || ' has the same number in every row, or '
+                          || 'none; leave it out') END ORDER BY feature) AS deviations
+          FROM duckpriv.main.feature_statistics(tbl));
+
+-- sigma(z) = 1/2 + z/4 + …: the first terms of the logistic function's Taylor series.
+CREATE MACRO lr_residual(score, y) AS CAST(score AS DOUBLE) / 4 + 0.5 - CAST(y AS DOUBLE);
+
+-- Less ln 2, the loss at score 0.
+CREATE MACRO lr_loss(score, y) AS
+    (0.5 - CAST(y AS DOUBLE)) * CAST(score AS DOUBLE) + CAST(score AS DOUBLE) ** 2 / 8;
+
+CREATE MACRO lr_residual_add(ct, score, present := true) AS
+    duckpriv_udf_lr_residual_add(ct, CAST(score AS DOUBLE), present);
+
+-- In blocks of rows, so that no list of ciphertexts gets long. A row without features is an error.
+CREATE MACRO lr_encrypted_gradient(residuals, features, scale := 16, bound := 27) AS TABLE
+    WITH duckpriv_internal_blocks AS (
+        SELECT list(ct ORDER BY row) AS cts, list(x ORDER BY row) AS xs
+        FROM query_table(residuals) LEFT JOIN query_table(features) USING (row)
+        GROUP BY row // 8192
+    ), duckpriv_internal_sums AS MATERIALIZED (
+        SELECT generate_subscripts(sums, 1) AS feature, unnest(sums) AS ct
+        FROM (SELECT duckpriv_udf_gradient_block(cts, CAST(xs AS DOUBLE[][]), scale, bound) AS sums
+              FROM duckpriv_internal_blocks)
+    ), duckpriv_internal_masked AS MATERIALIZED (
+        SELECT feature, duckpriv.main.joint_mask(duckpriv.main.he_sum(ct)) AS m
+        FROM duckpriv_internal_sums GROUP BY feature
+    )
+    SELECT feature, m.ct AS ct, m.mask AS mask FROM duckpriv_internal_masked ORDER BY feature;
+
+CREATE MACRO lr_update(weight, gradient, learning_rate, l2 := 0) AS
+    weight - learning_rate * (gradient + l2 * weight);
+
+CREATE MACRO lr_predict(score) AS 1 / (1 + exp(-score));
+
+-- The text of the query for the columns of a table in which every id of the alignment occurs.
+CREATE MACRO duckpriv_alignment_key_query(tbl, names) AS list_aggregate(list_transform(names, lambda c:
+    'SELECT ''' || replace(c, '''', '''''') || ''' AS column_name WHERE NOT EXISTS (SELECT id::VARCHAR FROM alignment '
+    || 'EXCEPT SELECT "' || replace(c, '"', '""') || '"::VARCHAR FROM query_table(''' || replace(tbl, '''', '''''') || '''))'),
+    'string_agg', ' UNION ALL ');
+
+CREATE MACRO require_hidden(accepted, iterations, features, rows, batch_rows) AS duckpriv.main.require(
+    accepted = 'yes' OR (iterations * features <= rows AND 2 * features <= batch_rows),
+    iterations || ' iterations with ' || features || ' features over ' || rows || ' rows, ' || batch_rows
+    || ' in the smallest batch: each party sees its own gradients, and so many could tell it the other''s rows. '
+    || 'Iterations times features should not be more than the rows, and a batch should have twice as many rows as there '
+    || 'are features. Train with fewer iterations or features or larger batches, or have both parties --set accept_disclosure=yes');

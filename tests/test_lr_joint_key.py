@@ -1,0 +1,553 @@
+"""Training under a joint key, against the same algorithm in NumPy and against scikit-learn."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import gmpy2
+import numpy as np
+import pyarrow as pa
+import pyarrow.ipc
+import pytest
+from sklearn.datasets import load_breast_cancer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import train_test_split
+
+import duckpriv
+from duckpriv import ExchangeTimeout, ProtocolError
+from duckpriv.columns.ciphertext import PARTIAL, layout_of
+
+X, Y = load_breast_cancer(return_X_y=True)
+IDS = np.array([f"patient {i}" for i in range(len(X))])
+HOST, GUEST = slice(0, 10), slice(10, 30)
+SETTINGS = {"id": "who", "iterations": 10, "learning_rate": 0.3}
+FAST = {"iterations": 2, "accept_disclosure": "yes", "start": "zero"}
+
+
+def table(rows: np.ndarray, columns: slice, label: bool = False) -> pa.Table:
+    names = [f"x{i}" for i in range(30)][columns]
+    values = dict(zip(names, X[rows][:, columns].T, strict=True))
+    return pa.table({"who": IDS[rows], **values, **({"y": Y[rows]} if label else {})})
+
+
+class Seen:
+    """Notes the first weights of a training, and the key part, which the last step deletes."""
+
+    def __init__(self, party: duckpriv.Party, keys: Path) -> None:
+        self.party, self.keys = party, keys
+        self.first: np.ndarray = np.array([])
+        self.part = self.public = None
+
+    def start(self, statement) -> None:
+        if statement.title == "iteration 1: our scores on the batch":
+            query = "SELECT weight FROM lr_weights ORDER BY feature"
+            self.first = np.array([w for (w,) in self.party.con.execute(query).fetchall()])
+        if statement.title == "nobody needs our part of the key any more":
+            (name,) = self.party.con.execute("SELECT getvariable('joint')").fetchall()[0]
+            self.part = self.party.keyring.joint_part(name)
+            self.public = self.party.keyring.joint_public(name)
+
+    def tick(self) -> None:
+        pass
+
+
+@dataclass
+class Training:
+    """Both parties of a run, in two threads with databases of their own."""
+
+    folder: Path
+
+    def connect(self, me: str, session: str, **settings) -> duckpriv.Party:
+        return duckpriv.connect(
+            self.folder / f"{me}.duckdb",
+            me=me,
+            exchange=f"dir:{self.folder / 'mailbox'}",
+            keyring=self.folder / f"{me}.keys",
+            session=session,
+            **{"timeout": 120, "silence": 8, **settings},
+        )
+
+    def make(self, me: str, rows: pa.Table, name: str = "t") -> None:
+        with duckpriv.connect(self.folder / f"{me}.duckdb", keyring=self.folder / "k") as party:
+            party.con.register("rows", rows)
+            party.con.execute(f"CREATE TABLE {name} AS FROM rows").fetchall()
+
+    def run(self, session: str, **scripts: tuple[str, dict]) -> dict:
+        """Run each party's script with its settings; return results, or what was raised."""
+        results: dict = {}
+
+        def work(me: str, script: str, settings: dict) -> None:
+            try:
+                with self.connect(me, session) as party:
+                    seen = results[me, "seen"] = Seen(party, self.folder / f"{me}.keys")
+                    if script != "lr_joint_key/assistant":
+                        settings = {"table": "t", **settings}
+                    results[me] = party.run(script, observer=seen, **settings)
+                    if script in ("lr_joint_key/host", "lr_joint_key/guest"):
+                        query = "SELECT id FROM lr_matrix ORDER BY row"
+                        results[me, "order"] = [
+                            row for (row,) in party.con.execute(query).fetchall()
+                        ]
+            except BaseException as error:
+                results[me] = error
+
+        threads = [threading.Thread(target=work, args=(me, *what)) for me, what in scripts.items()]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return results
+
+    def train(self, session: str, host: dict, guest: dict) -> dict:
+        return self.run(
+            session,
+            host=("lr_joint_key/host", {"peer": "guest", "label": "y", **host}),
+            guest=("lr_joint_key/guest", {"peer": "host", **guest}),
+        )
+
+    def query(self, me: str, sql: str) -> list:
+        with duckpriv.connect(self.folder / f"{me}.duckdb", keyring=self.folder / "k") as party:
+            return party.con.execute(sql).fetchall()
+
+    def weights(self) -> np.ndarray:
+        """The model's weights for standardised features: intercept, host's, guest's."""
+        rows = [
+            row
+            for me in ("host", "guest")
+            for row in self.query(me, "SELECT feature, weight FROM model")
+        ]
+        return np.array([w for i, (f, w) in enumerate(rows) if f != "(intercept)" or i == 0])
+
+
+def standard(x: np.ndarray, by: np.ndarray) -> np.ndarray:
+    return (x - by.mean(axis=0)) / by.std(axis=0)
+
+
+def descend(
+    a: np.ndarray,
+    y: np.ndarray,
+    present: np.ndarray,
+    iterations: int,
+    batch: int = 10_000,
+    rate: float = 0.15,
+    l2: float = 0.0,
+    start: np.ndarray | None = None,
+) -> tuple[np.ndarray, list[float], list[np.ndarray]]:
+    """Gradient descent on the Taylor loss in float64; rows in the order of the batches."""
+    rows = len(a)
+    batches = -(-rows // batch)
+    number = np.arange(rows) * batches // rows
+    w = np.zeros(a.shape[1]) if start is None else start
+    shrink = np.full(a.shape[1], l2)
+    shrink[0] = 0
+    losses, norms = [], []
+    for i in range(iterations):
+        chosen = number == i % batches
+        x, m = a[chosen], present[chosen]
+        z = x @ w
+        losses.append(np.log(2) + (m * ((0.5 - y[chosen]) * z + z * z / 8)).sum() / len(x))
+        gradient = x.T @ (m * (z / 4 + 0.5 - y[chosen])) / len(x) + shrink * w
+        norms.append(gradient)
+        w = w - rate * gradient
+    return w, losses, norms
+
+
+@pytest.fixture(scope="module")
+def aligned(tmp_path_factory) -> tuple[Training, dict, np.ndarray, np.ndarray]:
+    """Breast cancer, 10 + 20 features, trained on a shared id; and test rows, scored."""
+    fit, test = train_test_split(np.arange(len(X)), test_size=0.25, random_state=0)
+    training = Training(tmp_path_factory.mktemp("aligned"))
+    training.make("host", table(fit, HOST, label=True))
+    training.make("guest", table(fit, GUEST))
+    results = training.train("s1", SETTINGS, SETTINGS)
+    training.make("host", table(test, HOST), "new")
+    training.make("guest", table(test, GUEST), "new")
+    results["predict"] = training.run(
+        "s2",
+        host=("lr_joint_key/predict", {"peer": "guest", "table": "new", "id": "who"}),
+        guest=("lr_joint_key/predict_peer", {"peer": "host", "table": "new", "id": "who"}),
+    )
+    return training, results, fit, test
+
+
+def test_coefficients_and_log_are_those_of_the_plain_algorithm(aligned) -> None:
+    training, results, fit, _ = aligned
+    assert results["host"][0]["rows"] == len(fit)
+    assert results["host", "order"] == results["guest", "order"]
+    at = {name: i for i, name in enumerate(IDS)}
+    order = np.array([at[name] for name in results["host", "order"]])
+    a = np.column_stack([np.ones(len(fit)), standard(X[order], X[fit])])
+    first = np.concatenate([results[me, "seen"].first for me in ("host", "guest")])
+    assert len(set(first)) == 31
+    assert np.abs(first).max() < 0.02
+    w, losses, gradients = descend(a, Y[order], np.ones(len(fit)), 10, rate=0.3, start=first)
+    assert np.abs(training.weights() - w).max() < 1e-4
+    log = training.query("host", "SELECT loss, gradient_norm, seconds, bytes FROM training_log")
+    assert [loss for loss, *_ in log[::5]] == pytest.approx(losses[::5], abs=1e-4)
+    assert all(loss is None for i, (loss, *_) in enumerate(log) if i % 5)
+    norms = [np.linalg.norm(g[:11]) for g in gradients]
+    assert [norm for _, norm, *_ in log] == pytest.approx(norms, abs=1e-4)
+    assert all(seconds > 0 and moved > 0 for *_, seconds, moved in log)
+    at_guest = training.query("guest", "SELECT loss, gradient_norm FROM training_log")
+    assert [loss for loss, _ in at_guest] == [None] * 10
+    norms = [np.linalg.norm(g[11:]) for g in gradients]
+    assert [norm for _, norm in at_guest] == pytest.approx(norms, abs=1e-4)
+
+
+def test_weights_in_original_units_give_the_same_scores(aligned) -> None:
+    training, _, fit, _ = aligned
+    total = np.zeros(len(fit))
+    for me, columns in (("host", HOST), ("guest", GUEST)):
+        rows = training.query(me, "SELECT feature, weight_original FROM model")
+        assert [name for name, _ in rows] == [
+            "(intercept)",
+            *[f"x{i}" for i in range(30)][columns],
+        ]
+        total += rows[0][1] + X[fit][:, columns] @ [w for _, w in rows[1:]]
+    w = training.weights()
+    assert np.allclose(total, w[0] + standard(X[fit], X[fit]) @ w[1:])
+
+
+def test_predictions_are_as_good_as_those_of_scikit_learn(aligned) -> None:
+    training, results, fit, test = aligned
+    assert results["predict"]["host"][0]["rows"] == len(test)
+    scores = dict(training.query("host", "SELECT id, score FROM predictions"))
+    ours = np.array([scores[name] for name in IDS[test]])
+    w = training.weights()
+    z = w[0] + standard(X, X[fit])[test] @ w[1:]
+    assert np.abs(ours - 1 / (1 + np.exp(-z))).max() < 1e-5
+    model = LogisticRegression().fit(standard(X[fit], X[fit]), Y[fit])
+    theirs = roc_auc_score(Y[test], model.decision_function(standard(X, X[fit])[test]))
+    assert roc_auc_score(Y[test], ours) > 0.99
+    assert abs(roc_auc_score(Y[test], ours) - theirs) < 0.003
+    assert not training.query(
+        "guest", "SELECT * FROM duckdb_tables() WHERE table_name = 'predictions'"
+    )
+
+
+def blobs(training: Training) -> list[bytes]:
+    """Every BLOB in the mailbox."""
+    found = []
+    for file in (training.folder / "mailbox").glob("**/*.arrow"):
+        for column in pa.ipc.open_file(file).read_all().columns:
+            if pa.types.is_binary(column.type):
+                found += column.to_pylist()
+    return found
+
+
+def test_one_key_share_alone_decrypts_nothing(aligned) -> None:
+    """Of everything in the mailbox: not the ciphertexts, and of those that the other party has
+    partially decrypted, only uniform numbers."""
+    training, results, *_ = aligned
+    sent = [blob for blob in blobs(training) if blob.startswith(b"dp\x01")]
+    partly = [blob for blob in sent if layout_of(blob).scheme == PARTIAL]
+    for me in ("host", "guest"):
+        part, public = results[me, "seen"].part, results[me, "seen"].public
+        n, half, tried, opened = public.key.modulus, public.key.half, 0, 0
+        for blob in sent[::200] + partly[::6]:
+            if layout_of(blob).fingerprint != public.fingerprint_bytes:
+                continue
+            body = blob[30:]
+            c1, c2 = (int.from_bytes(x, "big") for x in (body[:half], body[half : 3 * half]))
+            known = pow(c1, 2 * part.x, n)
+            if layout_of(blob).scheme == PARTIAL:
+                known = known * int.from_bytes(body[3 * half :], "big") % n
+            m, rest = divmod(c2 * int(gmpy2.powmod(known, -n, n * n)) % (n * n) - 1, n)
+            tried += 1
+            if rest == 0:  # it decrypts
+                opened += 1
+                assert layout_of(blob).scheme == PARTIAL
+                assert min(m, n - m).bit_length() > 2048 - 64  # as a masked number does
+        assert tried > 60
+        assert opened > 5
+        assert not list((training.folder / f"{me}.keys").iterdir())  # and the share is deleted
+
+
+def test_every_ciphertext_that_was_sent_is_another(aligned) -> None:
+    training, *_ = aligned
+    ciphertexts = [blob[30:] for blob in blobs(training) if blob.startswith(b"dp\x01")]
+    assert len(ciphertexts) > 20 * 426
+    assert len({c[:256] for c in ciphertexts}) == len({c[256:768] for c in ciphertexts})
+    assert len({c[:256] for c in ciphertexts}) == len(ciphertexts)
+
+
+def test_no_database_keeps_what_decrypts_or_identifies(aligned) -> None:
+    training, *_ = aligned
+    for me in ("host", "guest"):
+        columns = training.query(
+            me,
+            "SELECT table_name, data_type FROM duckdb_columns() "
+            "WHERE NOT internal AND database_name = current_database()",
+        )
+        assert {name for name, _ in columns} <= {"t", "new", "model", "training_log", "predictions"}
+        assert not any("BLOB" in data_type for _, data_type in columns)
+
+
+@pytest.fixture(scope="module")
+def hidden(tmp_path_factory) -> tuple[Training, dict, np.ndarray, np.ndarray]:
+    """Private matching where each party lacks rows of the other; then training."""
+    rng = np.random.default_rng(3)
+    host, guest = rng.permutation(len(X))[:300], rng.permutation(len(X))[:400]
+    training = Training(tmp_path_factory.mktemp("hidden"))
+    training.make("host", table(host, HOST, label=True))
+    training.make("guest", table(guest, GUEST))
+    training.run(
+        "match",
+        host=("psi/host", {"peer": "guest", "id": "who", "bits": 2048}),
+        guest=("psi/guest", {"peer": "host", "id": "who"}),
+    )
+    settings = {"iterations": 4, "batch": 150, "l2": 0.1, "loss_every": 2, "start": "zero"}
+    return training, training.train("s1", settings, settings), host, guest
+
+
+def test_a_hidden_intersection_trains_as_the_plain_one_does(hidden) -> None:
+    training, results, host, guest = hidden
+    assert results["guest"][0]["records"] == len(np.intersect1d(host, guest))
+    name_of = dict(training.query("host", "SELECT pid::VARCHAR, id FROM alignment"))
+    at = {name: i for i, name in enumerate(IDS)}
+    order = np.array([at[name_of[pid]] for pid in results["host", "order"]])
+    present = np.isin(order, guest)
+    common = np.intersect1d(host, guest)
+    a = np.column_stack(
+        [
+            np.ones(len(order)),
+            standard(X[order][:, HOST], X[host][:, HOST]),
+            standard(X[order][:, GUEST], X[common][:, GUEST]),
+        ]
+    )
+    w, losses, gradients = descend(a, Y[order], present, iterations=4, batch=150, l2=0.1)
+    assert np.abs(training.weights() - w).max() < 1e-4
+    log = training.query("host", "SELECT loss, gradient_norm FROM training_log")
+    assert [loss for loss, _ in log[::2]] == pytest.approx(losses[::2], abs=1e-4)
+    norms = [np.linalg.norm(g[:11]) for g in gradients]
+    assert [norm for _, norm in log] == pytest.approx(norms, abs=1e-4)
+
+
+def test_who_asks_for_predictions_gets_them_and_no_others(hidden) -> None:
+    training, _, host, guest = hidden
+    common = IDS[np.intersect1d(host, guest)]
+    refused = training.run(
+        "p1",
+        host=("lr_joint_key/predict", {"peer": "guest"}),
+        guest=("lr_joint_key/predict_peer", {"peer": "host"}),
+    )
+    text = f"the peer asks for {len(host) - len(common)} rows that we have no record of"
+    assert text in str(refused["guest"])
+    assert "guest has ended its run with an error" in str(refused["host"])
+    training.run(
+        "p2",
+        host=("lr_joint_key/predict", {"peer": "guest"}),
+        guest=("lr_joint_key/predict_peer", {"peer": "host", "unmatched": "mean"}),
+    )
+    training.run(
+        "p3",
+        guest=("lr_joint_key/predict", {"peer": "host"}),
+        host=("lr_joint_key/predict_peer", {"peer": "guest"}),
+    )
+    at_host = dict(training.query("host", "SELECT id, score FROM predictions"))
+    at_guest = dict(training.query("guest", "SELECT id, score FROM predictions"))
+    assert set(at_guest) == set(common)
+    assert len(at_host) == len(host)
+    assert all(abs(at_guest[name] - at_host[name]) < 1e-6 for name in common)
+    mailbox = training.folder / "mailbox"
+    asked = pa.ipc.open_file(mailbox / "p3" / "guest" / "host" / "predict.rows.arrow").read_all()
+    assert len(asked) == len(host)  # not only the common rows: the host cannot tell them
+
+
+def test_the_host_sees_the_same_whichever_rows_the_guest_has(hidden) -> None:
+    """Sizes and headers of what the guest sends do not depend on its records."""
+    training, *_ = hidden
+    sent = training.folder / "mailbox" / "s1" / "guest" / "host"
+    for i in range(1, 5):
+        rows = pa.ipc.open_file(sent / f"lr.intermediate-{i}.arrow").read_all()
+        assert len(rows) == 150
+        assert len({(blob[:30], len(blob)) for blob in rows["ct"].to_pylist()}) == 1
+        assert rows["row"].to_pylist() == sorted(rows["row"].to_pylist())
+
+
+@pytest.fixture
+def small(tmp_path) -> Training:
+    """Sixty rows that both have."""
+    training = Training(tmp_path)
+    rows = np.arange(60)
+    training.make("host", table(rows, slice(0, 2), label=True))
+    training.make("guest", table(rows, slice(2, 4)))
+    return training
+
+
+def test_too_many_numbers_for_too_few_rows_are_refused(small) -> None:
+    settings = {"id": "who", "iterations": 30}
+    results = small.train("s1", settings, settings)
+    for me in ("host", "guest"):
+        assert isinstance(results[me], ProtocolError)
+    assert "30 iterations with 3 features over 60 rows" in str(results["guest"])
+    settings = {"id": "who", "iterations": 4, "batch": 5}
+    assert "5 in the smallest batch" in str(small.train("s2", settings, settings)["guest"])
+
+
+def test_settings_that_differ_are_named_at_the_guest_and_end_the_host(small) -> None:
+    results = small.train("s1", {"id": "who", **FAST}, {"id": "who", **FAST, "batch": 30})
+    assert "the host has join=id iterations=2 batch=10000" in str(results["guest"])
+    assert "we have join=id iterations=2 batch=30" in str(results["guest"])
+    assert "guest has ended its run with an error" in str(results["host"])
+
+
+@pytest.mark.parametrize(
+    "change, at, text",
+    [
+        (
+            "UPDATE t SET x0 = NULL WHERE who = 'patient 3'",
+            "host",
+            "not every row has a number in x0",
+        ),
+        ("UPDATE t SET x2 = 'NaN' WHERE who = 'patient 3'", "guest", "not every row has a number"),
+        ("UPDATE t SET x0 = 0.1", "host", "the same number in every row: x0"),
+        ("UPDATE t SET y = 2 WHERE who = 'patient 3'", "host", "the label has to be 0 or 1"),
+        (
+            "UPDATE t SET who = 'patient 4' WHERE who = 'patient 3'",
+            "guest",
+            "occurs more than once",
+        ),
+        ("DELETE FROM t WHERE who = 'patient 3'", "guest", "the host trains on other rows"),
+        ("DELETE FROM t", "guest", "there are no rows"),
+    ],
+)
+def test_tables_that_cannot_be_trained_on(small, change: str, at: str, text: str) -> None:
+    small.query(at, change)
+    results = small.train("s1", {"id": "who", **FAST}, {"id": "who", **FAST})
+    assert text in str(results[at])
+    other = "guest" if at == "host" else "host"
+    assert f"{at} has ended its run with an error" in str(results[other])
+
+
+def test_a_step_that_diverges_says_so(small) -> None:
+    settings = {"id": "who", "iterations": 12, "learning_rate": 2000, "accept_disclosure": "yes"}
+    results = small.train("s1", settings, settings)
+    assert "the training diverges" in str(results["host"]) + str(results["guest"])
+
+
+def test_training_stops_at_a_gradient_norm(small) -> None:
+    settings = {"id": "who", "iterations": 15, "stop": 0.1, "learning_rate": 1}
+    results = small.train("s1", settings, settings)
+    norms = [
+        [n for (n,) in small.query(me, "SELECT gradient_norm FROM training_log")]
+        for me in ("host", "guest")
+    ]
+    larger = np.max(norms, axis=0)
+    assert larger[-1] <= 0.1 < min(larger[:-1])
+    assert results["guest"][0]["iterations"] == len(larger) < 15
+
+
+def test_an_assistant_makes_the_modulus_and_passes_gradients_on(small) -> None:
+    settings = {"id": "who", "modulus": "assistant", "assistant": "carol", **FAST}
+    results = small.run(
+        "s1",
+        host=("lr_joint_key/host", {"peer": "guest", "label": "y", **settings}),
+        guest=("lr_joint_key/guest", {"peer": "host", **settings}),
+        carol=("lr_joint_key/assistant", {"host": "host", "guest": "guest", "bits": 2048}),
+    )
+    assert results["carol"][0]["iterations"] == 2
+    at = {name: i for i, name in enumerate(IDS)}
+    order = np.array([at[name] for name in results["host", "order"]])
+    a = np.column_stack([np.ones(60), standard(X[order][:, :4], X[:60, :4])])
+    w, *_ = descend(a, Y[order], np.ones(60), iterations=2)
+    assert np.abs(small.weights() - w).max() < 1e-4
+    mailbox = small.folder / "mailbox" / "s1"
+    direct = [f.name for f in (mailbox / "host" / "guest").glob("lr.gradient-*")]
+    assert direct == []
+    assert duckpriv.Keyring(small.folder / "carol.keys").list() == []
+
+
+def test_a_host_without_features_and_odd_names(tmp_path) -> None:
+    """The id is a number here and a text there; names with a comma and a quote; a label in
+    another spelling. A label that is named as a feature is refused."""
+    training = Training(tmp_path)
+    rng = np.random.default_rng(1)
+    number, label = np.arange(64), rng.random(64) < 0.5
+    training.make("host", pa.table({"Number": number, "Y": label, "text": number.astype(str)}))
+    odd = {'a, "b"': rng.normal(size=64), "A": rng.integers(0, 9, 64)}
+    training.make("guest", pa.table({"number": pa.array(number.astype(str)), **odd}))
+    results = training.train("s1", {"id": "number", **FAST}, {"id": "NUMBER", **FAST})
+    at_guest = dict(training.query("guest", "SELECT feature, weight FROM model"))
+    assert list(at_guest) == ["(intercept)", *odd]
+    order = np.array([int(name) for name in results["host", "order"]])
+    x = np.column_stack(list(odd.values()))
+    a = np.column_stack([np.ones(64), standard(x, x)[order]])
+    w, *_ = descend(a, label[order], np.ones(64), iterations=2)
+    assert np.abs(training.weights() - w).max() < 1e-4
+    training.run(
+        "s2",
+        host=("lr_joint_key/predict", {"peer": "guest", "id": "number"}),
+        guest=("lr_joint_key/predict_peer", {"peer": "host", "id": "number"}),
+    )
+    scores = dict(training.query("host", "SELECT id, score FROM predictions"))
+    assert [scores[i] for i in order] == pytest.approx(list(1 / (1 + np.exp(-a @ w))), abs=1e-5)
+    results = training.train(
+        "s3", {"id": "number", "columns": "y,", **FAST}, {"id": "number", **FAST}
+    )
+    assert "columns names a column that is not there" in str(results["host"])
+
+
+def test_a_batch_without_any_record_of_the_guest(tmp_path) -> None:
+    training = Training(tmp_path)
+    training.make("host", table(np.arange(40), slice(0, 2), label=True))
+    training.make("guest", table(np.arange(37, 60), slice(2, 4)))
+    training.run(
+        "match",
+        host=("psi/host", {"peer": "guest", "id": "who", "bits": 2048}),
+        guest=("psi/guest", {"peer": "host", "id": "who"}),
+    )
+    settings = {"batch": 5, "loss_every": 1, **FAST, "iterations": 8}
+    results = training.train("s1", settings, settings)
+    assert results["host"][0]["iterations"] == 8
+    log = training.query("host", "SELECT loss, gradient_norm FROM training_log")
+    assert log.count((pytest.approx(np.log(2)), 0.0)) >= 5  # 3 of 8 batches have records, at most
+
+
+def test_both_parties_in_one_role(small) -> None:
+    small.make("guest", table(np.arange(60), slice(2, 4), label=True), "labelled")
+    results = small.run(
+        "s1",
+        host=("lr_joint_key/host", {"peer": "guest", "label": "y", "id": "who"}),
+        guest=(
+            "lr_joint_key/host",
+            {"peer": "host", "table": "labelled", "label": "y", "id": "who"},
+        ),
+    )
+    assert "runs lr_joint_key/host too" in str(results["host"]) + str(results["guest"])
+
+
+CHILD = """
+import sys, duckpriv
+folder, me, peer, script = sys.argv[1:5]
+settings = dict(setting.split("=") for setting in sys.argv[5:])
+with duckpriv.connect(f"{folder}/{me}.duckdb", me=me, exchange=f"dir:{folder}/mailbox",
+                      keyring=f"{folder}/{me}.keys", session="s1", timeout=60, silence=2) as party:
+    party.run(script, peer=peer, table="t", id="who", accept_disclosure="yes", **settings)
+"""
+
+
+def test_a_party_that_is_killed_ends_the_other_one(small) -> None:
+    arguments = [sys.executable, "-c", CHILD, str(small.folder), "guest", "host"]
+    child = subprocess.Popen([*arguments, "lr_joint_key/guest", "iterations=500"])
+    sent = small.folder / "mailbox" / "s1" / "guest" / "host" / "lr.settled-2.json"
+
+    def kill() -> None:
+        while not sent.exists():
+            time.sleep(0.02)
+        child.kill()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    settings = {"peer": "guest", "table": "t", "label": "y", "id": "who", "iterations": 500}
+    silent = pytest.raises(ExchangeTimeout, match="guest has given no sign of life for 2 seconds")
+    with small.connect("host", "s1", silence=2) as party, silent:
+        party.run("lr_joint_key/host", **settings, accept_disclosure="yes")
+    killer.join()
+    child.wait()
