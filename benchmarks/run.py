@@ -22,7 +22,7 @@ from rich.text import Text
 
 from benchmarks.row import Row
 
-PARTS = ("psi", "memory", "paillier")
+PARTS = ("psi", "memory", "paillier", "joint")
 LIBRARIES = ("duckpriv", "duckdb", "pyarrow", "gmpy2", "numpy", "cryptography")
 
 
