@@ -268,6 +268,8 @@ SELECT require(getvariable('go_on') IS NOT NULL, 'the host has to say once wheth
 INSERT INTO lr_log
     SELECT getvariable('iteration'), NULL, getvariable('gradient_norm'),
            (epoch_ms(now()) - getvariable('started')) / 1000, exchange_bytes() - getvariable('bytes_before');
+
+-- done
 SELECT gradient_norm, seconds, bytes FROM lr_log WHERE iteration = getvariable('iteration');
 
 -- part finish
@@ -290,6 +292,6 @@ CALL key_forget(getvariable('joint'));
 
 -- summary
 SELECT getvariable('rows') AS rows, (SELECT count(*) FROM lr_named) AS records, getvariable('width') AS features,
-       count(*) AS iterations, last(gradient_norm ORDER BY iteration) AS gradient_norm, sum(seconds) AS seconds,
+       count(*) AS iterations, last(gradient_norm ORDER BY iteration) AS gradient_norm, round(sum(seconds), 1) AS seconds,
        sum(bytes)::BIGINT AS bytes
 FROM training_log;

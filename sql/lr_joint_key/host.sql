@@ -247,6 +247,8 @@ INSERT INTO lr_log
            CASE WHEN getvariable('with_loss') THEN ln(2) + (SELECT total FROM lr_opened WHERE feature = 0) / getvariable('batch_rows') END,
            getvariable('gradient_norm'), (epoch_ms(now()) - getvariable('started')) / 1000,
            exchange_bytes() - getvariable('bytes_before');
+
+-- done
 SELECT loss, gradient_norm, seconds, bytes FROM lr_log WHERE iteration = getvariable('iteration');
 
 -- part finish
@@ -269,6 +271,6 @@ CALL key_forget(getvariable('joint'));
 
 -- summary
 SELECT getvariable('rows') AS rows, getvariable('width') - 1 AS features, getvariable('peer_width') AS guest_features,
-       count(*) AS iterations, last(gradient_norm ORDER BY iteration) AS gradient_norm, sum(seconds) AS seconds,
+       count(*) AS iterations, last(gradient_norm ORDER BY iteration) AS gradient_norm, round(sum(seconds), 1) AS seconds,
        sum(bytes)::BIGINT AS bytes
 FROM training_log;
