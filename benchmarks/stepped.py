@@ -1,4 +1,4 @@
-"""Run a party of a protocol and print where its time went: `python -m benchmarks.stepped`.
+"""Run a party of a protocol; print where its time went, and its peak of memory.
 
 The time is sampled ten times a second: waiting for a message, or a step by the words before the
 colon of its title.
@@ -7,6 +7,7 @@ colon of its title.
 from __future__ import annotations
 
 import json
+import resource
 import sys
 import time
 from collections import Counter
@@ -15,6 +16,7 @@ import duckpriv
 from duckpriv.columns.context import Activity
 from duckpriv.scripts import Statement
 
+# Names for steps; others go by the words before their colon.
 STEPS = {
     "residuals: encrypt ours": "encrypt",
     "loss: encrypt ours, if it is to be computed in this step": "encrypt",
@@ -51,7 +53,8 @@ def main() -> None:
         sampler = Sampler(party.activity)
         party.run(script, observer=sampler, **settings)  # type: ignore[arg-type]
         sampler.tick()
-    print(json.dumps(sampler.seconds))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"seconds": sampler.seconds, "peak MiB": peak}))
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ from .keys import (
     PaillierPublicKey,
     RsaPrivateKey,
     RsaPublicKey,
+    SeedPart,
     factors_from_pem,
     factors_pem,
     private_from_pem,
@@ -43,11 +44,13 @@ from .names import check_key_name
 _PRIVATE, _PUBLIC, _SECRET = ".private.pem", ".public.pem", ".secret"
 _PAILLIER_PRIVATE, _PAILLIER_PUBLIC = ".paillier.private.pem", ".paillier.public"
 _JOINT_PART, _JOINT_PUBLIC = ".joint.private", ".joint.public"
+_SEED_PART = ".seed.private"
 _SUFFIXES = (
     _PAILLIER_PRIVATE,
     _PAILLIER_PUBLIC,
     _JOINT_PART,
     _JOINT_PUBLIC,
+    _SEED_PART,
     _PRIVATE,
     _PUBLIC,
     _SECRET,
@@ -276,6 +279,30 @@ class Keyring:
                 self._write(name + _SECRET, known)
             return known
 
+    def generate_seed_part(self, name: str) -> KeyInfo:
+        """Make this party's part of a seed. Raises KeyMismatch where the name is taken."""
+        return self._keep_new(name, _SEED_PART, lambda: SeedPart.generate().encoded)
+
+    def seed_part(self, name: str) -> SeedPart:
+        """Return this party's part of a seed. Raises KeyNotFound."""
+        part = self._load(name, _SEED_PART, lambda data: SeedPart.from_bytes(data, name))
+        if part is None:
+            raise self._not_found(name)
+        return part
+
+    def known_secret(self, name: str) -> bytes:
+        """Return the 32 bytes of a secret that was kept. Raises KeyNotFound."""
+        if not self._has(name, _SECRET):
+            raise self._not_found(name)
+        return self.secret(name)
+
+    def keep_secret(self, name: str, secret: bytes) -> KeyInfo:
+        """Keep 32 bytes under a new name. The same ones again change nothing; others raise
+        KeyMismatch."""
+        if self._has(name, _SECRET) and secrets.compare_digest(self.secret(name), secret):
+            return self.info(name)
+        return self._keep_new(name, _SECRET, lambda: secret)
+
     def info(self, name: str) -> KeyInfo:
         """Describe the key or secret `name`. Raises KeyNotFound."""
         if self._has(name, _SECRET):
@@ -293,6 +320,8 @@ class Keyring:
         if self._has(name, _JOINT_PART):
             bits = self.joint_part(name).share.modulus.bit_length()
             return KeyInfo(name, "part of a joint key", bits, None)
+        if self._has(name, _SEED_PART):
+            return KeyInfo(name, "part of a seed", None, None)
         public = self.rsa_public(name)
         kind = "RSA private key" if self._has(name, _PRIVATE) else "RSA public key"
         return KeyInfo(name, kind, public.modulus.bit_length(), public.fingerprint)

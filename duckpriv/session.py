@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -28,6 +29,8 @@ from .scripts import PROVIDED, Script, Statement, bundled, load
 Rows = list[dict[str, object]]
 
 _POLL_SECONDS = 0.1
+# A statement of a repeated part that was quicker is not asked how many rows it will read.
+_WORTH_ESTIMATING = 1.0
 
 
 def default_keyring() -> Path:
@@ -65,6 +68,7 @@ class Party:
         self._context = context
         self._exchange = exchange
         self._owns = owns
+        self._took: dict[str, float] = {}  # seconds that a statement took the last time
 
     @property
     def keyring(self) -> Keyring:
@@ -113,7 +117,7 @@ class Party:
         extend_search_path(self.con)
         result: Rows = []
         self._context.cancelled.clear()
-        with self._announced(script), _variables(self.con, values):
+        with self._announced(parsed), _variables(self.con, values):
             for statement in self._in_order(parsed):
                 self._context.activity.start_statement()
                 if observer:
@@ -145,22 +149,28 @@ class Party:
         return bool(self.con.execute(f"SELECT {condition}").fetchall()[0][0])
 
     @contextmanager
-    def _announced(self, script: str) -> Iterator[None]:
+    def _announced(self, script: Script) -> Iterator[None]:
         """Tell the peers that this party runs, and how it ended."""
         if self._exchange is None:
             yield
             return
-        with self._exchange.running(script if script in bundled() else None):
+        # Two parties never both run a bundled script that names one peer.
+        one_role = script.name in bundled() and "peer" in (v.name for v in script.variables)
+        with self._exchange.running(script.name if one_role else None):
             yield
 
     def _execute(self, statement: Statement, observer: Observer | None) -> Rows:
         """Run one statement in a thread, so that this one can show progress and be interrupted."""
         outcome: list[Rows | BaseException] = []
+        started = time.monotonic()
         finished = threading.Event()
 
         def work() -> None:
             try:
-                if observer:
+                if (
+                    observer
+                    and self._took.get(statement.sql, _WORTH_ESTIMATING) >= _WORTH_ESTIMATING
+                ):
                     self.activity.expected_rows = _estimated_rows(self.con, statement.sql)
                 relation = self.con.sql(statement.sql)
                 outcome.append([] if relation is None else relation.to_arrow_table().to_pylist())
@@ -184,6 +194,7 @@ class Party:
                 self._context.cancelled.set()
                 self.con.interrupt()
         thread.join()
+        self._took[statement.sql] = time.monotonic() - started
         self._context.cancelled.clear()
         result = outcome[0]
         if isinstance(result, BaseException):

@@ -63,7 +63,7 @@ def party(
     connect: Connect, rsa_key: rsa.RSAPrivateKey, joint_key: dict[str, bytes]
 ) -> duckpriv.Party:
     """One party, 'bank', with its own RSA key 'mine', imported as 'host' too, a Paillier
-    key 'paillier', and both parts of a joint key, 'part1' and 'part2'."""
+    key 'paillier', both parts of a joint key and of a seed, and a secret 'seed'."""
     one = connect()
     pem = rsa_key.private_bytes(
         serialization.Encoding.PEM,
@@ -74,6 +74,9 @@ def party(
     one.con.execute("SELECT key_import('host', rsa_public_key('mine'))").fetchall()
     numbers = rsa_key.private_numbers()
     one.keyring._write("paillier.paillier.private.pem", factors_pem(numbers.p, numbers.q))
+    for name in ("seed1", "seed2"):
+        one.keyring.generate_seed_part(name)
+    one.keyring.keep_secret("seed", b"a seed of 32 bytes for the tests")
     for file, content in joint_key.items():
         one.keyring._write(file, content)
     return one

@@ -109,7 +109,9 @@ def test_the_protocols_readme_names_every_message_its_scripts_send() -> None:
         folder, _, _ = name.partition("/")
         text = (ROOT / "sql" / folder / "README.md").read_text()
         for statement in load(name).statements:
-            for channel in re.findall(r"exchange_(?:send|recv)\([^,]+, '([^']+)'", statement.sql):
+            for channel in re.findall(
+                r"exchange_(?:send|recv|recv_all)\([^,]+, '([^']+)'", statement.sql
+            ):
                 # A channel with the number of a step at its end stands as `name-N`.
                 shown = f"{channel}N" if channel.endswith("-") else channel
                 assert f"`{shown}`" in text, f"{name} uses {channel}"
@@ -149,3 +151,12 @@ def test_the_example_of_joint_credit_scoring_runs(tmp_path: Path) -> None:
     assert "AUC of the joint scores" in done.stdout
     report = (tmp_path / "joint_lr" / "report.html").read_text()
     assert report.count("<svg") == 4
+
+
+def test_the_example_with_a_helper_runs(tmp_path: Path) -> None:
+    example = ROOT / "examples" / "helper" / "three.py"
+    done = subprocess.run(
+        [sys.executable, str(example)], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert "The clinic has 0 weights in the clear" in done.stdout
+    assert (tmp_path / "helper" / "report.html").exists()

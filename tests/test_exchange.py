@@ -434,3 +434,18 @@ def test_waiting_says_for_whom_and_what(bank, connect, together) -> None:
 def test_what_an_exchange_needs_is_said(connect, settings_: dict, needs: str) -> None:
     with pytest.raises((InvalidValue, duckdb.Error), match=needs):
         send(connect(**settings_), "SELECT 1 AS x")
+
+
+def test_one_message_to_several_peers_and_one_of_each(connect) -> None:
+    bank, shop, mill = connect("bank"), connect("shop"), connect("mill")
+    sent = bank.con.execute("CALL exchange_send('shop,mill', 'm', 'SELECT 7 AS x')").fetchall()
+    for party in (shop, mill):
+        assert party.con.execute("FROM exchange_recv('bank', 'm')").fetchall() == [(7,)]
+    assert bank.con.execute("SELECT exchange_bytes()").fetchall() == [(sent[0][1],)]
+    for party, x in ((shop, 1), (mill, 2)):
+        party.con.execute(f"CALL exchange_send('bank', 'back', 'SELECT {x} AS x')").fetchall()
+    query = "FROM exchange_recv_all('mill,shop', 'back', columns := 'x INTEGER') ORDER BY x"
+    assert bank.con.execute(query).fetchall() == [("shop", 1), ("mill", 2)]
+    for peers in ("shop,bank", "shop,", "shop, mill"):
+        with pytest.raises(duckdb.Error, match="DUCKPRIV_INVALID_VALUE"):
+            bank.con.execute(f"CALL exchange_send('{peers}', 'n', 'SELECT 1 AS x')").fetchall()

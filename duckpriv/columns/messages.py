@@ -65,6 +65,24 @@ def exchange_source(
     return pa.array([f"FROM read_parquet('{path}')"] * len(peers), pa.string())
 
 
+def exchange_source_all(
+    context: Context,
+    peers: pa.Array,
+    channels: pa.Array,
+    columns: pa.Array,
+    protocols: pa.Array,
+    parameters: pa.Array,
+) -> pa.Array:
+    """Wait for one message of each peer; return the query that scans them, with their senders."""
+    queries = []
+    for peer in constant(peers, "the peers").split(","):
+        (query,) = exchange_source(
+            context, pa.array([peer]), channels[:1], columns[:1], protocols[:1], parameters[:1]
+        ).to_pylist()
+        queries.append(f"SELECT '{peer}' AS sender, * {query}")
+    return pa.array([" UNION ALL ".join(queries)] * len(peers), pa.string())
+
+
 def require(context: Context, conditions: pa.Array, texts: pa.Array) -> pa.Array:
     """Return true where the condition holds; raise ProtocolError with the text where not."""
     for holds, text in zip(conditions.to_pylist(), texts.to_pylist(), strict=True):

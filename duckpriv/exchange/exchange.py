@@ -77,8 +77,9 @@ class FileExchange:
         self._lock = threading.Lock()
 
     def open(self, peer: str, channel: str, protocol: str, parameters: str) -> int:
-        """Begin a message to `peer`; return its handle."""
-        self._check_peer(peer)
+        """Begin a message to `peer`, one or several with commas between; return its handle."""
+        for name in peer.split(","):
+            self._check_peer(name)
         check_channel(channel)
         with self._lock:
             # What a statement that failed has left on this channel.
@@ -106,32 +107,41 @@ class FileExchange:
             raise ProtocolError("the query's rows and the rows written differ; nothing was sent")
         with message.path.open("rb") as written:
             digest = hashlib.file_digest(written, "sha256").hexdigest()
-        manifest = Manifest(
-            format=FORMAT,
-            session=self.session,
-            sender=self.me,
-            receiver=message.peer,
-            channel=message.channel,
-            protocol=message.protocol,
-            parameters=message.parameters,
-            parameters_sha256=parameters_hash(message.protocol, message.parameters),
-            columns=columns_of(arrow_schema),
-            rows=rows,
-            bytes=message.path.stat().st_size,
-            sha256=digest,
-        )
+        size = message.path.stat().st_size
+        receivers = message.peer.split(",")
+        for receiver in receivers:
+            manifest = Manifest(
+                format=FORMAT,
+                session=self.session,
+                sender=self.me,
+                receiver=receiver,
+                channel=message.channel,
+                protocol=message.protocol,
+                parameters=message.parameters,
+                parameters_sha256=parameters_hash(message.protocol, message.parameters),
+                columns=columns_of(arrow_schema),
+                rows=rows,
+                bytes=size,
+                sha256=digest,
+            )
+            self._publish(manifest, message.path)
+        self._open.pop(handle).discard()
+        return Sent(rows, size * len(receivers), digest)
+
+    def _publish(self, manifest: Manifest, content: Path) -> None:
         with self._lock:
-            earlier = self.folder.manifest(self.session, self.me, message.peer, message.channel)
+            earlier = self.folder.manifest(
+                self.session, self.me, manifest.receiver, manifest.channel
+            )
             if earlier is None:
-                self.folder.publish(manifest, message.path)
+                self.folder.publish(manifest, content)
             elif earlier != manifest.to_json():
                 raise ProtocolError(
                     f"session '{self.session}' has already sent another message on "
-                    f"'{message.channel}' to {message.peer}; start a new session for a new run"
+                    f"'{manifest.channel}' to {manifest.receiver}; start a new session for a new "
+                    "run"
                 )
-        self._open.pop(handle).discard()
         self.bytes_moved += manifest.bytes
-        return Sent(manifest.rows, manifest.bytes, manifest.sha256)
 
     def receive(
         self, peer: str, channel: str, columns: str, protocol: str, parameters: str

@@ -12,7 +12,9 @@ from .ids import IDS
 from .joint import JOINT
 from .metrics import METRICS
 from .paillier import PAILLIER
+from .ring import RING
 from .rsa import RSA
+from .seeds import SEEDS
 from .shares import SHARES
 from .training import TRAINING
 
@@ -23,6 +25,8 @@ FUNCTIONS: tuple[Function, ...] = (
     *JOINT,
     *HOMOMORPHIC,
     *SHARES,
+    *SEEDS,
+    *RING,
     *EXCHANGE,
     *TRAINING,
     *METRICS,

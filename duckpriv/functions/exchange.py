@@ -17,7 +17,7 @@ EXCHANGE: tuple[Function, ...] = (
         name="exchange_send",
         kind="call",
         parameters=(
-            _PEER,
+            Parameter("peer", "VARCHAR", "the other party's name, or several, commas between"),
             _CHANNEL,
             Parameter("query", "VARCHAR", "what to send; $$ … $$ saves doubling quotes"),
         ),
@@ -58,6 +58,30 @@ EXCHANGE: tuple[Function, ...] = (
         udfs=(
             Udf(
                 messages.exchange_source,
+                (*_EXCHANGE_ARGUMENTS, "VARCHAR"),
+                "VARCHAR",
+                pa.string(),
+                volatile=True,
+            ),
+        ),
+        body="exchange.sql",
+    ),
+    Function(
+        name="exchange_recv_all",
+        kind="table",
+        parameters=(
+            Parameter("peers", "VARCHAR", "the other parties' names, with commas between"),
+            _CHANNEL,
+            Parameter("columns", "VARCHAR", "as in exchange_recv", "''"),
+        ),
+        returns="TABLE(sender VARCHAR, …): the columns that the peers sent",
+        about="Waits for one message of each peer on the channel, checks them as exchange_recv "
+        "does, and returns the rows of all with their senders.",
+        reveals="Nothing leaves.",
+        example="SELECT sender, question FROM exchange_recv_all('shop', 'question')",
+        udfs=(
+            Udf(
+                messages.exchange_source_all,
                 (*_EXCHANGE_ARGUMENTS, "VARCHAR"),
                 "VARCHAR",
                 pa.string(),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from .joint import JointPublicKey, KeyPart, KeyShare
 from .paillier import PaillierPrivateKey, PaillierPublicKey, factors_from_pem, factors_pem
 from .rsa import RsaPrivateKey, RsaPublicKey, private_from_pem, public_der, public_pem
+from .seed import SeedPart
 
 __all__ = [
     "HomomorphicPublicKey",
@@ -18,6 +19,7 @@ __all__ = [
     "PaillierPublicKey",
     "RsaPrivateKey",
     "RsaPublicKey",
+    "SeedPart",
     "factors_from_pem",
     "factors_pem",
     "private_from_pem",

@@ -31,4 +31,10 @@ CREATE MACRO exchange_recv(peer, channel, columns := '') AS TABLE
         CAST(coalesce(getvariable('duckpriv_protocol'), '') AS VARCHAR),
         CAST(coalesce(getvariable('duckpriv_parameters'), '') AS VARCHAR)));
 
+CREATE MACRO exchange_recv_all(peers, channel, columns := '') AS TABLE
+    FROM query(duckpriv_udf_exchange_source_all(
+        coalesce(peers, ''), coalesce(channel, ''), columns,
+        CAST(coalesce(getvariable('duckpriv_protocol'), '') AS VARCHAR),
+        CAST(coalesce(getvariable('duckpriv_parameters'), '') AS VARCHAR)));
+
 CREATE MACRO exchange_bytes() AS duckpriv_udf_exchange_bytes(1);

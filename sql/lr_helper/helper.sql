@@ -1,0 +1,133 @@
+-- Regression with a helper, helper: has no data. It deals random numbers, and computes the non-linear part on
+-- scores of rows that it cannot tell. sql/lr_helper/README.md says what each message reveals.
+--
+-- set host = host          the host's name
+-- set guests = guest       the guests' names, with commas between, in the same order at all
+-- set helper = helper      the helper's name, which is yours
+
+-- the parties
+SET VARIABLE duckpriv_protocol = 'lr_helper/1';
+SET VARIABLE duckpriv_parameters = '';
+SET VARIABLE guest_list = list_transform(string_split(getvariable('guests'), ','), lambda name: trim(name));
+SET VARIABLE parties = list_prepend(getvariable('host'), getvariable('guest_list'));
+SELECT require(len(list_distinct(list_append(getvariable('parties'), getvariable('helper')))) = len(getvariable('parties')) + 1,
+               'host, guests and helper have to be different parties'),
+       require(getvariable('me') = getvariable('helper'),
+               'you run as ' || getvariable('me') || ', and the helper is ' || getvariable('helper') || '; name it with --set helper=NAME');
+SET VARIABLE everybody = array_to_string(getvariable('parties'), ',');
+
+-- a seed with each party: our part, and a commitment to it
+SET VARIABLE part = 'lrh-' || getvariable('session') || '-' || getvariable('me');
+CALL seed_keygen(getvariable('part'));
+CALL exchange_send(getvariable('everybody'), 'lrh/commitment', $$ SELECT seed_commitment(getvariable('part')) AS commitment $$);
+
+-- our part, once all have committed themselves
+CREATE OR REPLACE TEMP TABLE lr_commitments AS
+    FROM exchange_recv_all(getvariable('everybody'), 'lrh/commitment', columns := 'commitment BLOB');
+SELECT require(count(*) = len(getvariable('parties')) AND count(DISTINCT sender) = count(*), 'each party has to send one commitment')
+FROM lr_commitments;
+CALL exchange_send(getvariable('everybody'), 'lrh/part', $$ SELECT seed_part(getvariable('part')) AS part $$);
+
+-- the seeds
+CREATE OR REPLACE TEMP TABLE lr_seeds AS
+    SELECT sender AS party, agreed_seed('lrh-' || getvariable('session') || '-with-' || sender, getvariable('part'),
+                                        'lrh-' || getvariable('session') || '-' || sender, commitment, p.part) AS seed
+    FROM exchange_recv_all(getvariable('everybody'), 'lrh/part', columns := 'part BLOB') p JOIN lr_commitments USING (sender);
+SELECT require(count(*) = len(getvariable('parties')), 'each party has to send one part of a seed') FROM lr_seeds;
+
+-- how much there is to do
+CREATE OR REPLACE TEMP TABLE lr_plan AS
+    FROM exchange_recv(getvariable('host'), 'lrh/plan',
+                       columns := 'parties VARCHAR[], kind VARCHAR, rows BIGINT, batches BIGINT, iterations BIGINT');
+SELECT require(count(*) = 1 AND bool_and(parties = getvariable('parties')), 'the host has other parties than we do'),
+       require(bool_and(rows > 0 AND batches BETWEEN 1 AND rows AND iterations > 0), 'the host''s plan makes no sense')
+FROM lr_plan;
+SET VARIABLE rows = (SELECT rows FROM lr_plan);
+SET VARIABLE batches = (SELECT batches FROM lr_plan);
+SET VARIABLE iterations = (SELECT iterations FROM lr_plan);
+SET VARIABLE kind = (SELECT kind FROM lr_plan);
+CREATE OR REPLACE TEMP TABLE lr_parties AS
+    SELECT *, coalesce(sum(width) OVER (ORDER BY position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)::BIGINT AS start
+    FROM (SELECT sender AS party, list_position(getvariable('parties'), sender) AS position, width, seed
+          FROM exchange_recv_all(getvariable('everybody'), 'lrh/shape', columns := 'width BIGINT') s JOIN lr_seeds ON party = sender);
+SELECT require(count(*) = len(getvariable('parties')) AND min(width) > 0, 'each party has to say once how many features it has')
+FROM lr_parties;
+SET VARIABLE total = (SELECT sum(width)::BIGINT FROM lr_parties);
+SET VARIABLE k = 0;
+
+-- part masks while getvariable('k') < len(getvariable('guest_list'))
+
+-- products over all rows: the correction of the shares that the seeds give
+SET VARIABLE k = getvariable('k') + 1;
+SET VARIABLE stage = getvariable('k');
+CALL exchange_send(getvariable('host'), 'lrh/deal-all-' || getvariable('stage'), $$
+    SELECT ring_sub(ring_mul(ring_sum(ring_random(seed, 'all-' || getvariable('stage') || '-a', getvariable('rows'))),
+                             ring_sum(ring_random(seed, 'all-' || getvariable('stage') || '-b', getvariable('rows')))),
+                    ring_sum(CASE WHEN party <> getvariable('host')
+                                  THEN ring_random(seed, 'all-' || getvariable('stage') || '-ab', getvariable('rows')) END)) AS ab
+    FROM lr_parties $$);
+
+-- part start
+SET VARIABLE iteration = 0;
+
+-- part iteration while getvariable('iteration') < getvariable('iterations')
+
+-- random numbers of this step, as each party has them
+SET VARIABLE iteration = getvariable('iteration') + 1;
+SET VARIABLE number = (getvariable('iteration') - 1) % getvariable('batches');
+SET VARIABLE size = ((getvariable('number') + 1) * getvariable('rows') + getvariable('batches') - 1) // getvariable('batches')
+    - (getvariable('number') * getvariable('rows') + getvariable('batches') - 1) // getvariable('batches');
+CREATE OR REPLACE TEMP TABLE lr_random AS
+    SELECT party, position, start, width, party = getvariable('host') AS corrected,
+           ring_random(seed, step || '-u', size * width) AS u, ring_random(seed, step || '-t', total) AS t,
+           ring_random(seed, step || '-c', size) AS c, ring_random(seed, step || '-a', 3 * size) AS a,
+           ring_random(seed, step || '-b', 3 * size) AS b, ring_random(seed, step || '-ab', 3 * size) AS ab,
+           ring_random(seed, step || '-t2', size) AS t2, ring_random(seed, step || '-c2', total) AS c2,
+           ring_random(seed, step || '-r1', total) AS r1, ring_random(seed, step || '-s1', total) AS s1,
+           ring_random(seed, step || '-p1', total) AS p1, ring_random(seed, step || '-r2', total) AS r2,
+           ring_random(seed, step || '-s2', total) AS s2, ring_random(seed, step || '-p2', total) AS p2,
+           ring_random(seed, step || '-value', size) AS value, ring_random(seed, step || '-loss', size) AS loss,
+           ring_random(seed, step || '-score', size) AS score
+    FROM lr_parties, (SELECT 'step-' || getvariable('iteration') AS step, getvariable('size') AS size, getvariable('total') AS total);
+
+-- the host's shares: what makes the sums right
+CREATE OR REPLACE TEMP TABLE lr_sums AS
+    SELECT ring_sum(t) AS t, ring_sum(t2) AS t2, ring_mul(ring_sum(a), ring_sum(b)) AS ab, ring_sum(r1) AS r1, ring_sum(r2) AS r2
+    FROM lr_random;
+CALL exchange_send(getvariable('host'), 'lrh/deal-' || getvariable('iteration'), $$
+    SELECT ring_sub(ring_sum(ring_matvec(u, ring_sub(sums.t, r.t)[start + 1 : start + width])), ring_sum(CASE WHEN NOT corrected THEN c END)) AS c,
+           ring_sub(any_value(sums.ab), ring_sum(CASE WHEN NOT corrected THEN r.ab END)) AS ab,
+           ring_sub(flatten(list(ring_vecmat(ring_sub(sums.t2, r.t2), u) ORDER BY position)), ring_sum(CASE WHEN NOT corrected THEN c2 END)) AS c2,
+           ring_sub(ring_shift(any_value(sums.r1), 20), ring_sum(CASE WHEN NOT corrected THEN s1 END)) AS s1,
+           ring_sub(ring_shift(any_value(sums.r1), 63), ring_sum(CASE WHEN NOT corrected THEN p1 END)) AS p1,
+           ring_sub(ring_shift(any_value(sums.r2), 30), ring_sum(CASE WHEN NOT corrected THEN s2 END)) AS s2,
+           ring_sub(ring_shift(any_value(sums.r2), 63), ring_sum(CASE WHEN NOT corrected THEN p2 END)) AS p2
+    FROM lr_random r, lr_sums sums $$);
+
+-- scores: add the shares, apply the activation, and share the result again
+CREATE OR REPLACE TEMP TABLE lr_scores AS
+    FROM exchange_recv_all(getvariable('everybody'), 'lrh/score-' || getvariable('iteration'), columns := 'z UBIGINT[]');
+SELECT require(count(*) = len(getvariable('parties')) AND bool_and(len(z) = getvariable('size')),
+               'a party''s scores are not those of a batch')
+FROM lr_scores;
+CALL exchange_send(getvariable('host'), 'lrh/activated-' || getvariable('iteration'), $$
+    WITH active AS MATERIALIZED (SELECT helper_activation(ring_sum(z), kind := getvariable('kind')) AS a FROM lr_scores)
+    SELECT ring_sub(a.value, (SELECT ring_sum(value) FROM lr_random WHERE NOT corrected)) AS value,
+           ring_sub(a.loss, (SELECT ring_sum(loss) FROM lr_random WHERE NOT corrected)) AS loss,
+           ring_sub(a.score, (SELECT ring_sum(score) FROM lr_random WHERE NOT corrected)) AS score
+    FROM active $$);
+
+-- part forget-list
+
+-- nobody needs the seeds any more
+SET VARIABLE secrets = (SELECT list(name) FROM (SELECT seed AS name FROM lr_seeds UNION ALL SELECT getvariable('part')));
+SET VARIABLE k = 0;
+
+-- part forget while getvariable('k') < len(getvariable('secrets'))
+SET VARIABLE k = getvariable('k') + 1;
+CALL key_forget(getvariable('secrets')[getvariable('k')]);
+
+-- part end
+
+-- summary
+SELECT getvariable('iterations') AS iterations;

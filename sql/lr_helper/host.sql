@@ -1,0 +1,415 @@
+-- Regression with a helper for the non-linear part, host: has the label. Guests run lr_helper/guest,
+-- the helper lr_helper/helper. sql/lr_helper/README.md says what each message reveals.
+--
+-- set table                your table or view, one row for each record
+-- set label                its column with the label
+-- set host = host          the host's name, which is yours
+-- set guests = guest       the guests' names, with commas between, in the same order at all
+-- set helper = helper      the helper's name
+-- set id =                 an id column that all tables share; empty: the alignments of private matching
+-- set key =                with the alignments: your column of the ids; empty: the one that holds them all
+-- set columns =            your feature columns, with commas between; empty: all numeric ones but id and label
+-- set kind = logistic      the model: logistic, identity (linear regression) or exp (Poisson regression)
+-- set iterations = 100     how many steps, the same at all parties, as are the following
+-- set batch = 1000         how many rows at most in a step
+-- set learning_rate = 0.5  the length of a step
+-- set decay = 0            the learning rate of step i is learning_rate / (1 + decay * (i - 1))
+-- set l2 = 0               how strongly weights are drawn to 0
+-- set reveal = own         who sees the weights: own (each party those of its features) or none (they stay shared)
+
+-- the parties
+SET VARIABLE duckpriv_protocol = 'lr_helper/1';
+SET VARIABLE duckpriv_parameters = '';
+SET VARIABLE guest_list = list_transform(string_split(getvariable('guests'), ','), lambda name: trim(name));
+SET VARIABLE parties = list_prepend(getvariable('host'), getvariable('guest_list'));
+SELECT require(len(list_distinct(list_append(getvariable('parties'), getvariable('helper')))) = len(getvariable('parties')) + 1,
+               'host, guests and helper have to be different parties'),
+       require(getvariable('me') = getvariable('host'),
+               'you run as ' || getvariable('me') || ', and the host is ' || getvariable('host') || '; name it with --set host=NAME');
+SET VARIABLE others = array_to_string(getvariable('guest_list'), ',');
+SET VARIABLE everybody = getvariable('others') || ',' || getvariable('helper');
+
+-- settings
+SET VARIABLE settings = 'join=' || CASE WHEN getvariable('id') = '' THEN 'alignment' ELSE 'id' END
+    || ' parties=' || array_to_string(getvariable('parties'), ',') || ' kind=' || getvariable('kind')
+    || ' iterations=' || getvariable('iterations')::INTEGER || ' batch=' || getvariable('batch')::INTEGER
+    || ' learning_rate=' || getvariable('learning_rate')::DOUBLE || ' decay=' || getvariable('decay')::DOUBLE
+    || ' l2=' || getvariable('l2')::DOUBLE || ' reveal=' || getvariable('reveal');
+SELECT require(getvariable('kind') IN ('logistic', 'identity', 'exp'), 'kind is logistic, identity or exp'),
+       require(getvariable('reveal') IN ('own', 'none'), 'reveal is own or none'),
+       require(getvariable('iterations')::INTEGER > 0 AND getvariable('batch')::INTEGER > 0
+               AND getvariable('learning_rate')::DOUBLE > 0 AND getvariable('decay')::DOUBLE >= 0
+               AND getvariable('l2')::DOUBLE >= 0,
+               'iterations, batch and learning_rate have to be more than 0, and decay and l2 not less'),
+       require_result('model', ['feature', 'weight', 'mean', 'deviation', 'weight_original', 'training']),
+       require_result('model_share', ['party', 'position', 'share', 'training']),
+       require_result('training_log', ['iteration', 'loss', 'gradient_norm', 'seconds', 'bytes']);
+SET VARIABLE id_column = getvariable('id');
+
+-- part alignment if getvariable('id') = ''
+
+-- the alignments that private matching left, and the column with their ids
+SET VARIABLE alignments = CASE WHEN len(getvariable('guest_list')) = 1 THEN ['alignment']
+    ELSE list_transform(getvariable('guest_list'), lambda name: 'alignment_' || name) END;
+SELECT require(count(*) = len(getvariable('alignments')),
+               'private matching has to have left a table for each guest: ' || array_to_string(getvariable('alignments'), ', ')
+               || '. With several guests, rename alignment after each matching; or name an id column that all tables share '
+               || 'with --set id=COLUMN')
+FROM duckdb_tables()
+WHERE list_contains(getvariable('alignments'), table_name) AND database_name = current_database()
+  AND schema_name = current_schema();
+SET VARIABLE alignment = getvariable('alignments')[1];
+SET VARIABLE key_query = (SELECT duckpriv_alignment_key_query(getvariable('table'), list(column_name), ids := getvariable('alignment'))
+                          FROM (DESCRIBE FROM query_table(getvariable('table'))));
+SET VARIABLE id_column = CASE WHEN getvariable('key') <> '' THEN getvariable('key')
+    ELSE (SELECT CASE WHEN count(*) = 1 THEN any_value(column_name) END FROM query(getvariable('key_query'))) END;
+SELECT require(getvariable('id_column') IS NOT NULL,
+               'no column of the table, or more than one, holds every id of the alignment; name it with --set key=COLUMN');
+
+-- part rows
+
+-- our feature columns
+SET VARIABLE features = (
+    SELECT coalesce(list(column_name), []::VARCHAR[])
+    FROM feature_columns(getvariable('table'), getvariable('columns'), [getvariable('id_column'), getvariable('label')]));
+SELECT require(trim(getvariable('columns'), ', ') = ''
+               OR len(getvariable('features')) = len(list_filter(string_split(getvariable('columns'), ','), lambda c: trim(c) <> '')),
+               'columns names a column that is not there, is named twice, or is id or label');
+CREATE OR REPLACE TEMP TABLE lr_named AS
+    SELECT id, random_id(row) AS draw, x[:-2] AS x, x[-1] AS y
+    FROM matrix_rows(getvariable('table'), getvariable('id_column'),
+                     names := list_append(getvariable('features'), getvariable('label')));
+
+-- what cannot be trained on
+SELECT require(count(*) > 0, 'there are no rows'),
+       require(count(id) = count(*) AND count(DISTINCT id) = count(*),
+               'an id is missing or occurs more than once; a model needs one row for each id'),
+       require(count(y) = count(*) AND bool_and(isfinite(y)), 'the label has to be a number in every row'),
+       require(getvariable('kind') <> 'logistic' OR bool_and(y IN (0, 1)), 'the label has to be 0 or 1 in every row'),
+       require(getvariable('kind') <> 'exp' OR bool_and(y >= 0), 'the label of a Poisson regression is not negative')
+FROM lr_named;
+SELECT require(count(*) = 0, 'not every row has a number in ' || string_agg(DISTINCT getvariable('features')[feature], ', ')
+               || '; fill them in, or leave the columns out with --set columns=…')
+FROM (SELECT generate_subscripts(x, 1) AS feature, unnest(x) AS number FROM lr_named)
+WHERE number IS NULL OR NOT isfinite(number);
+CREATE OR REPLACE TEMP TABLE lr_statistics AS
+    SELECT getvariable('features')[feature] AS name, feature, mean, deviation FROM feature_statistics('lr_named');
+SELECT require(count(*) = 0, 'the same number in every row: ' || string_agg(name, ', ')
+               || '; leave such columns out with --set columns=…')
+FROM lr_statistics WHERE deviation = 0;
+
+-- the rows in random order, standardised, with a column of ones for the intercept
+CREATE OR REPLACE TEMP TABLE lr_matrix AS
+    SELECT row_number() OVER (ORDER BY draw) AS row, id, x, y FROM lr_named;
+CREATE OR REPLACE TEMP TABLE lr_rows AS
+    SELECT s.row, ring_encode([1.0::DOUBLE] || s.x) AS x, m.y FROM standardise('lr_matrix') s JOIN lr_matrix m USING (row);
+SET VARIABLE rows = (SELECT count(*) FROM lr_rows);
+SET VARIABLE batches = ceil(getvariable('rows') / getvariable('batch')::INTEGER)::BIGINT;
+SET VARIABLE width = len(getvariable('features')) + 1;
+SET VARIABLE name_seed = (SELECT random_id(1)::VARCHAR);
+SET VARIABLE k = 0;
+
+-- part names-by-id if getvariable('id') <> ''
+CREATE OR REPLACE TEMP TABLE lr_spine AS
+    SELECT guest, row, psi_id(id) AS name FROM lr_matrix, (SELECT unnest(getvariable('guest_list')) AS guest);
+
+-- part names if getvariable('id') = ''
+CREATE OR REPLACE TEMP TABLE lr_spine (guest VARCHAR, row BIGINT, name VARCHAR);
+
+-- part names-by-alignment while getvariable('id') = '' AND getvariable('k') < len(getvariable('guest_list'))
+SET VARIABLE k = getvariable('k') + 1;
+SET VARIABLE alignment = getvariable('alignments')[getvariable('k')];
+INSERT INTO lr_spine
+    SELECT getvariable('guest_list')[getvariable('k')], row, pid::VARCHAR
+    FROM lr_matrix JOIN query_table(getvariable('alignment')) USING (id);
+SELECT require(count(*) = getvariable('rows'),
+               getvariable('alignment') || ' does not have exactly the ids of the table; run private matching again')
+FROM lr_spine WHERE guest = getvariable('guest_list')[getvariable('k')];
+
+-- part seeds
+
+-- a seed with each party: our part, and a commitment to it
+SET VARIABLE part = 'lrh-' || getvariable('session') || '-' || getvariable('me');
+CALL seed_keygen(getvariable('part'));
+CALL exchange_send(getvariable('everybody'), 'lrh/commitment', $$ SELECT seed_commitment(getvariable('part')) AS commitment $$);
+
+-- our part, once all have committed themselves
+CREATE OR REPLACE TEMP TABLE lr_commitments AS
+    FROM exchange_recv_all(getvariable('everybody'), 'lrh/commitment', columns := 'commitment BLOB');
+SELECT require(count(*) = len(getvariable('parties')) AND count(DISTINCT sender) = count(*), 'each party has to send one commitment')
+FROM lr_commitments;
+CALL exchange_send(getvariable('everybody'), 'lrh/part', $$ SELECT seed_part(getvariable('part')) AS part $$);
+
+-- the seeds
+CREATE OR REPLACE TEMP TABLE lr_seeds AS
+    SELECT sender AS party, agreed_seed('lrh-' || getvariable('session') || '-with-' || sender, getvariable('part'),
+                                        'lrh-' || getvariable('session') || '-' || sender, commitment, p.part) AS seed
+    FROM exchange_recv_all(getvariable('everybody'), 'lrh/part', columns := 'part BLOB') p JOIN lr_commitments USING (sender);
+SELECT require(count(*) = len(getvariable('parties')), 'each party has to send one part of a seed') FROM lr_seeds;
+SET VARIABLE seed = (SELECT seed FROM lr_seeds WHERE party = getvariable('helper'));
+
+-- the seed of the batches, made of those with all guests; the helper does not get it
+SET VARIABLE batch_seed = 'lrh-' || getvariable('session') || '-batch';
+SELECT seed_combine(getvariable('batch_seed'), list(seed ORDER BY party)) AS batch_seed
+FROM lr_seeds WHERE party <> getvariable('helper');
+SET VARIABLE k = 0;
+
+-- part spine while getvariable('k') < len(getvariable('guest_list'))
+
+-- to each guest: what is trained, and the rows by a hash of their names
+SET VARIABLE k = getvariable('k') + 1;
+SET VARIABLE guest = getvariable('guest_list')[getvariable('k')];
+CALL exchange_send(getvariable('guest'), 'lrh/start', $$
+    SELECT getvariable('settings') AS settings, getvariable('name_seed') AS name_seed, getvariable('rows') AS rows,
+           seed_seal(getvariable('batch_seed'), seed) AS batch_seed
+    FROM lr_seeds WHERE party = getvariable('guest') $$);
+CALL exchange_send(getvariable('guest'), 'lrh/spine', $$
+    SELECT row, sha256(getvariable('name_seed') || '/' || name) AS name FROM lr_spine
+    WHERE guest = getvariable('guest') ORDER BY row $$);
+
+-- part plan
+
+-- to the helper: how much there is to do
+CALL exchange_send(getvariable('helper'), 'lrh/plan', $$
+    SELECT getvariable('parties') AS parties, getvariable('kind') AS kind, getvariable('rows') AS rows,
+           getvariable('batches') AS batches, getvariable('iterations')::BIGINT AS iterations $$);
+
+-- how many features each party has
+CALL exchange_send(getvariable('everybody'), 'lrh/shape', $$ SELECT getvariable('width')::BIGINT AS width $$);
+CREATE OR REPLACE TEMP TABLE lr_parties AS
+    SELECT *, coalesce(sum(width) OVER (ORDER BY position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)::BIGINT AS start
+    FROM (SELECT party, list_position(getvariable('parties'), party) AS position, width
+          FROM (SELECT getvariable('me') AS party, getvariable('width')::BIGINT AS width
+                UNION ALL SELECT sender, width FROM exchange_recv_all(getvariable('others'), 'lrh/shape', columns := 'width BIGINT')));
+SELECT require(count(*) = len(getvariable('parties')) AND min(width) > 0, 'each party has to say once how many features it has')
+FROM lr_parties;
+SET VARIABLE total = (SELECT sum(width)::BIGINT FROM lr_parties);
+SET VARIABLE start = (SELECT start FROM lr_parties WHERE party = getvariable('me'));
+
+-- shares of which rows all guests have: so far of the first guest's rows
+CREATE OR REPLACE TEMP TABLE lr_mask AS SELECT list_resize([]::UBIGINT[], getvariable('rows'), 0::UBIGINT) AS share;
+SET VARIABLE k = 1;
+
+-- part masks while getvariable('k') <= len(getvariable('guest_list'))
+
+-- shares of the product with the next guest's rows; at the end, with the labels
+SET VARIABLE k = getvariable('k') + 1;
+SET VARIABLE stage = getvariable('k') - 1;
+SET VARIABLE last = getvariable('k') > len(getvariable('guest_list'));
+CREATE OR REPLACE TEMP TABLE lr_factors AS
+    SELECT share AS x, CASE WHEN getvariable('last') THEN (SELECT ring_encode(list(y ORDER BY row)) FROM lr_rows)
+                       ELSE list_resize([]::UBIGINT[], getvariable('rows'), 0::UBIGINT) END AS y
+    FROM lr_mask;
+CREATE OR REPLACE TEMP TABLE lr_deal AS
+    SELECT ring_random(getvariable('seed'), 'all-' || getvariable('stage') || '-a', getvariable('rows')) AS a,
+           ring_random(getvariable('seed'), 'all-' || getvariable('stage') || '-b', getvariable('rows')) AS b, ab
+    FROM exchange_recv(getvariable('helper'), 'lrh/deal-all-' || getvariable('stage'), columns := 'ab UBIGINT[]');
+CALL exchange_send(getvariable('others'), 'lrh/open-all-' || getvariable('stage'),
+    $$ SELECT ring_sub(x, a) AS d, ring_sub(y, b) AS e FROM lr_factors, lr_deal $$);
+CREATE OR REPLACE TEMP TABLE lr_product AS
+    SELECT ring_add(ab, ring_add(ring_mul(d, b), ring_mul(e, ring_add(a, d)))) AS share
+    FROM lr_deal,
+         (SELECT ring_add(ring_sub(x, a), od) AS d, ring_add(ring_sub(y, b), oe) AS e
+          FROM lr_factors, lr_deal,
+               (SELECT ring_sum(d) AS od, ring_sum(e) AS oe
+                FROM exchange_recv_all(getvariable('others'), 'lrh/open-all-' || getvariable('stage'), columns := 'd UBIGINT[], e UBIGINT[]')));
+CREATE OR REPLACE TEMP TABLE lr_mask AS
+    SELECT CASE WHEN getvariable('last') THEN m.share ELSE p.share END AS share FROM lr_mask m, lr_product p;
+
+-- part set-up
+
+-- the shares beside the rows; the order of the rows in every epoch; weights of 0
+CREATE OR REPLACE TEMP TABLE lr_data AS
+    SELECT row, x, y, m, my
+    FROM lr_rows
+    JOIN (SELECT generate_subscripts(m.share, 1) AS row, unnest(m.share) AS m, unnest(p.share) AS my
+          FROM lr_mask m, lr_product p) USING (row);
+CREATE OR REPLACE TEMP TABLE lr_order AS
+    SELECT epoch, row, row_number() OVER (PARTITION BY epoch ORDER BY batch_key(row, getvariable('batch_seed'), epoch)) AS place
+    FROM lr_rows, (SELECT unnest(range(0, ceil(getvariable('iterations')::INTEGER / getvariable('batches'))::BIGINT)) AS epoch);
+CREATE OR REPLACE TEMP TABLE lr_weights AS SELECT list_resize([]::UBIGINT[], getvariable('total'), 0::UBIGINT) AS w;
+CREATE OR REPLACE TEMP TABLE lr_log (iteration BIGINT, loss DOUBLE, gradient_norm DOUBLE, seconds DOUBLE, bytes BIGINT);
+SET VARIABLE iteration = 0;
+
+-- part iteration while getvariable('iteration') < getvariable('iterations')::INTEGER
+
+-- the batch
+SET VARIABLE iteration = getvariable('iteration') + 1;
+SET VARIABLE started = epoch_ms(now());
+SET VARIABLE bytes_before = exchange_bytes();
+CREATE OR REPLACE TEMP TABLE lr_batch AS
+    SELECT flatten(list(x ORDER BY place)) AS x, list(m ORDER BY place) AS m, list(my ORDER BY place) AS my,
+           ring_encode(list(y ORDER BY place)) AS y, ring_encode(list(y * y / 2 ORDER BY place), scale := 40) AS half, count(*) AS size
+    FROM lr_order JOIN lr_data USING (row)
+    WHERE epoch = (getvariable('iteration') - 1) // getvariable('batches')
+      AND (place - 1) * getvariable('batches') // getvariable('rows') = (getvariable('iteration') - 1) % getvariable('batches');
+SET VARIABLE size = (SELECT size FROM lr_batch);
+
+-- random numbers of this step: with the helper's seed, and its corrections
+CREATE OR REPLACE TEMP TABLE lr_deal AS
+    SELECT ring_random(seed, step || '-u', size * width) AS u, ring_random(seed, step || '-t', total) AS t, c,
+           ring_random(seed, step || '-a', 3 * size) AS a, ring_random(seed, step || '-b', 3 * size) AS b, ab,
+           ring_random(seed, step || '-t2', size) AS t2, c2,
+           ring_random(seed, step || '-r1', total) AS r1, s1, p1, ring_random(seed, step || '-r2', total) AS r2, s2, p2
+    FROM (SELECT getvariable('seed') AS seed, 'step-' || getvariable('iteration') AS step, getvariable('size') AS size,
+                 getvariable('width') AS width, getvariable('total') AS total),
+         exchange_recv(getvariable('helper'), 'lrh/deal-' || getvariable('iteration'),
+                       columns := 'c UBIGINT[], ab UBIGINT[], c2 UBIGINT[], s1 UBIGINT[], p1 UBIGINT[], s2 UBIGINT[], p2 UBIGINT[]');
+
+-- scores: features and weights, masked, to the other parties
+CALL exchange_send(getvariable('others'), 'lrh/open-x-' || getvariable('iteration'),
+    $$ SELECT ring_sub(x, u) AS e, ring_sub(w, t) AS f FROM lr_batch, lr_deal, lr_weights $$);
+CREATE OR REPLACE TEMP TABLE lr_open AS
+    SELECT sender, position, e, f, start, width
+    FROM exchange_recv_all(getvariable('others'), 'lrh/open-x-' || getvariable('iteration'), columns := 'e UBIGINT[], f UBIGINT[]')
+    JOIN lr_parties ON party = sender;
+SELECT require(count(*) = len(getvariable('parties')) - 1
+               AND bool_and(len(e) = getvariable('size') * width AND len(f) = getvariable('total')),
+               'a party''s masked features and weights do not have the size of the batch')
+FROM lr_open;
+
+-- scores: our shares to the helper
+CREATE OR REPLACE TEMP TABLE lr_score AS
+    SELECT ring_add(c, ring_add(
+               ring_matvec(x, ring_add(w, (SELECT ring_sum(f) FROM lr_open))[getvariable('start') + 1 : getvariable('start') + getvariable('width')]),
+               (SELECT ring_sum(ring_matvec(e, t[start + 1 : start + width])) FROM lr_open))) AS z
+    FROM lr_batch, lr_deal, lr_weights;
+CALL exchange_send(getvariable('helper'), 'lrh/score-' || getvariable('iteration'), $$ SELECT z FROM lr_score $$);
+
+-- residuals: prediction less label where all have a record, and the terms of the loss
+CREATE OR REPLACE TEMP TABLE lr_factors AS
+    SELECT list_concat(m, list_concat(m, my)) AS x,
+           list_concat(ring_sub(value, y),
+                       list_concat(CASE WHEN getvariable('kind') = 'identity' THEN ring_add(loss, half) ELSE loss END, score)) AS y
+    FROM lr_batch,
+         exchange_recv(getvariable('helper'), 'lrh/activated-' || getvariable('iteration'), columns := 'value UBIGINT[], loss UBIGINT[], score UBIGINT[]');
+CALL exchange_send(getvariable('others'), 'lrh/open-product-' || getvariable('iteration'),
+    $$ SELECT ring_sub(x, a) AS d, ring_sub(y, b) AS e FROM lr_factors, lr_deal $$);
+CREATE OR REPLACE TEMP TABLE lr_product AS
+    SELECT ring_add(ab, ring_add(ring_mul(d, b), ring_mul(e, ring_add(a, d)))) AS share
+    FROM lr_deal,
+         (SELECT ring_add(ring_sub(x, a), od) AS d, ring_add(ring_sub(y, b), oe) AS e
+          FROM lr_factors, lr_deal,
+               (SELECT ring_sum(d) AS od, ring_sum(e) AS oe
+                FROM exchange_recv_all(getvariable('others'), 'lrh/open-product-' || getvariable('iteration'),
+                                       columns := 'd UBIGINT[], e UBIGINT[]')));
+CREATE OR REPLACE TEMP TABLE lr_residual AS
+    SELECT share[: getvariable('size')] AS e,
+           ring_sub(ring_vecmat(share[getvariable('size') + 1 : 2 * getvariable('size')], ones),
+                    ring_vecmat(share[2 * getvariable('size') + 1 :], ones)) AS loss
+    FROM lr_product, (SELECT list_resize([]::UBIGINT[], getvariable('size'), 1::UBIGINT) AS ones);
+
+-- gradient: residuals, masked, to the other parties
+CALL exchange_send(getvariable('others'), 'lrh/open-residual-' || getvariable('iteration'),
+    $$ SELECT ring_sub(e, t2) AS f FROM lr_residual, lr_deal $$);
+CREATE OR REPLACE TEMP TABLE lr_open_residual AS
+    FROM exchange_recv_all(getvariable('others'), 'lrh/open-residual-' || getvariable('iteration'), columns := 'f UBIGINT[]');
+CREATE OR REPLACE TEMP TABLE lr_gradient AS
+    SELECT ring_add(c2, g) AS g
+    FROM lr_deal, (
+        SELECT flatten(list(part ORDER BY position)) AS g FROM (
+            SELECT position, ring_vecmat(t2, e) AS part FROM lr_open, lr_deal
+            UNION ALL
+            SELECT list_position(getvariable('parties'), getvariable('me')),
+                   lr_shared_gradient(x, r.e, (SELECT ring_sum(f) FROM lr_open_residual))
+            FROM lr_batch, lr_residual r));
+
+-- gradient: back to scale 20, from the opened sum with a random number
+CALL exchange_send(getvariable('others'), 'lrh/open-gradient-' || getvariable('iteration'),
+    $$ SELECT ring_add(g, r1) AS c FROM lr_gradient, lr_deal $$);
+CREATE OR REPLACE TEMP TABLE lr_truncated AS
+    SELECT share_truncate(ring_add(ring_add(g, r1), ring_add(opened, positive)), s1, p1, 20, true) AS g
+    FROM lr_gradient, lr_deal,
+         (SELECT ring_sum(c) AS opened, list_resize([]::UBIGINT[], getvariable('total'), 4611686018427387904::UBIGINT) AS positive
+          FROM exchange_recv_all(getvariable('others'), 'lrh/open-gradient-' || getvariable('iteration'), columns := 'c UBIGINT[]'));
+
+-- update: the step at scale 50, for all but the intercept with the pull to 0
+SET VARIABLE rate = getvariable('learning_rate')::DOUBLE / (1 + getvariable('decay')::DOUBLE * (getvariable('iteration') - 1));
+CREATE OR REPLACE TEMP TABLE lr_step AS
+    SELECT ring_add(ring_scale(g, -round(getvariable('rate') / getvariable('size') * 2 ** 30)::BIGINT),
+                    ring_scale(list_prepend(0::UBIGINT, w[2:]), -round(getvariable('rate') * getvariable('l2')::DOUBLE * 2 ** 30)::BIGINT)) AS v
+    FROM lr_truncated, lr_weights;
+CALL exchange_send(getvariable('others'), 'lrh/open-step-' || getvariable('iteration'),
+    $$ SELECT ring_add(v, r2) AS c FROM lr_step, lr_deal $$);
+CREATE OR REPLACE TEMP TABLE lr_weights AS
+    SELECT ring_add(w, share_truncate(ring_add(ring_add(v, r2), ring_add(opened, positive)), s2, p2, 30, true)) AS w
+    FROM lr_weights, lr_step, lr_deal,
+         (SELECT ring_sum(c) AS opened, list_resize([]::UBIGINT[], getvariable('total'), 4611686018427387904::UBIGINT) AS positive
+          FROM exchange_recv_all(getvariable('others'), 'lrh/open-step-' || getvariable('iteration'), columns := 'c UBIGINT[]'));
+
+-- loss: the one number that we see
+INSERT INTO lr_log
+    SELECT getvariable('iteration'),
+           ring_decode(ring_add(own.loss, (SELECT ring_sum(l.loss)
+               FROM exchange_recv_all(getvariable('others'), 'lrh/loss-' || getvariable('iteration'), columns := 'loss UBIGINT[]') l)),
+               scale := 40)[1] / getvariable('size'),
+           NULL, (epoch_ms(now()) - getvariable('started')) / 1000, exchange_bytes() - getvariable('bytes_before')
+    FROM lr_residual own;
+
+-- done
+SELECT loss, seconds, bytes FROM lr_log WHERE iteration = getvariable('iteration');
+
+-- part finish
+
+-- our shares of the weights, which stay shared; with reveal=own, those of a party's features go to that party
+CREATE OR REPLACE TABLE model_share AS
+    SELECT party, n - start AS position, w[n] AS share, getvariable('session') AS training
+    FROM lr_weights, lr_parties, (SELECT unnest(range(1, getvariable('total') + 1)) AS n) WHERE n > start AND n <= start + width
+    ORDER BY n;
+CREATE OR REPLACE TABLE training_log AS FROM lr_log ORDER BY iteration;
+SET VARIABLE k = 0;
+
+-- part reveal while getvariable('reveal') = 'own' AND getvariable('k') < len(string_split(getvariable('others'), ','))
+
+-- to each other party, our shares of its weights
+SET VARIABLE k = getvariable('k') + 1;
+SET VARIABLE other = string_split(getvariable('others'), ',')[getvariable('k')];
+CALL exchange_send(getvariable('other'), 'lrh/weights',
+    $$ SELECT position, share FROM model_share WHERE party = getvariable('other') ORDER BY position $$);
+
+-- part model if getvariable('reveal') = 'own'
+
+-- results: our weights, for standardised features and in the columns' own units
+CREATE OR REPLACE TEMP TABLE lr_own AS
+    SELECT position, share_reveal(own.share, share_sum(theirs.share)) AS weight
+    FROM model_share own JOIN exchange_recv_all(getvariable('others'), 'lrh/weights', columns := 'position BIGINT, share UBIGINT') theirs
+        USING (position)
+    WHERE party = getvariable('me') GROUP BY position, own.share;
+SELECT require(count(*) = getvariable('width'), 'the other parties did not send their shares of our weights') FROM lr_own;
+CREATE OR REPLACE TABLE model AS
+    SELECT feature, weight, mean, deviation, weight_original, getvariable('session') AS training FROM (
+        SELECT 0 AS position, '(intercept)' AS feature, weight, NULL::DOUBLE AS mean, NULL::DOUBLE AS deviation,
+               weight - (SELECT coalesce(sum(w.weight * mean / deviation), 0)
+                         FROM lr_own w JOIN lr_statistics s ON w.position = s.feature + 1) AS weight_original
+        FROM lr_own WHERE position = 1
+        UNION ALL
+        SELECT s.feature, name, weight, mean, deviation, weight / deviation
+        FROM lr_own w JOIN lr_statistics s ON w.position = s.feature + 1)
+    ORDER BY position;
+DROP TABLE model_share;
+
+-- part no-model if getvariable('reveal') = 'none'
+
+-- results: the weights stay shared; mean and deviation are needed for predictions
+CREATE OR REPLACE TABLE model AS
+    SELECT feature, NULL::DOUBLE AS weight, mean, deviation, NULL::DOUBLE AS weight_original, getvariable('session') AS training
+    FROM (SELECT 0 AS position, '(intercept)' AS feature, NULL::DOUBLE AS mean, NULL::DOUBLE AS deviation
+          UNION ALL SELECT feature, name, mean, deviation FROM lr_statistics)
+    ORDER BY position;
+
+-- part forget-list
+
+-- nobody needs the seeds any more
+SET VARIABLE secrets = (SELECT list(name) FROM (SELECT seed AS name FROM lr_seeds UNION ALL SELECT getvariable('part') UNION ALL SELECT getvariable('batch_seed')));
+SET VARIABLE k = 0;
+
+-- part forget while getvariable('k') < len(getvariable('secrets'))
+SET VARIABLE k = getvariable('k') + 1;
+CALL key_forget(getvariable('secrets')[getvariable('k')]);
+
+-- part end
+
+-- summary
+SELECT getvariable('rows') AS rows, getvariable('total') - 1 AS features, count(*) AS iterations,
+       last(loss ORDER BY iteration) AS loss, round(sum(seconds), 1) AS seconds, sum(bytes)::BIGINT AS bytes
+FROM training_log;

@@ -1,0 +1,219 @@
+-- Prediction with a model of lr_helper, guest. The host runs lr_helper/predict_host, the helper
+-- lr_helper/predict_helper.
+--
+-- set table                your table or view with your features of the rows to score
+-- set host = host          the host's name
+-- set guests = guest       the guests' names, with commas between, in the same order at all
+-- set helper = helper      the helper's name
+-- set asker = host         who gets the scores: the host or one of the guests
+-- set id =                 an id column that all tables share; empty: the alignment of private matching
+-- set key =                with the alignment: your column of the ids; empty: the one that holds them all
+-- set kind = logistic      the kind of model, as in the training
+-- set unmatched = refuse   rows to score that we have no record of: refuse, or mean to take our mean, by which an
+--                          asker that knows its weights can tell them
+
+-- the parties
+SET VARIABLE duckpriv_protocol = 'lr_helper/1';
+SET VARIABLE duckpriv_parameters = '';
+SET VARIABLE guest_list = list_transform(string_split(getvariable('guests'), ','), lambda name: trim(name));
+SET VARIABLE parties = list_prepend(getvariable('host'), getvariable('guest_list'));
+SELECT require(len(list_distinct(list_append(getvariable('parties'), getvariable('helper')))) = len(getvariable('parties')) + 1,
+               'host, guests and helper have to be different parties'),
+       require(list_contains(getvariable('guest_list'), getvariable('me')),
+               'you run as ' || getvariable('me') || ', and the guests are ' || getvariable('guests') || '; name them with --set guests=…');
+SET VARIABLE others = array_to_string(list_filter(getvariable('parties'), lambda name: name <> getvariable('me')), ',');
+SET VARIABLE everybody = getvariable('others') || ',' || getvariable('helper');
+
+-- settings
+SET VARIABLE settings = 'join=' || CASE WHEN getvariable('id') = '' THEN 'alignment' ELSE 'id' END
+    || ' parties=' || array_to_string(getvariable('parties'), ',') || ' asker=' || getvariable('asker')
+    || ' kind=' || getvariable('kind') || ' training=' || (SELECT any_value(training) FROM model);
+SELECT require(getvariable('kind') IN ('logistic', 'identity', 'exp'), 'kind is logistic, identity or exp'),
+       require(list_contains(getvariable('parties'), getvariable('asker')), 'asker is the host or a guest'),
+       require_result('predictions', ['id', 'pid', 'score']);
+SELECT require(count(DISTINCT training) = 1, 'the table model is not of one training') FROM model;
+SET VARIABLE id_column = getvariable('id');
+SET VARIABLE features = (SELECT coalesce(list(feature), []::VARCHAR[]) FROM (FROM model WHERE mean IS NOT NULL ORDER BY rowid));
+SET VARIABLE means = (SELECT coalesce(list(mean), []::DOUBLE[]) FROM (FROM model WHERE mean IS NOT NULL ORDER BY rowid));
+SET VARIABLE deviations = (SELECT coalesce(list(deviation), []::DOUBLE[]) FROM (FROM model WHERE mean IS NOT NULL ORDER BY rowid));
+SELECT require(getvariable('unmatched') IN ('refuse', 'mean'), 'unmatched is refuse or mean');
+
+-- part alignment if getvariable('id') = ''
+
+-- the alignment that private matching left, and the column with its ids
+SELECT require(1 = (SELECT count(*) FROM duckdb_tables() WHERE table_name = 'alignment'
+                    AND database_name = current_database() AND schema_name = current_schema()),
+               'there is no table alignment; run private matching first (psi/guest), or name an id column that all '
+               || 'tables share with --set id=COLUMN');
+SET VARIABLE key_query = (SELECT duckpriv_alignment_key_query(getvariable('table'), list(column_name))
+                          FROM (DESCRIBE FROM query_table(getvariable('table'))));
+SET VARIABLE id_column = CASE WHEN getvariable('key') <> '' THEN getvariable('key')
+    ELSE (SELECT CASE WHEN count(*) = 1 THEN any_value(column_name) END FROM query(getvariable('key_query'))) END;
+SELECT require(getvariable('id_column') IS NOT NULL,
+               'no column of the table, or more than one, holds every id of the alignment; name it with --set key=COLUMN');
+
+-- part rows
+CREATE OR REPLACE TEMP TABLE lr_all AS
+    FROM matrix_rows(getvariable('table'), getvariable('id_column'), names := getvariable('features'));
+SET VARIABLE width = len(getvariable('features'));
+
+-- part rows-by-id if getvariable('id') <> ''
+CREATE OR REPLACE TEMP TABLE lr_named AS SELECT psi_id(id) AS name, id, NULL::UUID AS pid, x FROM lr_all;
+
+-- part rows-by-alignment if getvariable('id') = ''
+CREATE OR REPLACE TEMP TABLE lr_named AS SELECT pid::VARCHAR AS name, id, pid, x FROM alignment JOIN lr_all USING (id);
+
+-- part checks
+-- what cannot be scored
+SELECT require(count(*) > 0, 'there are no rows'),
+       require(count(name) = count(*) AND count(DISTINCT name) = count(*), 'an id is missing or occurs more than once'),
+       require(coalesce(bool_and(len(list_filter(x, lambda number: coalesce(NOT isfinite(number), true))) = 0), true),
+               'not every row has a number in every feature')
+FROM lr_named;
+
+-- part seeds
+
+-- a seed with each party: our part, and a commitment to it
+SET VARIABLE part = 'lrp-' || getvariable('session') || '-' || getvariable('me');
+CALL seed_keygen(getvariable('part'));
+CALL exchange_send(getvariable('everybody'), 'lrp/commitment', $$ SELECT seed_commitment(getvariable('part')) AS commitment $$);
+
+-- our part, once all have committed themselves
+CREATE OR REPLACE TEMP TABLE lr_commitments AS
+    FROM exchange_recv_all(getvariable('everybody'), 'lrp/commitment', columns := 'commitment BLOB');
+SELECT require(count(*) = len(getvariable('parties')) AND count(DISTINCT sender) = count(*), 'each party has to send one commitment')
+FROM lr_commitments;
+CALL exchange_send(getvariable('everybody'), 'lrp/part', $$ SELECT seed_part(getvariable('part')) AS part $$);
+
+-- the seeds
+CREATE OR REPLACE TEMP TABLE lr_seeds AS
+    SELECT sender AS party, agreed_seed('lrp-' || getvariable('session') || '-with-' || sender, getvariable('part'),
+                                        'lrp-' || getvariable('session') || '-' || sender, commitment, p.part) AS seed
+    FROM exchange_recv_all(getvariable('everybody'), 'lrp/part', columns := 'part BLOB') p JOIN lr_commitments USING (sender);
+SELECT require(count(*) = len(getvariable('parties')), 'each party has to send one part of a seed') FROM lr_seeds;
+SET VARIABLE seed = (SELECT seed FROM lr_seeds WHERE party = getvariable('helper'));
+
+-- from the host: what is scored, and the rows by a hash of their names
+CREATE OR REPLACE TEMP TABLE lr_start AS
+    FROM exchange_recv(getvariable('host'), 'lrp/start',
+                       columns := 'settings VARCHAR, name_seed VARCHAR, rows BIGINT, batches BIGINT');
+SELECT require(count(*) = 1, 'the host has to send one start message'),
+       require(bool_and(settings = getvariable('settings')),
+               'the parties'' settings differ: the host has ' || any_value(settings) || ' and we have '
+               || getvariable('settings') || '; agree on one and start a new session')
+FROM lr_start;
+SET VARIABLE rows = (SELECT rows FROM lr_start);
+SET VARIABLE batches = (SELECT batches FROM lr_start);
+CREATE OR REPLACE TEMP TABLE lr_spine AS
+    FROM exchange_recv(getvariable('host'), 'lrp/spine', columns := 'row BIGINT, name VARCHAR');
+SELECT require(list(row ORDER BY row) = range(1, getvariable('rows') + 1) AND count(DISTINCT name) = count(*),
+               'the host''s rows are not numbered one by one, or have one name twice')
+FROM lr_spine;
+
+-- our rows by the host's numbers, standardised as in the training; our mean for those that we have no record of
+CREATE OR REPLACE TEMP TABLE lr_matched AS
+    SELECT s.row, n.id, n.pid, n.x
+    FROM lr_spine s LEFT JOIN (SELECT *, sha256((SELECT name_seed FROM lr_start) || '/' || name) AS hash FROM lr_named) n ON s.name = n.hash;
+SELECT require(getvariable('unmatched') = 'mean' OR count(x) = count(*),
+               count(*) - count(x) || ' of the rows to score are not among ours. A score would tell which to an asker that '
+               || 'knows its own part: to take our mean for them, --set unmatched=mean')
+FROM lr_matched;
+CREATE OR REPLACE TEMP TABLE lr_rows AS
+    SELECT row, ring_encode(CASE WHEN x IS NULL THEN list_resize([]::DOUBLE[], getvariable('width'), 0.0)
+               ELSE list_transform(x, lambda number, i: (number - getvariable('means')[i]) / getvariable('deviations')[i]) END) AS x
+    FROM lr_matched;
+
+-- how many features each party has
+CALL exchange_send(getvariable('everybody'), 'lrp/shape', $$ SELECT getvariable('width')::BIGINT AS width $$);
+CREATE OR REPLACE TEMP TABLE lr_parties AS
+    SELECT *, coalesce(sum(width) OVER (ORDER BY position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)::BIGINT AS start
+    FROM (SELECT party, list_position(getvariable('parties'), party) AS position, width
+          FROM (SELECT getvariable('me') AS party, getvariable('width')::BIGINT AS width
+                UNION ALL SELECT sender, width FROM exchange_recv_all(getvariable('others'), 'lrp/shape', columns := 'width BIGINT')));
+SELECT require(count(*) = len(getvariable('parties')) AND min(width) > 0, 'each party has to say once how many features it has')
+FROM lr_parties;
+SET VARIABLE total = (SELECT sum(width)::BIGINT FROM lr_parties);
+SET VARIABLE start = (SELECT start FROM lr_parties WHERE party = getvariable('me'));
+
+-- our shares of the weights: those of the training, or our own weights as they are
+CREATE OR REPLACE TEMP TABLE lr_own AS
+    SELECT CASE WHEN count(weight) = count(*) THEN list_concat(list_concat(
+                    list_resize([]::UBIGINT[], getvariable('start'), 0::UBIGINT), ring_encode(list(weight ORDER BY rowid) FILTER (mean IS NOT NULL))),
+                    list_resize([]::UBIGINT[], getvariable('total') - getvariable('start') - getvariable('width'), 0::UBIGINT)) END AS w
+    FROM model;
+CREATE OR REPLACE TEMP TABLE lr_shared (party VARCHAR, position BIGINT, share UBIGINT);
+SET VARIABLE shared_query = (
+    SELECT CASE WHEN count(*) = 1 THEN 'SELECT party, position, share FROM model_share WHERE training = (SELECT any_value(training) FROM model)'
+                ELSE 'SELECT NULL::VARCHAR, NULL::BIGINT, NULL::UBIGINT WHERE false' END
+    FROM duckdb_tables() WHERE table_name = 'model_share' AND database_name = current_database() AND schema_name = current_schema());
+INSERT INTO lr_shared FROM query(getvariable('shared_query'));
+CREATE OR REPLACE TEMP TABLE lr_weights AS
+    SELECT CASE WHEN w IS NOT NULL THEN w ELSE (SELECT list(share ORDER BY p.start, s.position) FROM lr_shared s JOIN lr_parties p USING (party)) END AS w
+    FROM lr_own;
+SELECT require(coalesce(len(w), 0) = getvariable('total'), 'the model''s weights do not fit to the features of the parties') FROM lr_weights;
+CREATE OR REPLACE TEMP TABLE lr_scored (row BIGINT, score DOUBLE);
+SET VARIABLE iteration = 0;
+
+-- part batch while getvariable('iteration') < getvariable('batches')
+
+-- the next rows
+SET VARIABLE iteration = getvariable('iteration') + 1;
+CREATE OR REPLACE TEMP TABLE lr_batch AS
+    SELECT flatten(list(x ORDER BY row)) AS x, count(*) AS size FROM lr_rows
+    WHERE (row - 1) * getvariable('batches') // getvariable('rows') = getvariable('iteration') - 1;
+SET VARIABLE size = (SELECT size FROM lr_batch);
+CREATE OR REPLACE TEMP TABLE lr_deal AS
+    SELECT ring_random(seed, step || '-u', size * width) AS u, ring_random(seed, step || '-t', total) AS t, ring_random(seed, step || '-c', size) AS c
+    FROM (SELECT getvariable('seed') AS seed, 'step-' || getvariable('iteration') AS step, getvariable('size') AS size,
+                 getvariable('width') AS width, getvariable('total') AS total);
+
+-- scores: features and weights, masked, to the other parties
+CALL exchange_send(getvariable('others'), 'lrp/open-x-' || getvariable('iteration'),
+    $$ SELECT ring_sub(x, u) AS e, ring_sub(w, t) AS f FROM lr_batch, lr_deal, lr_weights $$);
+CREATE OR REPLACE TEMP TABLE lr_open AS
+    SELECT sender, position, e, f, start, width
+    FROM exchange_recv_all(getvariable('others'), 'lrp/open-x-' || getvariable('iteration'), columns := 'e UBIGINT[], f UBIGINT[]')
+    JOIN lr_parties ON party = sender;
+SELECT require(count(*) = len(getvariable('parties')) - 1
+               AND bool_and(len(e) = getvariable('size') * width AND len(f) = getvariable('total')),
+               'a party''s masked features and weights do not have the size of the batch')
+FROM lr_open;
+
+-- scores: our shares to the helper
+CREATE OR REPLACE TEMP TABLE lr_score AS
+    SELECT ring_add(c, ring_add(
+               ring_matvec(x, ring_add(w, (SELECT ring_sum(f) FROM lr_open))[getvariable('start') + 1 : getvariable('start') + getvariable('width')]),
+               (SELECT ring_sum(ring_matvec(e, t[start + 1 : start + width])) FROM lr_open))) AS z
+    FROM lr_batch, lr_deal, lr_weights;
+CALL exchange_send(getvariable('helper'), 'lrp/score-' || getvariable('iteration'), $$ SELECT z FROM lr_score $$);
+
+-- part answer
+
+-- results: the scores, if we asked for them
+CREATE OR REPLACE TEMP TABLE lr_names AS  SELECT row, id, pid FROM lr_matched WHERE x IS NOT NULL;
+
+-- part scores if getvariable('asker') = getvariable('me')
+CREATE OR REPLACE TEMP TABLE lr_answers AS FROM exchange_recv(getvariable('helper'), 'lrp/scores', columns := 'iteration BIGINT, score UBIGINT[]');
+SELECT require(list(iteration ORDER BY iteration) = range(1, getvariable('batches') + 1), 'the helper did not answer each batch once') FROM lr_answers;
+CREATE OR REPLACE TABLE predictions AS
+    SELECT id, pid, score
+    FROM (SELECT row_number() OVER (ORDER BY iteration, i) AS row, score
+          FROM (SELECT iteration, generate_subscripts(scores, 1) AS i, unnest(scores) AS score
+                FROM (SELECT iteration, ring_decode(ring_add(score, ring_random(getvariable('seed'), 'answer-' || iteration, len(score)))) AS scores
+                      FROM lr_answers)))
+    JOIN lr_names USING (row) ORDER BY id;
+
+-- part forget-list
+
+-- nobody needs the seeds any more
+SET VARIABLE secrets = (SELECT list(name) FROM (SELECT seed AS name FROM lr_seeds UNION ALL SELECT getvariable('part')));
+SET VARIABLE k = 0;
+
+-- part forget while getvariable('k') < len(getvariable('secrets'))
+SET VARIABLE k = getvariable('k') + 1;
+CALL key_forget(getvariable('secrets')[getvariable('k')]);
+
+-- part end
+
+-- summary
+SELECT getvariable('rows') AS rows, getvariable('asker') AS asker;

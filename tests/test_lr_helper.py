@@ -1,0 +1,399 @@
+"""Training with a helper, against the same algorithm in float64 and against scikit-learn."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.ipc
+import pytest
+from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.linear_model import LinearRegression, LogisticRegression, PoissonRegressor
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import train_test_split
+
+import duckpriv
+from duckpriv import ProtocolError
+
+
+def standard(x: np.ndarray, by: np.ndarray | None = None) -> np.ndarray:
+    by = x if by is None else by
+    return (x - by.mean(axis=0)) / by.std(axis=0)
+
+
+@dataclass
+class Training:
+    """A host, guests and a helper in threads, each with a database of its own."""
+
+    folder: Path
+    guests: tuple[str, ...] = ("guest",)
+
+    @property
+    def parties(self) -> tuple[str, ...]:
+        return ("host", *self.guests)
+
+    def connect(self, me: str, session: str = "look") -> duckpriv.Party:
+        return duckpriv.connect(
+            self.folder / f"{me}.duckdb",
+            me=me,
+            exchange=f"dir:{self.folder / 'mailbox'}",
+            keyring=self.folder / f"{me}.keys",
+            session=session,
+            timeout=60,
+            silence=8,
+        )
+
+    def make(self, me: str, ids: np.ndarray, x: np.ndarray, table: str = "t", **more) -> None:
+        columns = {f"{me}{i}": x[:, i] for i in range(x.shape[1])}
+        with self.connect(me) as party:
+            party.con.register("rows", pa.table({"who": ids, **columns, **more}))
+            party.con.execute(f"CREATE TABLE {table} AS FROM rows").fetchall()
+
+    def run(self, session: str, scripts: dict[str, tuple[str, dict]]) -> dict:
+        """Run each party's script; return results, or what was raised, and the order of rows."""
+        results: dict = {}
+
+        def work(me: str, script: str, settings: dict) -> None:
+            try:
+                with self.connect(me, session) as party:
+                    results[me] = party.run(script, **settings)
+                    if script == "lr_helper/host":
+                        query = "SELECT epoch, id FROM lr_order JOIN lr_matrix USING (row) "
+                        rows = party.con.execute(query + "ORDER BY epoch, place").fetchall()
+                        results["order"] = rows
+                    if script == "lr_helper/guest":
+                        query = "SELECT epoch, row FROM lr_order ORDER BY epoch, place"
+                        results[me, "rows"] = party.con.execute(query).fetchall()
+            except BaseException as error:
+                results[me] = error
+
+        threads = [threading.Thread(target=work, args=(me, *what)) for me, what in scripts.items()]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return results
+
+    def match(self) -> None:
+        """Private matching of the host with each guest, in sessions of their own."""
+        for guest in self.guests:
+            self.run(
+                f"match-{guest}",
+                {
+                    "host": ("psi/host", {"peer": guest, "table": "t", "id": "who", "bits": 2048}),
+                    guest: ("psi/guest", {"peer": "host", "table": "t", "id": "who"}),
+                },
+            )
+            if len(self.guests) > 1:
+                self.query("host", f"ALTER TABLE alignment RENAME TO alignment_{guest}")
+
+    def train(self, session: str, **settings) -> dict:
+        names = {"guests": ",".join(self.guests)}
+        settings = {"table": "t", **names, **settings}
+        scripts = {"host": ("lr_helper/host", {"label": "y", **settings})}
+        scripts |= dict.fromkeys(self.guests, ("lr_helper/guest", settings))
+        return self.run(session, scripts | {"helper": ("lr_helper/helper", names)})
+
+    def predict(
+        self,
+        session: str,
+        table: str,
+        host: dict | None = None,
+        guest: dict | None = None,
+        **settings,
+    ) -> dict:
+        names = {"guests": ",".join(self.guests)}
+        settings = {"table": table, **names, **settings}
+        scripts = {"host": ("lr_helper/predict_host", {**settings, **(host or {})})}
+        theirs = {**settings, **(guest or {})}
+        scripts |= dict.fromkeys(self.guests, ("lr_helper/predict_guest", theirs))
+        return self.run(session, scripts | {"helper": ("lr_helper/predict_helper", names)})
+
+    def query(self, me: str, sql: str) -> list:
+        with self.connect(me) as party:
+            return party.con.execute(sql).fetchall()
+
+    def weights(self) -> np.ndarray:
+        """The weights for standardised features: intercept, then party by party."""
+        found = []
+        for me in self.parties:
+            rows = self.query(me, "SELECT feature, weight FROM model")
+            found += [w for f, w in rows if f != "(intercept)" or me == "host"]
+        return np.array(found)
+
+    def received(self, me: str, session: str) -> dict[str, pa.Table]:
+        """Every message to a party, by sender and channel."""
+        files = (self.folder / "mailbox" / session).glob(f"*/{me}/*.arrow")
+        return {f"{f.parts[-3]}/{f.stem}": pa.ipc.open_file(f).read_all() for f in files}
+
+
+def descend(a, y, present, order, *, iterations, batch, rate, kind="logistic", l2=0.0, decay=0.0):
+    """The algorithm in float64; `order` is the row numbers of each epoch."""
+    rows = a.shape[0]
+    batches = -(-rows // batch)
+    w, losses = np.zeros(a.shape[1]), []
+    for i in range(iterations):
+        epoch, number = divmod(i, batches)
+        chosen = order[epoch][np.arange(rows) * batches // rows == number]
+        x, m, t = a[chosen], present[chosen], y[chosen]
+        z = x @ w
+        g, loss = {
+            "logistic": (1 / (1 + np.exp(-z)), np.logaddexp(0, z) - t * z),
+            "identity": (z, (z - t) ** 2 / 2),
+            "exp": (np.exp(z), np.exp(z) - t * z),
+        }[kind]
+        losses.append((m * loss).sum() / len(x))
+        pull = l2 * w
+        pull[0] = 0
+        w = w - rate / (1 + decay * i) * (x.T @ (m * (g - t)) / len(x) + pull)
+    return w, losses
+
+
+def epochs(results: dict, ids: np.ndarray) -> dict[int, np.ndarray]:
+    at = {name: i for i, name in enumerate(ids.tolist())}
+    found: dict[int, list[int]] = {}
+    for epoch, name in results["order"]:
+        found.setdefault(epoch, []).append(at[name])
+    return {epoch: np.array(rows) for epoch, rows in found.items()}
+
+
+CANCER, BENIGN = load_breast_cancer(return_X_y=True)
+FIT, TEST = train_test_split(np.arange(len(CANCER)), test_size=0.25, random_state=0)
+SETTINGS = {"id": "who", "iterations": 24, "batch": 142, "learning_rate": 0.5, "l2": 0.02}
+
+
+@pytest.fixture(scope="module")
+def cancer(tmp_path_factory) -> tuple[Training, dict]:
+    """Breast cancer, 10 + 20 features, on a shared id; three batches an epoch."""
+    training = Training(tmp_path_factory.mktemp("cancer"))
+    for table, rows in (("t", FIT), ("new", TEST)):
+        more = {"y": BENIGN[rows]} if table == "t" else {}
+        training.make("host", rows, CANCER[rows][:, :10], table, **more)
+        training.make("guest", rows, CANCER[rows][:, 10:], table)
+    return training, training.train("s1", **SETTINGS)
+
+
+def test_weights_and_loss_are_those_of_the_plain_algorithm(cancer) -> None:
+    training, results = cancer
+    order = epochs(results, FIT)
+    assert all(sorted(rows) == list(range(len(FIT))) for rows in order.values())
+    assert len({tuple(rows) for rows in order.values()}) == len(order) == 8
+    a = np.column_stack([np.ones(len(FIT)), standard(CANCER[FIT])])
+    w, losses = descend(
+        a, BENIGN[FIT], np.ones(len(FIT)), order, iterations=24, batch=142, rate=0.5, l2=0.02
+    )
+    # Each step rounds weights and scores to 2^-20 and truncates twice: some units of 2^-20 a step.
+    assert np.abs(training.weights() - w).max() < 24 * 4 * 2.0**-20
+    log = training.query("host", "SELECT loss FROM training_log ORDER BY iteration")
+    assert [loss for (loss,) in log] == pytest.approx(losses, abs=1e-4)
+    assert training.query("guest", "SELECT DISTINCT loss FROM training_log") == [(None,)]
+
+
+def test_predictions_are_as_good_as_those_of_scikit_learn(cancer) -> None:
+    training, _ = cancer
+    training.predict("p1", "new", id="who", host={"batch": 50})
+    scores = dict(training.query("host", "SELECT id, score FROM predictions"))
+    ours = np.array([scores[i] for i in TEST])
+    w = training.weights()
+    z = w[0] + standard(CANCER, CANCER[FIT])[TEST] @ w[1:]
+    assert np.abs(ours - 1 / (1 + np.exp(-z))).max() < 1e-4
+    # With the same penalty: C is 1 / (l2 * rows).
+    model = LogisticRegression(C=1 / (0.02 * len(FIT))).fit(standard(CANCER[FIT]), BENIGN[FIT])
+    theirs = model.decision_function(standard(CANCER, CANCER[FIT])[TEST])
+    assert abs(roc_auc_score(BENIGN[TEST], ours) - roc_auc_score(BENIGN[TEST], theirs)) < 0.002
+    tables = "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'predictions'"
+    assert training.query("guest", tables) == [(0,)]
+
+
+def test_the_guest_can_ask_too(cancer) -> None:
+    training, _ = cancer
+    training.predict("p2", "new", id="who", asker="guest")
+    at_guest = dict(training.query("guest", "SELECT id, score FROM predictions"))
+    assert sorted(at_guest) == sorted(TEST.tolist())
+    training.query("guest", "DROP TABLE predictions")
+
+
+def test_the_helper_sees_nothing_that_names_a_row_or_its_values(cancer) -> None:
+    """It gets shapes, public keys, and shares of scores; the seed of the batches not even
+    sealed; and no opening goes through it."""
+    training, _ = cancer
+    received = training.received("helper", "s1")
+    kinds = {name.partition("/")[2].rstrip("0123456789") for name in received}
+    assert kinds == {"lrh.commitment", "lrh.part", "lrh.plan", "lrh.shape", "lrh.score-"}
+    assert not any("opening" in name or "open" in name for name in received)
+    sent = (training.folder / "mailbox" / "s1" / "helper").glob("*/*.arrow")
+    assert {f.stem.rstrip("0123456789") for f in sent} == {
+        "lrh.commitment",
+        "lrh.part",
+        "lrh.deal-all-",
+        "lrh.deal-",
+        "lrh.activated-",
+    }
+    # The helper's scores are those of every row once an epoch, in another order each time.
+    z = [
+        np.add(
+            *(received[f"{p}/lrh.score-{i}"]["z"][0].values.to_numpy() for p in training.parties)
+        )
+        for i in range(1, 4)
+    ]
+    assert [len(values) for values in z] == [142, 142, 142]
+    assert all((values == 0).all() for values in z[:1])  # at the first step all weights are 0
+
+
+def test_what_parties_send_each_other_is_uniform(cancer) -> None:
+    training, _ = cancer
+    for me in training.parties:
+        bits = []
+        for name, table in training.received(me, "s1").items():
+            for column in table.columns:
+                if pa.types.is_list(column.type) and "weights" not in name:
+                    values = column.combine_chunks().values.to_numpy()
+                    if len(values) > 100:
+                        bits.append((values >> np.uint64(63)).mean() - 0.5)
+                        assert abs(bits[-1]) < 6 * 0.5 / np.sqrt(len(values)), name
+                        assert len(np.unique(values)) == len(values), name
+        assert len(bits) > 40
+
+
+def test_seeds_are_deleted_and_no_table_keeps_a_share(cancer) -> None:
+    training, _ = cancer
+    for me in (*training.parties, "helper"):
+        assert duckpriv.Keyring(training.folder / f"{me}.keys").list() == []
+        tables = training.query(
+            me, "SELECT table_name FROM duckdb_tables() WHERE database_name = current_database()"
+        )
+        assert {name for (name,) in tables} <= {"t", "new", "model", "training_log", "predictions"}
+
+
+def test_weights_that_stay_shared(tmp_path) -> None:
+    """reveal=none: no party has a weight, one share alone says nothing, predictions work."""
+    rng = np.random.default_rng(0)
+    x, ids = rng.normal(size=(90, 5)), np.arange(90)
+    y = (x.sum(axis=1) > 0).astype(int)
+    training = Training(tmp_path)
+    training.make("host", ids, x[:, :2], y=y)
+    training.make("guest", ids, x[:, 2:])
+    settings = {"id": "who", "iterations": 3, "batch": 90}
+    results = training.train("s1", reveal="none", **settings)
+    order = epochs(results, ids)
+    a = np.column_stack([np.ones(90), standard(x)])
+    w, _ = descend(a, y, np.ones(90), order, iterations=3, batch=90, rate=0.5)
+    shares = []
+    for me in training.parties:
+        assert {v for (v,) in training.query(me, "SELECT weight FROM model")} == {None}
+        rows = training.query(me, "SELECT share FROM model_share")
+        shares.append(np.array([share for (share,) in rows], dtype=np.uint64))
+        numbers = shares[-1].view(np.int64) / 2.0**20
+        assert np.abs(numbers).min() > 1000  # uniform in 2^64: none is near a weight
+    total = (shares[0] + shares[1]).view(np.int64) / 2.0**20
+    assert np.abs(total - w).max() < 1e-4
+    assert not any(
+        "weights" in name for me in training.parties for name in training.received(me, "s1")
+    )
+    training.predict("p1", "t", id="who")
+    scores = dict(training.query("host", "SELECT id, score FROM predictions"))
+    z = a @ w
+    assert [scores[i] for i in ids] == pytest.approx(list(1 / (1 + np.exp(-z))), abs=1e-4)
+
+
+def test_linear_and_poisson_regression(tmp_path) -> None:
+    diabetes, progress = load_diabetes(return_X_y=True)
+    x, ids = standard(diabetes), np.arange(len(diabetes))
+    counts = np.random.default_rng(0).poisson(np.exp(0.3 * x[:, 2] - 0.2 * x[:, 5] + 0.5))
+    training = Training(tmp_path)
+    training.make("host", ids, x[:, :4], y=progress / 100, count=counts)
+    training.make("guest", ids, x[:, 4:])
+    # The smallest eigenvalue of the features' correlations is 0.009: that direction converges
+    # slowly, so predictions are compared, not coefficients.
+    settings = {"id": "who", "iterations": 20, "batch": 1000}
+    for kind, label, rate, model in (
+        ("identity", "y", 0.4, LinearRegression()),
+        ("exp", "count", 0.2, PoissonRegressor(alpha=0)),
+    ):
+        target = {"y": progress / 100, "count": counts}[label]
+        at_host = {"label": label, "columns": "host0,host1,host2,host3"}
+        names = {"guests": "guest"}
+        common = {"table": "t", **names, **settings, "kind": kind, "learning_rate": rate}
+        results = training.run(
+            kind,
+            {
+                "host": ("lr_helper/host", {**common, **at_host}),
+                "guest": ("lr_helper/guest", common),
+                "helper": ("lr_helper/helper", names),
+            },
+        )
+        assert results["helper"] == [{"iterations": 20}]
+        a = np.column_stack([np.ones(len(x)), x])
+        w, _ = descend(
+            a,
+            target,
+            np.ones(len(x)),
+            epochs(results, ids),
+            iterations=20,
+            batch=1000,
+            rate=rate,
+            kind=kind,
+        )
+        assert np.abs(training.weights() - w).max() < 1e-3
+        z = a @ training.weights()
+        ours = z if kind == "identity" else np.exp(z)
+        theirs = model.fit(x, target).predict(x)
+        assert np.corrcoef(ours, theirs)[0, 1] > 0.97
+        assert np.abs(ours.mean() - theirs.mean()) < 0.03 * theirs.mean()
+
+
+@pytest.mark.parametrize("guests", [("guest",), ("g1", "g2", "g3")])
+def test_hidden_intersections_of_one_and_of_three_guests(tmp_path, guests) -> None:
+    rng = np.random.default_rng(5)
+    people, width = 120, 2 + 2 * len(guests)
+    x, ids = rng.normal(size=(people, width)), np.array([f"p{i}" for i in range(people)])
+    y = (rng.random(people) < 1 / (1 + np.exp(-x.sum(axis=1)))).astype(int)
+    has = {g: np.sort(rng.permutation(people)[:90]) for g in guests}
+    rows = np.arange(100)  # the host's
+    training = Training(tmp_path, guests)
+    training.make("host", ids[rows], x[rows][:, :2], y=y[rows])
+    for i, guest in enumerate(guests):
+        training.make(guest, ids[has[guest]], x[has[guest]][:, 2 * i + 2 : 2 * i + 4])
+    training.match()
+    results = training.train("s1", iterations=4, batch=50, learning_rate=1, decay=0.1)
+    order = epochs(results, ids[rows])
+    a = [np.ones(100), *standard(x[rows][:, :2]).T]
+    present = np.ones(100)
+    for i, guest in enumerate(guests):
+        common = np.intersect1d(rows, has[guest])
+        values = standard(x[:, 2 * i + 2 : 2 * i + 4], x[common][:, 2 * i + 2 : 2 * i + 4])[rows]
+        here = np.isin(rows, common)
+        a += list((values * here[:, None]).T)
+        present *= here
+    w, losses = descend(
+        np.column_stack(a), y[rows], present, order, iterations=4, batch=50, rate=1, decay=0.1
+    )
+    assert np.abs(training.weights() - w).max() < 1e-4
+    log = training.query("host", "SELECT loss FROM training_log ORDER BY iteration")
+    assert [loss for (loss,) in log] == pytest.approx(losses, abs=1e-4)
+    # What the host gets does not say which rows a guest has.
+    spine = training.received(guests[0], "s1")["host/lrh.spine"]
+    assert len(spine) == 100
+    refused = training.predict("p1", "t")
+    assert "of the rows to score are not among ours" in str(refused[guests[0]])
+    training.predict("p2", "t", guest={"unmatched": "mean"})
+    scores = dict(training.query("host", "SELECT id, score FROM predictions"))
+    z = np.column_stack(a) @ w
+    assert [scores[i] for i in ids[rows]] == pytest.approx(list(1 / (1 + np.exp(-z))), abs=1e-4)
+
+
+def test_mistakes_end_all_parties(tmp_path) -> None:
+    rng = np.random.default_rng(0)
+    training = Training(tmp_path)
+    training.make("host", np.arange(30), rng.normal(size=(30, 2)), y=rng.integers(0, 2, 30))
+    training.make("guest", np.arange(1, 31), rng.normal(size=(30, 2)))
+    results = training.train("s1", id="who", iterations=2)
+    assert "we have 30, and 29 are common" in str(results["guest"])
+    for me in ("host", "helper"):
+        assert isinstance(results[me], ProtocolError)
+        assert "guest has ended its run with an error" in str(results[me])
+    results = training.train("s2", id="who", kind="cubic")
+    assert "kind is logistic, identity or exp" in str(results["host"])
