@@ -11,6 +11,10 @@ progress display. A script may have parts that run on a condition, a SQL express
     -- part NAME                  runs once
     -- part NAME if CONDITION     runs once if the condition holds
     -- part NAME while CONDITION  runs again as long as the condition holds
+
+and take statements from another file, beside it:
+
+    -- include FILE
 """
 
 from __future__ import annotations
@@ -27,6 +31,7 @@ from .errors import InvalidValue
 
 _DECLARATION = re.compile(r"-- set (\w+)(?: = (.*?))?(?:\s{2,}(.*))?$")
 _PART = re.compile(r"^-- part (\S+)(?: (if|while) (.+))?$", re.MULTILINE)
+_INCLUDE = re.compile(r"^-- include (\S+)$", re.MULTILINE)
 # What the session sets for every script.
 PROVIDED = ("me", "session")
 
@@ -119,17 +124,25 @@ def bundled() -> list[str]:
 
 def load(name: str) -> Script:
     """Read a bundled script by its name, or a file by its path. Raises InvalidValue."""
-    if name in bundled():
-        return parse(name, (sql_folder() / f"{name}.sql").read_text(encoding="utf-8"))
-    path = Path(name)
+    path = sql_folder() / f"{name}.sql" if name in bundled() else Path(name)
     if path.is_file():
         try:
-            return parse(name, path.read_text(encoding="utf-8"))
+            return parse(name, _with_includes(path))
         except UnicodeDecodeError:
             raise InvalidValue(f"{name} is not a text file in UTF-8") from None
     raise InvalidValue(
         f"there is no script or file '{name}'; the bundled scripts are {', '.join(bundled())}"
     )
+
+
+def _with_includes(path: Path) -> str:
+    def included(line: re.Match[str]) -> str:
+        file = path.parent / line[1]
+        if not file.is_file():
+            raise InvalidValue(f"{path.name} includes {line[1]}, which is not there")
+        return file.read_text(encoding="utf-8")
+
+    return _INCLUDE.sub(included, path.read_text(encoding="utf-8"))
 
 
 def parse(name: str, text: str) -> Script:

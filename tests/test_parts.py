@@ -66,6 +66,19 @@ def test_a_part_that_does_not_parse_is_an_error(line: str) -> None:
         parse("x", f"SELECT 1;\n{line}\nSELECT 2;\n")
 
 
+def test_a_script_includes_a_file_beside_it(connect, tmp_path) -> None:
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared" / "one.sql").write_text("-- part one\nSET VARIABLE x = 5;\n")
+    script = tmp_path / "s.sql"
+    script.write_text(
+        "SET VARIABLE x = 1;\n-- include shared/one.sql\nSELECT getvariable('x') AS x;"
+    )
+    assert connect("bank").run(str(script)) == [{"x": 5}]
+    script.write_text("-- include shared/two.sql\n")
+    with pytest.raises(InvalidValue, match=r"s.sql includes shared/two.sql, which is not there"):
+        connect("bank").run(str(script))
+
+
 def test_private_copies_of_a_round_are_deleted_after_it(connect, tmp_path) -> None:
     bank, shop = connect("bank"), connect("shop")
     for i in range(3):

@@ -16,24 +16,7 @@ SELECT require(len(list_distinct(list_append(getvariable('parties'), getvariable
                'you run as ' || getvariable('me') || ', and the helper is ' || getvariable('helper') || '; name it with --set helper=NAME');
 SET VARIABLE everybody = array_to_string(getvariable('parties'), ',');
 
--- a seed with each party: our part, and a commitment to it
-SET VARIABLE part = 'lrh-' || getvariable('session') || '-' || getvariable('me');
-CALL seed_keygen(getvariable('part'));
-CALL exchange_send(getvariable('everybody'), 'lrh/commitment', $$ SELECT seed_commitment(getvariable('part')) AS commitment $$);
-
--- our part, once all have committed themselves
-CREATE OR REPLACE TEMP TABLE lr_commitments AS
-    FROM exchange_recv_all(getvariable('everybody'), 'lrh/commitment', columns := 'commitment BLOB');
-SELECT require(count(*) = len(getvariable('parties')) AND count(DISTINCT sender) = count(*), 'each party has to send one commitment')
-FROM lr_commitments;
-CALL exchange_send(getvariable('everybody'), 'lrh/part', $$ SELECT seed_part(getvariable('part')) AS part $$);
-
--- the seeds
-CREATE OR REPLACE TEMP TABLE lr_seeds AS
-    SELECT sender AS party, agreed_seed('lrh-' || getvariable('session') || '-with-' || sender, getvariable('part'),
-                                        'lrh-' || getvariable('session') || '-' || sender, commitment, p.part) AS seed
-    FROM exchange_recv_all(getvariable('everybody'), 'lrh/part', columns := 'part BLOB') p JOIN lr_commitments USING (sender);
-SELECT require(count(*) = len(getvariable('parties')), 'each party has to send one part of a seed') FROM lr_seeds;
+-- include shared/seeds.sql
 
 -- how much there is to do
 CREATE OR REPLACE TEMP TABLE lr_plan AS
@@ -117,17 +100,7 @@ CALL exchange_send(getvariable('host'), 'lrh/activated-' || getvariable('iterati
            ring_sub(a.score, (SELECT ring_sum(score) FROM lr_random WHERE NOT corrected)) AS score
     FROM active $$);
 
--- part forget-list
-
--- nobody needs the seeds any more
-SET VARIABLE secrets = (SELECT list(name) FROM (SELECT seed AS name FROM lr_seeds UNION ALL SELECT getvariable('part')));
-SET VARIABLE k = 0;
-
--- part forget while getvariable('k') < len(getvariable('secrets'))
-SET VARIABLE k = getvariable('k') + 1;
-CALL key_forget(getvariable('secrets')[getvariable('k')]);
-
--- part end
+-- include shared/forget.sql
 
 -- summary
 SELECT getvariable('iterations') AS iterations;

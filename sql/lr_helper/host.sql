@@ -17,7 +17,8 @@
 -- set l2 = 0               how strongly weights are drawn to 0
 -- set reveal = own         who sees the weights: own (each party those of its features) or none (they stay shared)
 
--- the parties
+-- the parties; the host leads: it adds what is public
+SET VARIABLE leads = true;
 SET VARIABLE duckpriv_protocol = 'lr_helper/1';
 SET VARIABLE duckpriv_parameters = '';
 SET VARIABLE guest_list = list_transform(string_split(getvariable('guests'), ','), lambda name: trim(name));
@@ -29,22 +30,7 @@ SELECT require(len(list_distinct(list_append(getvariable('parties'), getvariable
 SET VARIABLE others = array_to_string(getvariable('guest_list'), ',');
 SET VARIABLE everybody = getvariable('others') || ',' || getvariable('helper');
 
--- settings
-SET VARIABLE settings = 'join=' || CASE WHEN getvariable('id') = '' THEN 'alignment' ELSE 'id' END
-    || ' parties=' || array_to_string(getvariable('parties'), ',') || ' kind=' || getvariable('kind')
-    || ' iterations=' || getvariable('iterations')::INTEGER || ' batch=' || getvariable('batch')::INTEGER
-    || ' learning_rate=' || getvariable('learning_rate')::DOUBLE || ' decay=' || getvariable('decay')::DOUBLE
-    || ' l2=' || getvariable('l2')::DOUBLE || ' reveal=' || getvariable('reveal');
-SELECT require(getvariable('kind') IN ('logistic', 'identity', 'exp'), 'kind is logistic, identity or exp'),
-       require(getvariable('reveal') IN ('own', 'none'), 'reveal is own or none'),
-       require(getvariable('iterations')::INTEGER > 0 AND getvariable('batch')::INTEGER > 0
-               AND getvariable('learning_rate')::DOUBLE > 0 AND getvariable('decay')::DOUBLE >= 0
-               AND getvariable('l2')::DOUBLE >= 0,
-               'iterations, batch and learning_rate have to be more than 0, and decay and l2 not less'),
-       require_result('model', ['feature', 'weight', 'mean', 'deviation', 'weight_original', 'training']),
-       require_result('model_share', ['party', 'position', 'share', 'training']),
-       require_result('training_log', ['iteration', 'loss', 'gradient_norm', 'seconds', 'bytes']);
-SET VARIABLE id_column = getvariable('id');
+-- include shared/settings.sql
 
 -- part alignment if getvariable('id') = ''
 
@@ -88,15 +74,7 @@ SELECT require(count(*) > 0, 'there are no rows'),
        require(getvariable('kind') <> 'logistic' OR bool_and(y IN (0, 1)), 'the label has to be 0 or 1 in every row'),
        require(getvariable('kind') <> 'exp' OR bool_and(y >= 0), 'the label of a Poisson regression is not negative')
 FROM lr_named;
-SELECT require(count(*) = 0, 'not every row has a number in ' || string_agg(DISTINCT getvariable('features')[feature], ', ')
-               || '; fill them in, or leave the columns out with --set columns=…')
-FROM (SELECT generate_subscripts(x, 1) AS feature, unnest(x) AS number FROM lr_named)
-WHERE number IS NULL OR NOT isfinite(number);
-CREATE OR REPLACE TEMP TABLE lr_statistics AS
-    SELECT getvariable('features')[feature] AS name, feature, mean, deviation FROM feature_statistics('lr_named');
-SELECT require(count(*) = 0, 'the same number in every row: ' || string_agg(name, ', ')
-               || '; leave such columns out with --set columns=…')
-FROM lr_statistics WHERE deviation = 0;
+-- include shared/features.sql
 
 -- the rows in random order, standardised, with a column of ones for the intercept
 CREATE OR REPLACE TEMP TABLE lr_matrix AS
@@ -128,24 +106,8 @@ FROM lr_spine WHERE guest = getvariable('guest_list')[getvariable('k')];
 
 -- part seeds
 
--- a seed with each party: our part, and a commitment to it
-SET VARIABLE part = 'lrh-' || getvariable('session') || '-' || getvariable('me');
-CALL seed_keygen(getvariable('part'));
-CALL exchange_send(getvariable('everybody'), 'lrh/commitment', $$ SELECT seed_commitment(getvariable('part')) AS commitment $$);
+-- include shared/seeds.sql
 
--- our part, once all have committed themselves
-CREATE OR REPLACE TEMP TABLE lr_commitments AS
-    FROM exchange_recv_all(getvariable('everybody'), 'lrh/commitment', columns := 'commitment BLOB');
-SELECT require(count(*) = len(getvariable('parties')) AND count(DISTINCT sender) = count(*), 'each party has to send one commitment')
-FROM lr_commitments;
-CALL exchange_send(getvariable('everybody'), 'lrh/part', $$ SELECT seed_part(getvariable('part')) AS part $$);
-
--- the seeds
-CREATE OR REPLACE TEMP TABLE lr_seeds AS
-    SELECT sender AS party, agreed_seed('lrh-' || getvariable('session') || '-with-' || sender, getvariable('part'),
-                                        'lrh-' || getvariable('session') || '-' || sender, commitment, p.part) AS seed
-    FROM exchange_recv_all(getvariable('everybody'), 'lrh/part', columns := 'part BLOB') p JOIN lr_commitments USING (sender);
-SELECT require(count(*) = len(getvariable('parties')), 'each party has to send one part of a seed') FROM lr_seeds;
 SET VARIABLE seed = (SELECT seed FROM lr_seeds WHERE party = getvariable('helper'));
 
 -- the seed of the batches, made of those with all guests; the helper does not get it
@@ -174,17 +136,7 @@ CALL exchange_send(getvariable('helper'), 'lrh/plan', $$
     SELECT getvariable('parties') AS parties, getvariable('kind') AS kind, getvariable('rows') AS rows,
            getvariable('batches') AS batches, getvariable('iterations')::BIGINT AS iterations $$);
 
--- how many features each party has
-CALL exchange_send(getvariable('everybody'), 'lrh/shape', $$ SELECT getvariable('width')::BIGINT AS width $$);
-CREATE OR REPLACE TEMP TABLE lr_parties AS
-    SELECT *, coalesce(sum(width) OVER (ORDER BY position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)::BIGINT AS start
-    FROM (SELECT party, list_position(getvariable('parties'), party) AS position, width
-          FROM (SELECT getvariable('me') AS party, getvariable('width')::BIGINT AS width
-                UNION ALL SELECT sender, width FROM exchange_recv_all(getvariable('others'), 'lrh/shape', columns := 'width BIGINT')));
-SELECT require(count(*) = len(getvariable('parties')) AND min(width) > 0, 'each party has to say once how many features it has')
-FROM lr_parties;
-SET VARIABLE total = (SELECT sum(width)::BIGINT FROM lr_parties);
-SET VARIABLE start = (SELECT start FROM lr_parties WHERE party = getvariable('me'));
+-- include shared/widths.sql
 
 -- shares of which rows all guests have: so far of the first guest's rows
 CREATE OR REPLACE TEMP TABLE lr_mask AS SELECT list_resize([]::UBIGINT[], getvariable('rows'), 0::UBIGINT) AS share;
@@ -204,17 +156,7 @@ CREATE OR REPLACE TEMP TABLE lr_deal AS
     SELECT ring_random(getvariable('seed'), 'all-' || getvariable('stage') || '-a', getvariable('rows')) AS a,
            ring_random(getvariable('seed'), 'all-' || getvariable('stage') || '-b', getvariable('rows')) AS b, ab
     FROM exchange_recv(getvariable('helper'), 'lrh/deal-all-' || getvariable('stage'), columns := 'ab UBIGINT[]');
-CALL exchange_send(getvariable('others'), 'lrh/open-all-' || getvariable('stage'),
-    $$ SELECT ring_sub(x, a) AS d, ring_sub(y, b) AS e FROM lr_factors, lr_deal $$);
-CREATE OR REPLACE TEMP TABLE lr_product AS
-    SELECT ring_add(ab, ring_add(ring_mul(d, b), ring_mul(e, ring_add(a, d)))) AS share
-    FROM lr_deal,
-         (SELECT ring_add(ring_sub(x, a), od) AS d, ring_add(ring_sub(y, b), oe) AS e
-          FROM lr_factors, lr_deal,
-               (SELECT ring_sum(d) AS od, ring_sum(e) AS oe
-                FROM exchange_recv_all(getvariable('others'), 'lrh/open-all-' || getvariable('stage'), columns := 'd UBIGINT[], e UBIGINT[]')));
-CREATE OR REPLACE TEMP TABLE lr_mask AS
-    SELECT CASE WHEN getvariable('last') THEN m.share ELSE p.share END AS share FROM lr_mask m, lr_product p;
+-- include shared/masks.sql
 
 -- part set-up
 
@@ -256,25 +198,7 @@ CREATE OR REPLACE TEMP TABLE lr_deal AS
          exchange_recv(getvariable('helper'), 'lrh/deal-' || getvariable('iteration'),
                        columns := 'c UBIGINT[], ab UBIGINT[], c2 UBIGINT[], s1 UBIGINT[], p1 UBIGINT[], s2 UBIGINT[], p2 UBIGINT[]');
 
--- scores: features and weights, masked, to the other parties
-CALL exchange_send(getvariable('others'), 'lrh/open-x-' || getvariable('iteration'),
-    $$ SELECT ring_sub(x, u) AS e, ring_sub(w, t) AS f FROM lr_batch, lr_deal, lr_weights $$);
-CREATE OR REPLACE TEMP TABLE lr_open AS
-    SELECT sender, position, e, f, start, width
-    FROM exchange_recv_all(getvariable('others'), 'lrh/open-x-' || getvariable('iteration'), columns := 'e UBIGINT[], f UBIGINT[]')
-    JOIN lr_parties ON party = sender;
-SELECT require(count(*) = len(getvariable('parties')) - 1
-               AND bool_and(len(e) = getvariable('size') * width AND len(f) = getvariable('total')),
-               'a party''s masked features and weights do not have the size of the batch')
-FROM lr_open;
-
--- scores: our shares to the helper
-CREATE OR REPLACE TEMP TABLE lr_score AS
-    SELECT ring_add(c, ring_add(
-               ring_matvec(x, ring_add(w, (SELECT ring_sum(f) FROM lr_open))[getvariable('start') + 1 : getvariable('start') + getvariable('width')]),
-               (SELECT ring_sum(ring_matvec(e, t[start + 1 : start + width])) FROM lr_open))) AS z
-    FROM lr_batch, lr_deal, lr_weights;
-CALL exchange_send(getvariable('helper'), 'lrh/score-' || getvariable('iteration'), $$ SELECT z FROM lr_score $$);
+-- include shared/scores.sql
 
 -- residuals: prediction less label where all have a record, and the terms of the loss
 CREATE OR REPLACE TEMP TABLE lr_factors AS
@@ -283,59 +207,7 @@ CREATE OR REPLACE TEMP TABLE lr_factors AS
                        list_concat(CASE WHEN getvariable('kind') = 'identity' THEN ring_add(loss, half) ELSE loss END, score)) AS y
     FROM lr_batch,
          exchange_recv(getvariable('helper'), 'lrh/activated-' || getvariable('iteration'), columns := 'value UBIGINT[], loss UBIGINT[], score UBIGINT[]');
-CALL exchange_send(getvariable('others'), 'lrh/open-product-' || getvariable('iteration'),
-    $$ SELECT ring_sub(x, a) AS d, ring_sub(y, b) AS e FROM lr_factors, lr_deal $$);
-CREATE OR REPLACE TEMP TABLE lr_product AS
-    SELECT ring_add(ab, ring_add(ring_mul(d, b), ring_mul(e, ring_add(a, d)))) AS share
-    FROM lr_deal,
-         (SELECT ring_add(ring_sub(x, a), od) AS d, ring_add(ring_sub(y, b), oe) AS e
-          FROM lr_factors, lr_deal,
-               (SELECT ring_sum(d) AS od, ring_sum(e) AS oe
-                FROM exchange_recv_all(getvariable('others'), 'lrh/open-product-' || getvariable('iteration'),
-                                       columns := 'd UBIGINT[], e UBIGINT[]')));
-CREATE OR REPLACE TEMP TABLE lr_residual AS
-    SELECT share[: getvariable('size')] AS e,
-           ring_sub(ring_vecmat(share[getvariable('size') + 1 : 2 * getvariable('size')], ones),
-                    ring_vecmat(share[2 * getvariable('size') + 1 :], ones)) AS loss
-    FROM lr_product, (SELECT list_resize([]::UBIGINT[], getvariable('size'), 1::UBIGINT) AS ones);
-
--- gradient: residuals, masked, to the other parties
-CALL exchange_send(getvariable('others'), 'lrh/open-residual-' || getvariable('iteration'),
-    $$ SELECT ring_sub(e, t2) AS f FROM lr_residual, lr_deal $$);
-CREATE OR REPLACE TEMP TABLE lr_open_residual AS
-    FROM exchange_recv_all(getvariable('others'), 'lrh/open-residual-' || getvariable('iteration'), columns := 'f UBIGINT[]');
-CREATE OR REPLACE TEMP TABLE lr_gradient AS
-    SELECT ring_add(c2, g) AS g
-    FROM lr_deal, (
-        SELECT flatten(list(part ORDER BY position)) AS g FROM (
-            SELECT position, ring_vecmat(t2, e) AS part FROM lr_open, lr_deal
-            UNION ALL
-            SELECT list_position(getvariable('parties'), getvariable('me')),
-                   lr_shared_gradient(x, r.e, (SELECT ring_sum(f) FROM lr_open_residual))
-            FROM lr_batch, lr_residual r));
-
--- gradient: back to scale 20, from the opened sum with a random number
-CALL exchange_send(getvariable('others'), 'lrh/open-gradient-' || getvariable('iteration'),
-    $$ SELECT ring_add(g, r1) AS c FROM lr_gradient, lr_deal $$);
-CREATE OR REPLACE TEMP TABLE lr_truncated AS
-    SELECT share_truncate(ring_add(ring_add(g, r1), ring_add(opened, positive)), s1, p1, 20, true) AS g
-    FROM lr_gradient, lr_deal,
-         (SELECT ring_sum(c) AS opened, list_resize([]::UBIGINT[], getvariable('total'), 4611686018427387904::UBIGINT) AS positive
-          FROM exchange_recv_all(getvariable('others'), 'lrh/open-gradient-' || getvariable('iteration'), columns := 'c UBIGINT[]'));
-
--- update: the step at scale 50, for all but the intercept with the pull to 0
-SET VARIABLE rate = getvariable('learning_rate')::DOUBLE / (1 + getvariable('decay')::DOUBLE * (getvariable('iteration') - 1));
-CREATE OR REPLACE TEMP TABLE lr_step AS
-    SELECT ring_add(ring_scale(g, -round(getvariable('rate') / getvariable('size') * 2 ** 30)::BIGINT),
-                    ring_scale(list_prepend(0::UBIGINT, w[2:]), -round(getvariable('rate') * getvariable('l2')::DOUBLE * 2 ** 30)::BIGINT)) AS v
-    FROM lr_truncated, lr_weights;
-CALL exchange_send(getvariable('others'), 'lrh/open-step-' || getvariable('iteration'),
-    $$ SELECT ring_add(v, r2) AS c FROM lr_step, lr_deal $$);
-CREATE OR REPLACE TEMP TABLE lr_weights AS
-    SELECT ring_add(w, share_truncate(ring_add(ring_add(v, r2), ring_add(opened, positive)), s2, p2, 30, true)) AS w
-    FROM lr_weights, lr_step, lr_deal,
-         (SELECT ring_sum(c) AS opened, list_resize([]::UBIGINT[], getvariable('total'), 4611686018427387904::UBIGINT) AS positive
-          FROM exchange_recv_all(getvariable('others'), 'lrh/open-step-' || getvariable('iteration'), columns := 'c UBIGINT[]'));
+-- include shared/step.sql
 
 -- loss: the one number that we see
 INSERT INTO lr_log
@@ -351,31 +223,8 @@ SELECT loss, seconds, bytes FROM lr_log WHERE iteration = getvariable('iteration
 
 -- part finish
 
--- our shares of the weights, which stay shared; with reveal=own, those of a party's features go to that party
-CREATE OR REPLACE TABLE model_share AS
-    SELECT party, n - start AS position, w[n] AS share, getvariable('session') AS training
-    FROM lr_weights, lr_parties, (SELECT unnest(range(1, getvariable('total') + 1)) AS n) WHERE n > start AND n <= start + width
-    ORDER BY n;
-CREATE OR REPLACE TABLE training_log AS FROM lr_log ORDER BY iteration;
-SET VARIABLE k = 0;
+-- include shared/reveal.sql
 
--- part reveal while getvariable('reveal') = 'own' AND getvariable('k') < len(string_split(getvariable('others'), ','))
-
--- to each other party, our shares of its weights
-SET VARIABLE k = getvariable('k') + 1;
-SET VARIABLE other = string_split(getvariable('others'), ',')[getvariable('k')];
-CALL exchange_send(getvariable('other'), 'lrh/weights',
-    $$ SELECT position, share FROM model_share WHERE party = getvariable('other') ORDER BY position $$);
-
--- part model if getvariable('reveal') = 'own'
-
--- results: our weights, for standardised features and in the columns' own units
-CREATE OR REPLACE TEMP TABLE lr_own AS
-    SELECT position, share_reveal(own.share, share_sum(theirs.share)) AS weight
-    FROM model_share own JOIN exchange_recv_all(getvariable('others'), 'lrh/weights', columns := 'position BIGINT, share UBIGINT') theirs
-        USING (position)
-    WHERE party = getvariable('me') GROUP BY position, own.share;
-SELECT require(count(*) = getvariable('width'), 'the other parties did not send their shares of our weights') FROM lr_own;
 CREATE OR REPLACE TABLE model AS
     SELECT feature, weight, mean, deviation, weight_original, getvariable('session') AS training FROM (
         SELECT 0 AS position, '(intercept)' AS feature, weight, NULL::DOUBLE AS mean, NULL::DOUBLE AS deviation,
@@ -386,28 +235,9 @@ CREATE OR REPLACE TABLE model AS
         SELECT s.feature, name, weight, mean, deviation, weight / deviation
         FROM lr_own w JOIN lr_statistics s ON w.position = s.feature + 1)
     ORDER BY position;
-DROP TABLE model_share;
+-- include shared/end.sql
 
--- part no-model if getvariable('reveal') = 'none'
-
--- results: the weights stay shared; mean and deviation are needed for predictions
-CREATE OR REPLACE TABLE model AS
-    SELECT feature, NULL::DOUBLE AS weight, mean, deviation, NULL::DOUBLE AS weight_original, getvariable('session') AS training
-    FROM (SELECT 0 AS position, '(intercept)' AS feature, NULL::DOUBLE AS mean, NULL::DOUBLE AS deviation
-          UNION ALL SELECT feature, name, mean, deviation FROM lr_statistics)
-    ORDER BY position;
-
--- part forget-list
-
--- nobody needs the seeds any more
-SET VARIABLE secrets = (SELECT list(name) FROM (SELECT seed AS name FROM lr_seeds UNION ALL SELECT getvariable('part') UNION ALL SELECT getvariable('batch_seed')));
-SET VARIABLE k = 0;
-
--- part forget while getvariable('k') < len(getvariable('secrets'))
-SET VARIABLE k = getvariable('k') + 1;
-CALL key_forget(getvariable('secrets')[getvariable('k')]);
-
--- part end
+-- include shared/forget.sql
 
 -- summary
 SELECT getvariable('rows') AS rows, getvariable('total') - 1 AS features, count(*) AS iterations,

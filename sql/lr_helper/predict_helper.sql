@@ -16,28 +16,11 @@ SELECT require(len(list_distinct(list_append(getvariable('parties'), getvariable
                'you run as ' || getvariable('me') || ', and the helper is ' || getvariable('helper') || '; name it with --set helper=NAME');
 SET VARIABLE everybody = array_to_string(getvariable('parties'), ',');
 
--- a seed with each party: our part, and a commitment to it
-SET VARIABLE part = 'lrp-' || getvariable('session') || '-' || getvariable('me');
-CALL seed_keygen(getvariable('part'));
-CALL exchange_send(getvariable('everybody'), 'lrp/commitment', $$ SELECT seed_commitment(getvariable('part')) AS commitment $$);
-
--- our part, once all have committed themselves
-CREATE OR REPLACE TEMP TABLE lr_commitments AS
-    FROM exchange_recv_all(getvariable('everybody'), 'lrp/commitment', columns := 'commitment BLOB');
-SELECT require(count(*) = len(getvariable('parties')) AND count(DISTINCT sender) = count(*), 'each party has to send one commitment')
-FROM lr_commitments;
-CALL exchange_send(getvariable('everybody'), 'lrp/part', $$ SELECT seed_part(getvariable('part')) AS part $$);
-
--- the seeds
-CREATE OR REPLACE TEMP TABLE lr_seeds AS
-    SELECT sender AS party, agreed_seed('lrp-' || getvariable('session') || '-with-' || sender, getvariable('part'),
-                                        'lrp-' || getvariable('session') || '-' || sender, commitment, p.part) AS seed
-    FROM exchange_recv_all(getvariable('everybody'), 'lrp/part', columns := 'part BLOB') p JOIN lr_commitments USING (sender);
-SELECT require(count(*) = len(getvariable('parties')), 'each party has to send one part of a seed') FROM lr_seeds;
+-- include shared/seeds.sql
 
 -- how much there is to do
 CREATE OR REPLACE TEMP TABLE lr_plan AS
-    FROM exchange_recv(getvariable('host'), 'lrp/plan',
+    FROM exchange_recv(getvariable('host'), 'lrh/plan',
                        columns := 'parties VARCHAR[], asker VARCHAR, kind VARCHAR, rows BIGINT, batches BIGINT');
 SELECT require(count(*) = 1 AND bool_and(parties = getvariable('parties') AND list_contains(parties, asker)),
                'the host has other parties than we do'),
@@ -50,7 +33,7 @@ SET VARIABLE asker = (SELECT asker FROM lr_plan);
 CREATE OR REPLACE TEMP TABLE lr_parties AS
     SELECT *, coalesce(sum(width) OVER (ORDER BY position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)::BIGINT AS start
     FROM (SELECT sender AS party, list_position(getvariable('parties'), sender) AS position, width, seed
-          FROM exchange_recv_all(getvariable('everybody'), 'lrp/shape', columns := 'width BIGINT') s JOIN lr_seeds ON party = sender);
+          FROM exchange_recv_all(getvariable('everybody'), 'lrh/shape', columns := 'width BIGINT') s JOIN lr_seeds ON party = sender);
 SELECT require(count(*) = len(getvariable('parties')) AND min(width) > 0, 'each party has to say once how many features it has')
 FROM lr_parties;
 SET VARIABLE total = (SELECT sum(width)::BIGINT FROM lr_parties);
@@ -68,13 +51,13 @@ CREATE OR REPLACE TEMP TABLE lr_random AS
     SELECT party, start, width, party = getvariable('host') AS corrected, ring_random(seed, step || '-u', size * width) AS u,
            ring_random(seed, step || '-t', total) AS t, ring_random(seed, step || '-c', size) AS c
     FROM lr_parties, (SELECT 'step-' || getvariable('iteration') AS step, getvariable('size') AS size, getvariable('total') AS total);
-CALL exchange_send(getvariable('host'), 'lrp/deal-' || getvariable('iteration'), $$
+CALL exchange_send(getvariable('host'), 'lrh/deal-' || getvariable('iteration'), $$
     SELECT ring_sub(ring_sum(ring_matvec(u, ring_sub(sums.t, r.t)[start + 1 : start + width])), ring_sum(CASE WHEN NOT corrected THEN c END)) AS c
     FROM lr_random r, (SELECT ring_sum(t) AS t FROM lr_random) sums $$);
 
 -- scores: add the shares, apply the activation, for the asker alone
 CREATE OR REPLACE TEMP TABLE lr_scores AS
-    FROM exchange_recv_all(getvariable('everybody'), 'lrp/score-' || getvariable('iteration'), columns := 'z UBIGINT[]');
+    FROM exchange_recv_all(getvariable('everybody'), 'lrh/score-' || getvariable('iteration'), columns := 'z UBIGINT[]');
 SELECT require(count(*) = len(getvariable('parties')) AND bool_and(len(z) = getvariable('size')),
                'a party''s scores are not those of a batch')
 FROM lr_scores;
@@ -86,19 +69,9 @@ INSERT INTO lr_answers
     FROM lr_scores;
 
 -- part answer
-CALL exchange_send(getvariable('asker'), 'lrp/scores', 'FROM lr_answers ORDER BY iteration');
+CALL exchange_send(getvariable('asker'), 'lrh/scores', 'FROM lr_answers ORDER BY iteration');
 
--- part forget-list
-
--- nobody needs the seeds any more
-SET VARIABLE secrets = (SELECT list(name) FROM (SELECT seed AS name FROM lr_seeds UNION ALL SELECT getvariable('part')));
-SET VARIABLE k = 0;
-
--- part forget while getvariable('k') < len(getvariable('secrets'))
-SET VARIABLE k = getvariable('k') + 1;
-CALL key_forget(getvariable('secrets')[getvariable('k')]);
-
--- part end
+-- include shared/forget.sql
 
 -- summary
 SELECT getvariable('rows') AS rows;

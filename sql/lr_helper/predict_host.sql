@@ -23,18 +23,7 @@ SELECT require(len(list_distinct(list_append(getvariable('parties'), getvariable
 SET VARIABLE others = array_to_string(getvariable('guest_list'), ',');
 SET VARIABLE everybody = getvariable('others') || ',' || getvariable('helper');
 
--- settings
-SET VARIABLE settings = 'join=' || CASE WHEN getvariable('id') = '' THEN 'alignment' ELSE 'id' END
-    || ' parties=' || array_to_string(getvariable('parties'), ',') || ' asker=' || getvariable('asker')
-    || ' kind=' || getvariable('kind') || ' training=' || (SELECT any_value(training) FROM model);
-SELECT require(getvariable('kind') IN ('logistic', 'identity', 'exp'), 'kind is logistic, identity or exp'),
-       require(list_contains(getvariable('parties'), getvariable('asker')), 'asker is the host or a guest'),
-       require_result('predictions', ['id', 'pid', 'score']);
-SELECT require(count(DISTINCT training) = 1, 'the table model is not of one training') FROM model;
-SET VARIABLE id_column = getvariable('id');
-SET VARIABLE features = (SELECT coalesce(list(feature), []::VARCHAR[]) FROM (FROM model WHERE mean IS NOT NULL ORDER BY rowid));
-SET VARIABLE means = (SELECT coalesce(list(mean), []::DOUBLE[]) FROM (FROM model WHERE mean IS NOT NULL ORDER BY rowid));
-SET VARIABLE deviations = (SELECT coalesce(list(deviation), []::DOUBLE[]) FROM (FROM model WHERE mean IS NOT NULL ORDER BY rowid));
+-- include shared/model.sql
 
 -- part alignment if getvariable('id') = ''
 
@@ -95,24 +84,8 @@ INSERT INTO lr_spine
 
 -- part seeds
 
--- a seed with each party: our part, and a commitment to it
-SET VARIABLE part = 'lrp-' || getvariable('session') || '-' || getvariable('me');
-CALL seed_keygen(getvariable('part'));
-CALL exchange_send(getvariable('everybody'), 'lrp/commitment', $$ SELECT seed_commitment(getvariable('part')) AS commitment $$);
+-- include shared/seeds.sql
 
--- our part, once all have committed themselves
-CREATE OR REPLACE TEMP TABLE lr_commitments AS
-    FROM exchange_recv_all(getvariable('everybody'), 'lrp/commitment', columns := 'commitment BLOB');
-SELECT require(count(*) = len(getvariable('parties')) AND count(DISTINCT sender) = count(*), 'each party has to send one commitment')
-FROM lr_commitments;
-CALL exchange_send(getvariable('everybody'), 'lrp/part', $$ SELECT seed_part(getvariable('part')) AS part $$);
-
--- the seeds
-CREATE OR REPLACE TEMP TABLE lr_seeds AS
-    SELECT sender AS party, agreed_seed('lrp-' || getvariable('session') || '-with-' || sender, getvariable('part'),
-                                        'lrp-' || getvariable('session') || '-' || sender, commitment, p.part) AS seed
-    FROM exchange_recv_all(getvariable('everybody'), 'lrp/part', columns := 'part BLOB') p JOIN lr_commitments USING (sender);
-SELECT require(count(*) = len(getvariable('parties')), 'each party has to send one part of a seed') FROM lr_seeds;
 SET VARIABLE seed = (SELECT seed FROM lr_seeds WHERE party = getvariable('helper'));
 SET VARIABLE k = 0;
 
@@ -121,31 +94,21 @@ SET VARIABLE k = 0;
 -- to each guest: what is scored, and the rows by a hash of their names
 SET VARIABLE k = getvariable('k') + 1;
 SET VARIABLE guest = getvariable('guest_list')[getvariable('k')];
-CALL exchange_send(getvariable('guest'), 'lrp/start', $$
+CALL exchange_send(getvariable('guest'), 'lrh/start', $$
     SELECT getvariable('settings') AS settings, getvariable('name_seed') AS name_seed, getvariable('rows') AS rows,
            getvariable('batches') AS batches $$);
-CALL exchange_send(getvariable('guest'), 'lrp/spine', $$
+CALL exchange_send(getvariable('guest'), 'lrh/spine', $$
     SELECT row, sha256(getvariable('name_seed') || '/' || name) AS name FROM lr_spine
     WHERE guest = getvariable('guest') ORDER BY row $$);
 
 -- part plan
 
 -- to the helper: how much there is to do
-CALL exchange_send(getvariable('helper'), 'lrp/plan', $$
+CALL exchange_send(getvariable('helper'), 'lrh/plan', $$
     SELECT getvariable('parties') AS parties, getvariable('asker') AS asker, getvariable('kind') AS kind,
            getvariable('rows') AS rows, getvariable('batches') AS batches $$);
 
--- how many features each party has
-CALL exchange_send(getvariable('everybody'), 'lrp/shape', $$ SELECT getvariable('width')::BIGINT AS width $$);
-CREATE OR REPLACE TEMP TABLE lr_parties AS
-    SELECT *, coalesce(sum(width) OVER (ORDER BY position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)::BIGINT AS start
-    FROM (SELECT party, list_position(getvariable('parties'), party) AS position, width
-          FROM (SELECT getvariable('me') AS party, getvariable('width')::BIGINT AS width
-                UNION ALL SELECT sender, width FROM exchange_recv_all(getvariable('others'), 'lrp/shape', columns := 'width BIGINT')));
-SELECT require(count(*) = len(getvariable('parties')) AND min(width) > 0, 'each party has to say once how many features it has')
-FROM lr_parties;
-SET VARIABLE total = (SELECT sum(width)::BIGINT FROM lr_parties);
-SET VARIABLE start = (SELECT start FROM lr_parties WHERE party = getvariable('me'));
+-- include shared/widths.sql
 
 -- our shares of the weights: those of the training, or our own weights as they are
 CREATE OR REPLACE TEMP TABLE lr_own AS
@@ -153,17 +116,8 @@ CREATE OR REPLACE TEMP TABLE lr_own AS
                     list_resize([]::UBIGINT[], getvariable('start'), 0::UBIGINT), ring_encode(list(weight ORDER BY rowid))),
                     list_resize([]::UBIGINT[], getvariable('total') - getvariable('start') - getvariable('width'), 0::UBIGINT)) END AS w
     FROM model;
-CREATE OR REPLACE TEMP TABLE lr_shared (party VARCHAR, position BIGINT, share UBIGINT);
-SET VARIABLE shared_query = (
-    SELECT CASE WHEN count(*) = 1 THEN 'SELECT party, position, share FROM model_share WHERE training = (SELECT any_value(training) FROM model)'
-                ELSE 'SELECT NULL::VARCHAR, NULL::BIGINT, NULL::UBIGINT WHERE false' END
-    FROM duckdb_tables() WHERE table_name = 'model_share' AND database_name = current_database() AND schema_name = current_schema());
-INSERT INTO lr_shared FROM query(getvariable('shared_query'));
-CREATE OR REPLACE TEMP TABLE lr_weights AS
-    SELECT CASE WHEN w IS NOT NULL THEN w ELSE (SELECT list(share ORDER BY p.start, s.position) FROM lr_shared s JOIN lr_parties p USING (party)) END AS w
-    FROM lr_own;
-SELECT require(coalesce(len(w), 0) = getvariable('total'), 'the model''s weights do not fit to the features of the parties') FROM lr_weights;
-CREATE OR REPLACE TEMP TABLE lr_scored (row BIGINT, score DOUBLE);
+-- include shared/weights.sql
+
 SET VARIABLE iteration = 0;
 
 -- part batch while getvariable('iteration') < getvariable('batches')
@@ -178,27 +132,9 @@ CREATE OR REPLACE TEMP TABLE lr_deal AS
     SELECT ring_random(seed, step || '-u', size * width) AS u, ring_random(seed, step || '-t', total) AS t, c
     FROM (SELECT getvariable('seed') AS seed, 'step-' || getvariable('iteration') AS step, getvariable('size') AS size,
                  getvariable('width') AS width, getvariable('total') AS total),
-         exchange_recv(getvariable('helper'), 'lrp/deal-' || getvariable('iteration'), columns := 'c UBIGINT[]');
+         exchange_recv(getvariable('helper'), 'lrh/deal-' || getvariable('iteration'), columns := 'c UBIGINT[]');
 
--- scores: features and weights, masked, to the other parties
-CALL exchange_send(getvariable('others'), 'lrp/open-x-' || getvariable('iteration'),
-    $$ SELECT ring_sub(x, u) AS e, ring_sub(w, t) AS f FROM lr_batch, lr_deal, lr_weights $$);
-CREATE OR REPLACE TEMP TABLE lr_open AS
-    SELECT sender, position, e, f, start, width
-    FROM exchange_recv_all(getvariable('others'), 'lrp/open-x-' || getvariable('iteration'), columns := 'e UBIGINT[], f UBIGINT[]')
-    JOIN lr_parties ON party = sender;
-SELECT require(count(*) = len(getvariable('parties')) - 1
-               AND bool_and(len(e) = getvariable('size') * width AND len(f) = getvariable('total')),
-               'a party''s masked features and weights do not have the size of the batch')
-FROM lr_open;
-
--- scores: our shares to the helper
-CREATE OR REPLACE TEMP TABLE lr_score AS
-    SELECT ring_add(c, ring_add(
-               ring_matvec(x, ring_add(w, (SELECT ring_sum(f) FROM lr_open))[getvariable('start') + 1 : getvariable('start') + getvariable('width')]),
-               (SELECT ring_sum(ring_matvec(e, t[start + 1 : start + width])) FROM lr_open))) AS z
-    FROM lr_batch, lr_deal, lr_weights;
-CALL exchange_send(getvariable('helper'), 'lrp/score-' || getvariable('iteration'), $$ SELECT z FROM lr_score $$);
+-- include shared/scores.sql
 
 -- part answer
 
@@ -208,28 +144,9 @@ CREATE OR REPLACE TEMP TABLE lr_names AS
                        WHERE s.row = r.row AND guest = getvariable('guest_list')[1] AND getvariable('id') = '') AS pid
     FROM lr_rows r;
 
--- part scores if getvariable('asker') = getvariable('me')
-CREATE OR REPLACE TEMP TABLE lr_answers AS FROM exchange_recv(getvariable('helper'), 'lrp/scores', columns := 'iteration BIGINT, score UBIGINT[]');
-SELECT require(list(iteration ORDER BY iteration) = range(1, getvariable('batches') + 1), 'the helper did not answer each batch once') FROM lr_answers;
-CREATE OR REPLACE TABLE predictions AS
-    SELECT id, pid, score
-    FROM (SELECT row_number() OVER (ORDER BY iteration, i) AS row, score
-          FROM (SELECT iteration, generate_subscripts(scores, 1) AS i, unnest(scores) AS score
-                FROM (SELECT iteration, ring_decode(ring_add(score, ring_random(getvariable('seed'), 'answer-' || iteration, len(score)))) AS scores
-                      FROM lr_answers)))
-    JOIN lr_names USING (row) ORDER BY id;
+-- include shared/answer.sql
 
--- part forget-list
-
--- nobody needs the seeds any more
-SET VARIABLE secrets = (SELECT list(name) FROM (SELECT seed AS name FROM lr_seeds UNION ALL SELECT getvariable('part')));
-SET VARIABLE k = 0;
-
--- part forget while getvariable('k') < len(getvariable('secrets'))
-SET VARIABLE k = getvariable('k') + 1;
-CALL key_forget(getvariable('secrets')[getvariable('k')]);
-
--- part end
+-- include shared/forget.sql
 
 -- summary
 SELECT getvariable('rows') AS rows, getvariable('asker') AS asker;

@@ -1,0 +1,10 @@
+DROP TABLE model_share;
+
+-- part no-model if getvariable('reveal') = 'none'
+
+-- results: the weights stay shared; mean and deviation are needed for predictions
+CREATE OR REPLACE TABLE model AS
+    SELECT feature, NULL::DOUBLE AS weight, mean, deviation, NULL::DOUBLE AS weight_original, getvariable('session') AS training
+    FROM (SELECT 0 AS position, '(intercept)' AS feature, NULL::DOUBLE AS mean, NULL::DOUBLE AS deviation
+          UNION ALL SELECT feature, name, mean, deviation FROM lr_statistics)
+    ORDER BY position;

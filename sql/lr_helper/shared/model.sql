@@ -1,0 +1,12 @@
+-- settings
+SET VARIABLE settings = 'join=' || CASE WHEN getvariable('id') = '' THEN 'alignment' ELSE 'id' END
+    || ' parties=' || array_to_string(getvariable('parties'), ',') || ' asker=' || getvariable('asker')
+    || ' kind=' || getvariable('kind') || ' training=' || (SELECT any_value(training) FROM model);
+SELECT require(getvariable('kind') IN ('logistic', 'identity', 'exp'), 'kind is logistic, identity or exp'),
+       require(list_contains(getvariable('parties'), getvariable('asker')), 'asker is the host or a guest'),
+       require_result('predictions', ['id', 'pid', 'score']);
+SELECT require(count(DISTINCT training) = 1, 'the table model is not of one training') FROM model;
+SET VARIABLE id_column = getvariable('id');
+SET VARIABLE features = (SELECT coalesce(list(feature), []::VARCHAR[]) FROM (FROM model WHERE mean IS NOT NULL ORDER BY rowid));
+SET VARIABLE means = (SELECT coalesce(list(mean), []::DOUBLE[]) FROM (FROM model WHERE mean IS NOT NULL ORDER BY rowid));
+SET VARIABLE deviations = (SELECT coalesce(list(deviation), []::DOUBLE[]) FROM (FROM model WHERE mean IS NOT NULL ORDER BY rowid));
