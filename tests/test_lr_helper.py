@@ -24,6 +24,38 @@ def standard(x: np.ndarray, by: np.ndarray | None = None) -> np.ndarray:
     return (x - by.mean(axis=0)) / by.std(axis=0)
 
 
+class Seen:
+    """Notes the order of the rows in each epoch, and what the first scores are made of."""
+
+    def __init__(self, party: duckpriv.Party) -> None:
+        self.con = party.con
+        self.order: list[tuple[int, object]] = []
+        self.first: dict[str, np.ndarray] = {}
+
+    def start(self, statement) -> None:
+        if "scores: features and weights" in statement.title:
+            self.note_order()
+            if not self.first:
+                for name, table in (("x", "batch"), ("u", "deal"), ("t", "deal"), ("c", "deal")):
+                    self.first[name] = self.vector(f"SELECT {name} FROM lr_{table}")
+        if "residuals: prediction less" in statement.title and "z" not in self.first:
+            self.first["z"] = self.vector("SELECT z FROM lr_score")
+
+    def note_order(self) -> None:
+        tables = self.con.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+        if {("lr_matrix",), ("lr_order",)} <= set(tables):
+            query = "SELECT epoch, id FROM lr_order JOIN lr_matrix USING (row) ORDER BY place"
+            found = self.con.execute(query).fetchall()
+            if not self.order or self.order[-1][0] != found[0][0]:
+                self.order += found
+
+    def vector(self, query: str) -> np.ndarray:
+        return np.array(self.con.execute(query).fetchall()[0][0], dtype=np.uint64)
+
+    def tick(self) -> None:
+        pass
+
+
 @dataclass
 class Training:
     """A host, guests and a helper in threads, each with a database of its own."""
@@ -59,14 +91,11 @@ class Training:
         def work(me: str, script: str, settings: dict) -> None:
             try:
                 with self.connect(me, session) as party:
-                    results[me] = party.run(script, **settings)
+                    seen = Seen(party)
+                    results[me] = party.run(script, observer=seen, **settings)
                     if script == "lr_helper/host":
-                        query = "SELECT epoch, id FROM lr_order JOIN lr_matrix USING (row) "
-                        rows = party.con.execute(query + "ORDER BY epoch, place").fetchall()
-                        results["order"] = rows
-                    if script == "lr_helper/guest":
-                        query = "SELECT epoch, row FROM lr_order ORDER BY epoch, place"
-                        results[me, "rows"] = party.con.execute(query).fetchall()
+                        results["order"] = seen.order
+                    results[me, "seen"] = seen
             except BaseException as error:
                 results[me] = error
 
@@ -243,6 +272,56 @@ def test_the_helper_sees_nothing_that_names_a_row_or_its_values(cancer) -> None:
     assert all((values == 0).all() for values in z[:1])  # at the first step all weights are 0
 
 
+def test_the_helper_cannot_solve_a_partys_scores_for_its_features(cancer) -> None:
+    """It dealt U, t and c. At the first step all weights are 0, so what is left of a score share
+    would be features times known numbers; shares of 0 that it does not know hide them."""
+    _, results = cancer
+    host, guest = (results[me, "seen"].first for me in ("host", "guest"))
+    x, u, t = ([one[name] for one in (host, guest)] for name in ("x", "u", "t"))
+    x, u = ([m[i].reshape(142, width) for i, width in enumerate((11, 20))] for m in (x, u))
+    own = [slice(0, 11), slice(11, 31)]
+    zeros = []
+    for me, other in ((0, 1), (1, 0)):
+        share = (host, guest)[me]
+        dealt = share["c"] - x[me] @ t[other][own[me]] + (x[other] - u[other]) @ t[me][own[other]]
+        zeros.append(share["z"] - dealt)
+        assert len(np.unique(zeros[-1])) == 142
+        assert 40 < (zeros[-1] >> np.uint64(63)).sum() < 102
+    assert (zeros[0] + zeros[1] == 0).all()
+
+
+def test_the_loss_is_opened_only_where_no_intersection_is_hidden(cancer, tmp_path) -> None:
+    rng = np.random.default_rng(0)
+    training = Training(tmp_path)
+    training.make("host", np.arange(40), rng.normal(size=(40, 1)), y=np.arange(40) % 2)
+    training.make("guest", np.arange(5, 45), rng.normal(size=(40, 1)))
+    training.match()
+    training.train("s1", iterations=2, batch=40)
+    assert training.query("host", "SELECT loss FROM training_log") == [(None,), (None,)]
+    sent = training.received("host", "s1")
+    assert [len(sent[f"guest/lrh.loss-{i}"]) for i in (1, 2)] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    "change, settings, at, text",
+    [
+        ("y * 1e5", {"kind": "identity"}, "host", "the label is too large for sums over a batch"),
+        ("y", {"learning_rate": 1e-7}, "host", "the learning rate, or l2, is too small"),
+        ("y", {"kind": "exp", "learning_rate": 50}, "helper", "the training diverges"),
+    ],
+)
+def test_numbers_that_do_not_fit_are_refused(tmp_path, change, settings, at, text) -> None:
+    rng = np.random.default_rng(0)
+    training = Training(tmp_path)
+    training.make("host", np.arange(64), rng.normal(size=(64, 2)), y=rng.integers(0, 9, 64) * 1.0)
+    training.make("guest", np.arange(64), rng.normal(size=(64, 2)))
+    if "kind" not in settings:
+        change = "y > 4"
+    training.query("host", f"UPDATE t SET y = {change}")
+    results = training.train("s1", id="who", iterations=9, **settings)
+    assert text in str(results[at])
+
+
 def test_what_parties_send_each_other_is_uniform(cancer) -> None:
     training, _ = cancer
     for me in training.parties:
@@ -358,7 +437,7 @@ def test_hidden_intersections_of_one_and_of_three_guests(tmp_path, guests) -> No
     for i, guest in enumerate(guests):
         training.make(guest, ids[has[guest]], x[has[guest]][:, 2 * i + 2 : 2 * i + 4])
     training.match()
-    results = training.train("s1", iterations=4, batch=50, learning_rate=1, decay=0.1)
+    results = training.train("s1", iterations=4, batch=50, learning_rate=1, decay=0.1, loss="yes")
     order = epochs(results, ids[rows])
     a = [np.ones(100), *standard(x[rows][:, :2]).T]
     present = np.ones(100)

@@ -154,10 +154,11 @@ def share_truncate(
 def helper_activation(
     context: Context, zs: pa.Array, kinds: pa.Array, scales: pa.Array
 ) -> pa.Array:
-    """Return activation and loss term of scores, which have twice the scale, and the scores at the
-    scale.
+    """Return activation, loss terms and scores of a batch's scores, which have twice the scale.
 
-    The loss is that of a label y less y·z: softplus(z), z²/2, or exp(z); it has twice the scale.
+    The loss is that of a label y less y·z: softplus(z), z²/2, or exp(z). Loss terms (at twice the
+    scale) and scores (at the scale) are divided by the number of rows, so that their sums are
+    means, which fit into the ring.
     """
     kind, scale = constant(kinds, "the kind of model"), constant(scales, "the scale")
     if kind not in KINDS:
@@ -172,8 +173,8 @@ def helper_activation(
         else:
             value = loss = np.exp(np.minimum(z, 700))
         values.append(encode(value, scale))
-        losses.append(encode(loss, 2 * scale))
-        scores.append(encode(z, scale))
+        losses.append(encode(loss / max(len(z), 1), 2 * scale))
+        scores.append(encode(z / max(len(z), 1), scale))
     arrays = [pa.array(column, VECTOR) for column in (values, losses, scores)]
     return pa.StructArray.from_arrays(arrays, fields=list(ACTIVATION))
 

@@ -14,6 +14,8 @@
 -- set learning_rate = 0.5  the length of a step
 -- set decay = 0            the learning rate of step i is learning_rate / (1 + decay * (i - 1))
 -- set l2 = 0               how strongly weights are drawn to 0
+-- set loss = auto          whether the host sees each step's loss: yes, no, or auto: only with id=…, as it tells how many
+--                          rows of a batch are common
 -- set reveal = own         who sees the weights: own (each party those of its features) or none (they stay shared)
 
 -- the parties; the host leads: it adds what is public
@@ -91,7 +93,7 @@ SELECT require(count(*) = 1, 'the host has to send one start message'),
                'the parties'' settings differ: the host has ' || any_value(settings) || ' and we have '
                || getvariable('settings') || '; agree on one and start a new session')
 FROM lr_start;
-SET VARIABLE batch_seed = 'lrh-' || getvariable('session') || '-batch';
+SET VARIABLE batch_seed = 'lrh-batch-' || getvariable('session');
 SELECT seed_open(getvariable('batch_seed'), seed, batch_seed) AS batch_seed
 FROM lr_start, lr_seeds WHERE party = getvariable('host');
 SET VARIABLE rows = (SELECT rows FROM lr_start);
@@ -114,6 +116,13 @@ CREATE OR REPLACE TEMP TABLE lr_rows AS
     SELECT row, ring_encode(coalesce(m.x, list_resize([]::DOUBLE[], getvariable('width'), 0.0))) AS x,
            (m.x IS NOT NULL)::UBIGINT AS present
     FROM lr_spine s LEFT JOIN standardise('lr_matrix') m USING (row);
+
+-- steps are rounded to 2^-30
+SET VARIABLE last_rate = getvariable('learning_rate')::DOUBLE / (1 + getvariable('decay')::DOUBLE * (getvariable('iterations')::INTEGER - 1));
+SELECT require(getvariable('last_rate') / least(getvariable('rows'), getvariable('batch')::INTEGER) >= 2 ** -23
+               AND (getvariable('l2')::DOUBLE = 0 OR getvariable('last_rate') * getvariable('l2')::DOUBLE >= 2 ** -23),
+               'the learning rate, or l2, is too small at the last step: they are rounded to 2^-30, the rate after division by the '
+               || 'rows of a batch');
 
 -- include shared/widths.sql
 
@@ -141,15 +150,13 @@ CREATE OR REPLACE TEMP TABLE lr_deal AS
 
 -- part set-up
 
--- the shares beside the rows; the order of the rows in every epoch; weights of 0
+-- the shares beside the rows; weights of 0
 CREATE OR REPLACE TEMP TABLE lr_data AS
     SELECT row, x, m, my
     FROM lr_rows
     JOIN (SELECT generate_subscripts(m.share, 1) AS row, unnest(m.share) AS m, unnest(p.share) AS my
           FROM lr_mask m, lr_product p) USING (row);
-CREATE OR REPLACE TEMP TABLE lr_order AS
-    SELECT epoch, row, row_number() OVER (PARTITION BY epoch ORDER BY batch_key(row, getvariable('batch_seed'), epoch)) AS place
-    FROM lr_rows, (SELECT unnest(range(0, ceil(getvariable('iterations')::INTEGER / getvariable('batches'))::BIGINT)) AS epoch);
+CREATE OR REPLACE TEMP TABLE lr_order (epoch BIGINT, row BIGINT, place BIGINT);
 CREATE OR REPLACE TEMP TABLE lr_weights AS SELECT list_resize([]::UBIGINT[], getvariable('total'), 0::UBIGINT) AS w;
 CREATE OR REPLACE TEMP TABLE lr_log (iteration BIGINT, loss DOUBLE, gradient_norm DOUBLE, seconds DOUBLE, bytes BIGINT);
 SET VARIABLE iteration = 0;
@@ -160,11 +167,16 @@ SET VARIABLE iteration = 0;
 SET VARIABLE iteration = getvariable('iteration') + 1;
 SET VARIABLE started = epoch_ms(now());
 SET VARIABLE bytes_before = exchange_bytes();
+SET VARIABLE epoch = (getvariable('iteration') - 1) // getvariable('batches');
+SET VARIABLE number = (getvariable('iteration') - 1) % getvariable('batches');
+DELETE FROM lr_order WHERE getvariable('number') = 0;
+INSERT INTO lr_order
+    SELECT getvariable('epoch'), row, row_number() OVER (ORDER BY batch_key(row, getvariable('batch_seed'), getvariable('epoch')))
+    FROM lr_rows WHERE getvariable('number') = 0;
 CREATE OR REPLACE TEMP TABLE lr_batch AS
     SELECT flatten(list(x ORDER BY place)) AS x, list(m ORDER BY place) AS m, list(my ORDER BY place) AS my, count(*) AS size
     FROM lr_order JOIN lr_data USING (row)
-    WHERE epoch = (getvariable('iteration') - 1) // getvariable('batches')
-      AND (place - 1) * getvariable('batches') // getvariable('rows') = (getvariable('iteration') - 1) % getvariable('batches');
+    WHERE (place - 1) * getvariable('batches') // getvariable('rows') = getvariable('number');
 SET VARIABLE size = (SELECT size FROM lr_batch);
 
 -- random numbers of this step: with the helper's seed
@@ -186,11 +198,11 @@ CREATE OR REPLACE TEMP TABLE lr_factors AS
     SELECT list_concat(m, list_concat(m, my)) AS x,
            list_concat(ring_random(seed, step || '-value', size),
                        list_concat(ring_random(seed, step || '-loss', size), ring_random(seed, step || '-score', size))) AS y
-    FROM (SELECT m, my, size, getvariable('seed') AS seed, 'step-' || getvariable('iteration') AS step FROM lr_batch);
+    FROM (SELECT m, my, getvariable('size') AS size, getvariable('seed') AS seed, 'step-' || getvariable('iteration') AS step FROM lr_batch);
 -- include shared/step.sql
 
 -- loss: our share to the host
-CALL exchange_send(getvariable('host'), 'lrh/loss-' || getvariable('iteration'), $$ SELECT loss FROM lr_residual $$);
+CALL exchange_send(getvariable('host'), 'lrh/loss-' || getvariable('iteration'), $$ SELECT loss FROM lr_residual WHERE getvariable('with_loss') $$);
 INSERT INTO lr_log
     SELECT getvariable('iteration'), NULL, NULL, (epoch_ms(now()) - getvariable('started')) / 1000,
            exchange_bytes() - getvariable('bytes_before');
@@ -203,7 +215,7 @@ SELECT seconds, bytes FROM lr_log WHERE iteration = getvariable('iteration');
 -- include shared/reveal.sql
 
 CREATE OR REPLACE TABLE model AS
-    SELECT feature, weight, mean, deviation, weight_original, getvariable('session') AS training FROM (
+    SELECT feature, weight, mean, deviation, weight_original, getvariable('training') AS training FROM (
         SELECT 0 AS position, '(intercept)' AS feature, 0.0::DOUBLE AS weight, NULL::DOUBLE AS mean,
                NULL::DOUBLE AS deviation,
                -(SELECT sum(w.weight * mean / deviation)

@@ -93,12 +93,17 @@ CREATE OR REPLACE TEMP TABLE lr_scores AS
 SELECT require(count(*) = len(getvariable('parties')) AND bool_and(len(z) = getvariable('size')),
                'a party''s scores are not those of a batch')
 FROM lr_scores;
+CREATE OR REPLACE TEMP TABLE lr_active AS
+    SELECT helper_activation(ring_sum(z), kind := getvariable('kind')) AS a FROM lr_scores;
+SELECT require(list_max(list_transform(ring_decode(a.value), lambda number: abs(number))) * getvariable('size') < 2 ** 21,
+               'the training diverges, or the label is too large: predictions times rows of a batch pass 2^21. Start again with a '
+               || 'smaller learning_rate')
+FROM lr_active;
 CALL exchange_send(getvariable('host'), 'lrh/activated-' || getvariable('iteration'), $$
-    WITH active AS MATERIALIZED (SELECT helper_activation(ring_sum(z), kind := getvariable('kind')) AS a FROM lr_scores)
     SELECT ring_sub(a.value, (SELECT ring_sum(value) FROM lr_random WHERE NOT corrected)) AS value,
            ring_sub(a.loss, (SELECT ring_sum(loss) FROM lr_random WHERE NOT corrected)) AS loss,
            ring_sub(a.score, (SELECT ring_sum(score) FROM lr_random WHERE NOT corrected)) AS score
-    FROM active $$);
+    FROM lr_active $$);
 
 -- include shared/forget.sql
 

@@ -15,6 +15,8 @@
 -- set learning_rate = 0.5  the length of a step
 -- set decay = 0            the learning rate of step i is learning_rate / (1 + decay * (i - 1))
 -- set l2 = 0               how strongly weights are drawn to 0
+-- set loss = auto          whether the host sees each step's loss: yes, no, or auto: only with id=…, as it tells how many
+--                          rows of a batch are common
 -- set reveal = own         who sees the weights: own (each party those of its features) or none (they stay shared)
 
 -- the parties; the host leads: it adds what is public
@@ -72,7 +74,10 @@ SELECT require(count(*) > 0, 'there are no rows'),
                'an id is missing or occurs more than once; a model needs one row for each id'),
        require(count(y) = count(*) AND bool_and(isfinite(y)), 'the label has to be a number in every row'),
        require(getvariable('kind') <> 'logistic' OR bool_and(y IN (0, 1)), 'the label has to be 0 or 1 in every row'),
-       require(getvariable('kind') <> 'exp' OR bool_and(y >= 0), 'the label of a Poisson regression is not negative')
+       require(getvariable('kind') <> 'exp' OR bool_and(y >= 0), 'the label of a Poisson regression is not negative'),
+       require(max(abs(y)) * least(count(*), getvariable('batch')::INTEGER) <= 2 ** 20,
+               'the label is too large for sums over a batch; divide it, so that its largest magnitude times the rows of a batch '
+               || 'is not above 2^20 (1,048,576)')
 FROM lr_named;
 -- include shared/features.sql
 
@@ -111,7 +116,7 @@ FROM lr_spine WHERE guest = getvariable('guest_list')[getvariable('k')];
 SET VARIABLE seed = (SELECT seed FROM lr_seeds WHERE party = getvariable('helper'));
 
 -- the seed of the batches, made of those with all guests; the helper does not get it
-SET VARIABLE batch_seed = 'lrh-' || getvariable('session') || '-batch';
+SET VARIABLE batch_seed = 'lrh-batch-' || getvariable('session');
 SELECT seed_combine(getvariable('batch_seed'), list(seed ORDER BY party)) AS batch_seed
 FROM lr_seeds WHERE party <> getvariable('helper');
 SET VARIABLE k = 0;
@@ -135,6 +140,13 @@ CALL exchange_send(getvariable('guest'), 'lrh/spine', $$
 CALL exchange_send(getvariable('helper'), 'lrh/plan', $$
     SELECT getvariable('parties') AS parties, getvariable('kind') AS kind, getvariable('rows') AS rows,
            getvariable('batches') AS batches, getvariable('iterations')::BIGINT AS iterations $$);
+
+-- steps are rounded to 2^-30
+SET VARIABLE last_rate = getvariable('learning_rate')::DOUBLE / (1 + getvariable('decay')::DOUBLE * (getvariable('iterations')::INTEGER - 1));
+SELECT require(getvariable('last_rate') / least(getvariable('rows'), getvariable('batch')::INTEGER) >= 2 ** -23
+               AND (getvariable('l2')::DOUBLE = 0 OR getvariable('last_rate') * getvariable('l2')::DOUBLE >= 2 ** -23),
+               'the learning rate, or l2, is too small at the last step: they are rounded to 2^-30, the rate after division by the '
+               || 'rows of a batch');
 
 -- include shared/widths.sql
 
@@ -160,15 +172,13 @@ CREATE OR REPLACE TEMP TABLE lr_deal AS
 
 -- part set-up
 
--- the shares beside the rows; the order of the rows in every epoch; weights of 0
+-- the shares beside the rows; weights of 0
 CREATE OR REPLACE TEMP TABLE lr_data AS
     SELECT row, x, y, m, my
     FROM lr_rows
     JOIN (SELECT generate_subscripts(m.share, 1) AS row, unnest(m.share) AS m, unnest(p.share) AS my
           FROM lr_mask m, lr_product p) USING (row);
-CREATE OR REPLACE TEMP TABLE lr_order AS
-    SELECT epoch, row, row_number() OVER (PARTITION BY epoch ORDER BY batch_key(row, getvariable('batch_seed'), epoch)) AS place
-    FROM lr_rows, (SELECT unnest(range(0, ceil(getvariable('iterations')::INTEGER / getvariable('batches'))::BIGINT)) AS epoch);
+CREATE OR REPLACE TEMP TABLE lr_order (epoch BIGINT, row BIGINT, place BIGINT);
 CREATE OR REPLACE TEMP TABLE lr_weights AS SELECT list_resize([]::UBIGINT[], getvariable('total'), 0::UBIGINT) AS w;
 CREATE OR REPLACE TEMP TABLE lr_log (iteration BIGINT, loss DOUBLE, gradient_norm DOUBLE, seconds DOUBLE, bytes BIGINT);
 SET VARIABLE iteration = 0;
@@ -179,13 +189,21 @@ SET VARIABLE iteration = 0;
 SET VARIABLE iteration = getvariable('iteration') + 1;
 SET VARIABLE started = epoch_ms(now());
 SET VARIABLE bytes_before = exchange_bytes();
+SET VARIABLE epoch = (getvariable('iteration') - 1) // getvariable('batches');
+SET VARIABLE number = (getvariable('iteration') - 1) % getvariable('batches');
+DELETE FROM lr_order WHERE getvariable('number') = 0;
+INSERT INTO lr_order
+    SELECT getvariable('epoch'), row, row_number() OVER (ORDER BY batch_key(row, getvariable('batch_seed'), getvariable('epoch')))
+    FROM lr_rows WHERE getvariable('number') = 0;
+SET VARIABLE size = (SELECT count(*) FROM lr_order
+                     WHERE (place - 1) * getvariable('batches') // getvariable('rows') = getvariable('number'));
 CREATE OR REPLACE TEMP TABLE lr_batch AS
     SELECT flatten(list(x ORDER BY place)) AS x, list(m ORDER BY place) AS m, list(my ORDER BY place) AS my,
-           ring_encode(list(y ORDER BY place)) AS y, ring_encode(list(y * y / 2 ORDER BY place), scale := 40) AS half, count(*) AS size
+           ring_encode(list(y ORDER BY place)) AS y, 
+           ring_encode(list(CASE getvariable('kind') WHEN 'identity' THEN y * y / 2 / getvariable('size') ELSE 0 END ORDER BY place),
+                       scale := 40) AS half
     FROM lr_order JOIN lr_data USING (row)
-    WHERE epoch = (getvariable('iteration') - 1) // getvariable('batches')
-      AND (place - 1) * getvariable('batches') // getvariable('rows') = (getvariable('iteration') - 1) % getvariable('batches');
-SET VARIABLE size = (SELECT size FROM lr_batch);
+    WHERE (place - 1) * getvariable('batches') // getvariable('rows') = getvariable('number');
 
 -- random numbers of this step: with the helper's seed, and its corrections
 CREATE OR REPLACE TEMP TABLE lr_deal AS
@@ -214,7 +232,7 @@ INSERT INTO lr_log
     SELECT getvariable('iteration'),
            ring_decode(ring_add(own.loss, (SELECT ring_sum(l.loss)
                FROM exchange_recv_all(getvariable('others'), 'lrh/loss-' || getvariable('iteration'), columns := 'loss UBIGINT[]') l)),
-               scale := 40)[1] / getvariable('size'),
+               scale := 40)[1],
            NULL, (epoch_ms(now()) - getvariable('started')) / 1000, exchange_bytes() - getvariable('bytes_before')
     FROM lr_residual own;
 
@@ -226,7 +244,7 @@ SELECT loss, seconds, bytes FROM lr_log WHERE iteration = getvariable('iteration
 -- include shared/reveal.sql
 
 CREATE OR REPLACE TABLE model AS
-    SELECT feature, weight, mean, deviation, weight_original, getvariable('session') AS training FROM (
+    SELECT feature, weight, mean, deviation, weight_original, getvariable('training') AS training FROM (
         SELECT 0 AS position, '(intercept)' AS feature, weight, NULL::DOUBLE AS mean, NULL::DOUBLE AS deviation,
                weight - (SELECT coalesce(sum(w.weight * mean / deviation), 0)
                          FROM lr_own w JOIN lr_statistics s ON w.position = s.feature + 1) AS weight_original

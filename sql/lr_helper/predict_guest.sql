@@ -8,7 +8,6 @@
 -- set asker = host         who gets the scores: the host or one of the guests
 -- set id =                 an id column that all tables share; empty: the alignment of private matching
 -- set key =                with the alignment: your column of the ids; empty: the one that holds them all
--- set kind = logistic      the kind of model, as in the training
 -- set unmatched = refuse   rows to score that we have no record of: refuse, or mean to take our mean, by which an
 --                          asker that knows its weights can tell them
 

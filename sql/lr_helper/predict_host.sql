@@ -8,7 +8,6 @@
 -- set asker = host         who gets the scores: the host or one of the guests
 -- set id =                 an id column that all tables share; empty: the alignments of private matching
 -- set key =                with the alignments: your column of the ids; empty: the one that holds them all
--- set kind = logistic      the kind of model, as in the training
 -- set batch = 10000        how many rows at most at a time
 
 -- the parties

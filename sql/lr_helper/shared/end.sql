@@ -4,7 +4,7 @@ DROP TABLE model_share;
 
 -- results: the weights stay shared; mean and deviation are needed for predictions
 CREATE OR REPLACE TABLE model AS
-    SELECT feature, NULL::DOUBLE AS weight, mean, deviation, NULL::DOUBLE AS weight_original, getvariable('session') AS training
+    SELECT feature, NULL::DOUBLE AS weight, mean, deviation, NULL::DOUBLE AS weight_original, getvariable('training') AS training
     FROM (SELECT 0 AS position, '(intercept)' AS feature, NULL::DOUBLE AS mean, NULL::DOUBLE AS deviation
           UNION ALL SELECT feature, name, mean, deviation FROM lr_statistics)
     ORDER BY position;

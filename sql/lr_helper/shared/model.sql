@@ -1,8 +1,9 @@
 -- settings
+SET VARIABLE kind = (SELECT split_part(any_value(training), ' ', 2) FROM model);
 SET VARIABLE settings = 'join=' || CASE WHEN getvariable('id') = '' THEN 'alignment' ELSE 'id' END
     || ' parties=' || array_to_string(getvariable('parties'), ',') || ' asker=' || getvariable('asker')
-    || ' kind=' || getvariable('kind') || ' training=' || (SELECT any_value(training) FROM model);
-SELECT require(getvariable('kind') IN ('logistic', 'identity', 'exp'), 'kind is logistic, identity or exp'),
+    || ' training=' || (SELECT any_value(training) FROM model);
+SELECT require(getvariable('kind') IN ('logistic', 'identity', 'exp'), 'the table model is none of lr_helper'),
        require(list_contains(getvariable('parties'), getvariable('asker')), 'asker is the host or a guest'),
        require_result('predictions', ['id', 'pid', 'score']);
 SELECT require(count(DISTINCT training) = 1, 'the table model is not of one training') FROM model;

@@ -1,6 +1,6 @@
 -- our shares of the weights, which stay shared; with reveal=own, those of a party's features go to that party
 CREATE OR REPLACE TABLE model_share AS
-    SELECT party, n - start AS position, w[n] AS share, getvariable('session') AS training
+    SELECT party, n - start AS position, w[n] AS share, getvariable('training') AS training
     FROM lr_weights, lr_parties, (SELECT unnest(range(1, getvariable('total') + 1)) AS n) WHERE n > start AND n <= start + width
     ORDER BY n;
 CREATE OR REPLACE TABLE training_log AS FROM lr_log ORDER BY iteration;

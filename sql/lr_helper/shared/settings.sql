@@ -3,9 +3,10 @@ SET VARIABLE settings = 'join=' || CASE WHEN getvariable('id') = '' THEN 'alignm
     || ' parties=' || array_to_string(getvariable('parties'), ',') || ' kind=' || getvariable('kind')
     || ' iterations=' || getvariable('iterations')::INTEGER || ' batch=' || getvariable('batch')::INTEGER
     || ' learning_rate=' || getvariable('learning_rate')::DOUBLE || ' decay=' || getvariable('decay')::DOUBLE
-    || ' l2=' || getvariable('l2')::DOUBLE || ' reveal=' || getvariable('reveal');
+    || ' l2=' || getvariable('l2')::DOUBLE || ' reveal=' || getvariable('reveal') || ' loss=' || getvariable('loss');
 SELECT require(getvariable('kind') IN ('logistic', 'identity', 'exp'), 'kind is logistic, identity or exp'),
        require(getvariable('reveal') IN ('own', 'none'), 'reveal is own or none'),
+       require(getvariable('loss') IN ('auto', 'yes', 'no'), 'loss is auto, yes or no'),
        require(getvariable('iterations')::INTEGER > 0 AND getvariable('batch')::INTEGER > 0
                AND getvariable('learning_rate')::DOUBLE > 0 AND getvariable('decay')::DOUBLE >= 0
                AND getvariable('l2')::DOUBLE >= 0,
@@ -14,3 +15,5 @@ SELECT require(getvariable('kind') IN ('logistic', 'identity', 'exp'), 'kind is 
        require_result('model_share', ['party', 'position', 'share', 'training']),
        require_result('training_log', ['iteration', 'loss', 'gradient_norm', 'seconds', 'bytes']);
 SET VARIABLE id_column = getvariable('id');
+SET VARIABLE with_loss = getvariable('loss') = 'yes' OR (getvariable('loss') = 'auto' AND getvariable('id') <> '');
+SET VARIABLE training = getvariable('session') || ' ' || getvariable('kind');
