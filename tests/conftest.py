@@ -58,13 +58,11 @@ def connect(tmp_path: Path) -> Iterator[Connect]:
         party.close()
 
 
-@pytest.fixture
-def party(
-    connect: Connect, rsa_key: rsa.RSAPrivateKey, joint_key: dict[str, bytes]
+def give_keys(
+    one: duckpriv.Party, rsa_key: rsa.RSAPrivateKey, joint_key: dict[str, bytes]
 ) -> duckpriv.Party:
-    """One party, 'bank', with its own RSA key 'mine', imported as 'host' too, a Paillier
-    key 'paillier', both parts of a joint key and of a seed, and a secret 'seed'."""
-    one = connect()
+    """Give a party its own RSA key 'mine', imported as 'host' too, a Paillier key 'paillier', both
+    parts of a joint key and of a seed, and a secret 'seed'."""
     pem = rsa_key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
@@ -80,6 +78,14 @@ def party(
     for file, content in joint_key.items():
         one.keyring._write(file, content)
     return one
+
+
+@pytest.fixture
+def party(
+    connect: Connect, rsa_key: rsa.RSAPrivateKey, joint_key: dict[str, bytes]
+) -> duckpriv.Party:
+    """One party, 'bank', with the keys of `give_keys`."""
+    return give_keys(connect(), rsa_key, joint_key)
 
 
 @pytest.fixture

@@ -7,7 +7,9 @@ import re
 import duckdb
 import pytest
 
+import duckpriv
 from duckpriv.functions import FUNCTIONS, Function
+from tests.conftest import give_keys
 
 SCALARS = [f for f in FUNCTIONS if f.kind == "scalar"]
 CT = "paillier_encrypt(i, 'paillier')"
@@ -71,7 +73,7 @@ ARGUMENTS = {
         "seed_commitment('seed2')",
         "seed_part('seed2')",
     ],
-    "seed_combine": ["'s' || i", "['seed']"],
+    "seed_combine": ["'c' || i", "['seed']"],
     "seed_seal": ["'seed'", "'seed'"],
     "seed_open": ["'seed'", "'seed'", "seed_seal('seed', 'seed')"],
     "batch_key": ["i", "'seed'", "3"],
@@ -124,9 +126,12 @@ def shop_asks(connect) -> None:
     shop.con.execute("CALL exchange_send('bank', 'question', 'SELECT 7 AS question')").fetchall()
 
 
-@pytest.fixture
-def ready(party):
-    return party.con
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory, rsa_key, joint_key):
+    """One party for the whole file: the functions leave nothing behind that another one sees."""
+    folder = tmp_path_factory.mktemp("functions")
+    with duckpriv.connect(keyring=folder / "keys", session="s1") as party:
+        yield give_keys(party, rsa_key, joint_key).con
 
 
 @named(FUNCTIONS)

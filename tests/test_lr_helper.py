@@ -387,7 +387,7 @@ def test_linear_and_poisson_regression(tmp_path) -> None:
     training.make("guest", ids, x[:, 4:])
     # The smallest eigenvalue of the features' correlations is 0.009: that direction converges
     # slowly, so predictions are compared, not coefficients.
-    settings = {"id": "who", "iterations": 20, "batch": 1000}
+    settings = {"id": "who", "iterations": 12, "batch": 1000}
     for kind, label, rate, model in (
         ("identity", "y", 0.4, LinearRegression()),
         ("exp", "count", 0.2, PoissonRegressor(alpha=0)),
@@ -404,14 +404,14 @@ def test_linear_and_poisson_regression(tmp_path) -> None:
                 "helper": ("lr_helper/helper", names),
             },
         )
-        assert results["helper"] == [{"iterations": 20}]
+        assert results["helper"] == [{"iterations": 12}]
         a = np.column_stack([np.ones(len(x)), x])
         w, _ = descend(
             a,
             target,
             np.ones(len(x)),
             epochs(results, ids),
-            iterations=20,
+            iterations=12,
             batch=1000,
             rate=rate,
             kind=kind,
@@ -420,8 +420,8 @@ def test_linear_and_poisson_regression(tmp_path) -> None:
         z = a @ training.weights()
         ours = z if kind == "identity" else np.exp(z)
         theirs = model.fit(x, target).predict(x)
-        assert np.corrcoef(ours, theirs)[0, 1] > 0.97
-        assert np.abs(ours.mean() - theirs.mean()) < 0.03 * theirs.mean()
+        assert np.corrcoef(ours, theirs)[0, 1] > 0.95
+        assert np.abs(ours.mean() - theirs.mean()) < 0.05 * theirs.mean()
 
 
 @pytest.mark.parametrize("guests", [("guest",), ("g1", "g2", "g3")])
