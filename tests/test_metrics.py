@@ -44,7 +44,7 @@ def value(con, name: str) -> float:
 
 
 @settings(
-    max_examples=examples(25),
+    max_examples=examples(12),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
@@ -69,7 +69,7 @@ def test_metrics_agree_with_scikit_learn(con, rows: list[tuple[float, int]]) -> 
 
 
 @settings(
-    max_examples=examples(25),
+    max_examples=examples(12),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
