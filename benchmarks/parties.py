@@ -42,6 +42,8 @@ def run(name: str, folder: Path, scripts: dict[str, list[str]]) -> Iterator[Row]
     yield Row(name, time.perf_counter() - started, "s")
     for me, output in outputs.items():
         measured = json.loads(output)
+        for part, seconds in measured["split"].items():
+            yield Row(f"    {me}, in all: {part}", seconds, "s")
         for step, seconds in sorted(measured["seconds"].items(), key=lambda item: -item[1]):
             if step and seconds >= 0.1:
                 yield Row(f"    {me}: {step}", seconds, "s")

@@ -63,7 +63,7 @@ def cli() -> None:
 
 @cli.command()
 @click.argument("script")
-@click.option("--db", required=True, metavar="FILE", help="Your DuckDB database file.")
+@click.option("--db", required=True, metavar="FILE", help="Your DuckDB database file, or :memory: for a party without data.")
 @click.option("--me", required=True, help="Your own name, as the peer knows it.")
 @click.option("--peer", help="The other party's name; the same as --set peer=NAME.")
 @exchange_option
@@ -112,8 +112,11 @@ def run(
         variables[name] = value
     if peer is not None:
         variables["peer"] = peer
-    if not Path(db).exists():
-        raise click.UsageError(f"there is no database {db}; --db takes your DuckDB file")
+    if db != ":memory:" and not Path(db).exists():
+        raise click.UsageError(
+            f"there is no database {db}; --db takes your DuckDB file, or :memory: for a party "
+            "without data"
+        )
     output, progress = Console(), Console(stderr=True)
     with connect(
         db,

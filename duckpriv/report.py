@@ -105,18 +105,19 @@ def _scored(con: duckdb.DuckDBPyConnection, scored: str, score: str, label: str)
 def _training(con: duckdb.DuckDBPyConnection) -> list[str]:
     columns = ("iteration", "loss", "gradient_norm", "seconds", "bytes")
     rows = con.execute(f"SELECT {', '.join(columns)} FROM training_log ORDER BY 1").fetchall()
-    losses = [(row[0], row[1]) for row in rows if row[1] is not None]
 
-    def draw_loss(axes: Axes) -> None:
-        axes.plot([x for x, _ in losses], [y for _, y in losses], marker="o")
-        axes.set(title="Loss (second-order Taylor)", xlabel="iteration")
+    def curve(title: str, column: int, **settings: Any) -> list[str]:
+        """Return a picture of a column against the iteration; none where the column is empty."""
+        points = [(row[0], row[column]) for row in rows if row[column] is not None]
 
-    def draw_norm(axes: Axes) -> None:
-        axes.plot([row[0] for row in rows], [row[2] for row in rows], marker=".")
-        axes.set(title="Norm of the gradient", xlabel="iteration", yscale="log")
+        def draw(axes: Axes) -> None:
+            axes.plot([x for x, _ in points], [y for _, y in points], marker=".")
+            axes.set(title=title, xlabel="iteration", **settings)
 
-    pictures = [_picture(draw_loss)] if losses else []
-    return ["<h2>Training</h2>", *pictures, _picture(draw_norm), _table(columns, rows)]
+        return [_picture(draw)] if points else []
+
+    pictures = [*curve("Loss", 1), *curve("Norm of the party's own gradient", 2, yscale="log")]
+    return ["<h2>Training</h2>", *pictures, _table(columns, rows)]
 
 
 def _picture(draw: Any) -> str:

@@ -54,8 +54,8 @@ class Statement:
     shows_rows: bool
 
     @property
-    def sends(self) -> bool:
-        """Whether it is a CALL: it sends a message, or makes a key."""
+    def is_call(self) -> bool:
+        """Whether it is called for its effect: it sends a message, or makes a key."""
         return self.sql.upper().startswith("CALL")
 
 
@@ -118,7 +118,7 @@ def bundled() -> list[str]:
     return [
         file.relative_to(folder).with_suffix("").as_posix()
         for file in files
-        if file.parent.name != "macros"
+        if file.parent.name not in ("macros", "shared")
     ]
 
 
@@ -173,7 +173,7 @@ def _parts(name: str, text: str) -> tuple[Part, ...]:
         statements = _statements(name, body)
         if kind == "while":  # what was sent is shown, but not in every round
             statements = tuple(
-                replace(statement, shows_rows=False) if statement.sends else statement
+                replace(statement, shows_rows=False) if statement.is_call else statement
                 for statement in statements
             )
         parts.append(Part(part, condition, kind == "while", statements))

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 import duckpriv
 from duckpriv.keys import factors_pem
+from tests.parties import at_once
 
 Connect = Callable[..., duckpriv.Party]
 
@@ -91,21 +91,4 @@ def party(
 @pytest.fixture
 def together() -> Callable[..., list[object]]:
     """Run functions at the same time, each in a thread; return what they returned or raised."""
-
-    def run(*functions: Callable[[], object]) -> list[object]:
-        results: list[object] = [None] * len(functions)
-
-        def work(i: int) -> None:
-            try:
-                results[i] = functions[i]()
-            except BaseException as error:
-                results[i] = error
-
-        threads = [threading.Thread(target=work, args=(i,)) for i in range(len(functions))]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        return results
-
-    return run
+    return at_once

@@ -1,11 +1,60 @@
-"""Run a party of private matching in a process of its own; imported by that process."""
+"""Run parties: of private matching in a process of its own, or several at once in threads."""
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from pathlib import Path
+
+import pyarrow as pa
 
 import duckpriv
 from duckpriv.errors import from_text
+
+
+def at_once(*functions: Callable[[], object]) -> list[object]:
+    """Run functions at the same time, each in a thread; return what they returned or raised."""
+    results: list[object] = [None] * len(functions)
+
+    def work(i: int) -> None:
+        try:
+            results[i] = functions[i]()
+        except BaseException as error:
+            results[i] = error
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(len(functions))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+class Folder:
+    """Parties below one folder: each has a database and a keyring, all have the mailbox."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def connect(self, me: str, session: str = "look", **settings) -> duckpriv.Party:
+        return duckpriv.connect(
+            self.folder / f"{me}.duckdb",
+            me=me,
+            exchange=f"dir:{self.folder / 'mailbox'}",
+            keyring=self.folder / f"{me}.keys",
+            session=session,
+            **{"timeout": 120, "silence": 8, **settings},
+        )
+
+    def make_table(self, me: str, rows: pa.Table, name: str = "t") -> None:
+        with self.connect(me) as party:
+            party.con.register("rows", rows)
+            party.con.execute(f"CREATE TABLE {name} AS FROM rows").fetchall()
+
+    def query(self, me: str, sql: str) -> list:
+        with self.connect(me) as party:
+            return party.con.execute(sql).fetchall()
+
 
 NAMES = {"host": "bank", "guest": "shop"}
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from sklearn.model_selection import train_test_split
 
 import duckpriv
 from duckpriv import ProtocolError
+from tests.parties import Folder, at_once
 
 
 def standard(x: np.ndarray, by: np.ndarray | None = None) -> np.ndarray:
@@ -56,55 +56,35 @@ class Seen:
         pass
 
 
-@dataclass
-class Training:
+class Training(Folder):
     """A host, guests and a helper in threads, each with a database of its own."""
 
-    folder: Path
-    guests: tuple[str, ...] = ("guest",)
+    def __init__(self, folder: Path, guests: tuple[str, ...] = ("guest",)) -> None:
+        super().__init__(folder)
+        self.guests = guests
 
     @property
     def parties(self) -> tuple[str, ...]:
         return ("host", *self.guests)
 
-    def connect(self, me: str, session: str = "look") -> duckpriv.Party:
-        return duckpriv.connect(
-            self.folder / f"{me}.duckdb",
-            me=me,
-            exchange=f"dir:{self.folder / 'mailbox'}",
-            keyring=self.folder / f"{me}.keys",
-            session=session,
-            timeout=60,
-            silence=8,
-        )
-
     def make(self, me: str, ids: np.ndarray, x: np.ndarray, table: str = "t", **more) -> None:
         columns = {f"{me}{i}": x[:, i] for i in range(x.shape[1])}
-        with self.connect(me) as party:
-            party.con.register("rows", pa.table({"who": ids, **columns, **more}))
-            party.con.execute(f"CREATE TABLE {table} AS FROM rows").fetchall()
+        self.make_table(me, pa.table({"who": ids, **columns, **more}), table)
 
     def run(self, session: str, scripts: dict[str, tuple[str, dict]]) -> dict:
         """Run each party's script; return results, or what was raised, and the order of rows."""
         results: dict = {}
 
-        def work(me: str, script: str, settings: dict) -> None:
-            try:
-                with self.connect(me, session) as party:
-                    seen = Seen(party)
-                    results[me] = party.run(script, observer=seen, **settings)
-                    if script == "lr_helper/host":
-                        results["order"] = seen.order
-                    results[me, "seen"] = seen
-            except BaseException as error:
-                results[me] = error
+        def work(me: str, script: str, settings: dict) -> object:
+            with self.connect(me, session) as party:
+                seen = results[me, "seen"] = Seen(party)
+                summary = party.run(script, observer=seen, **settings)
+                if script == "lr_helper/host":
+                    results["order"] = seen.order
+                return summary
 
-        threads = [threading.Thread(target=work, args=(me, *what)) for me, what in scripts.items()]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        return results
+        found = at_once(*(partial(work, me, *what) for me, what in scripts.items()))
+        return results | dict(zip(scripts, found, strict=True))
 
     def match(self) -> None:
         """Private matching of the host with each guest, in sessions of their own."""
@@ -140,10 +120,6 @@ class Training:
         theirs = {**settings, **(guest or {})}
         scripts |= dict.fromkeys(self.guests, ("lr_helper/predict_guest", theirs))
         return self.run(session, scripts | {"helper": ("lr_helper/predict_helper", names)})
-
-    def query(self, me: str, sql: str) -> list:
-        with self.connect(me) as party:
-            return party.con.execute(sql).fetchall()
 
     def weights(self) -> np.ndarray:
         """The weights for standardised features: intercept, then party by party."""

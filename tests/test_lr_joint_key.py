@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import gmpy2
@@ -22,6 +22,7 @@ from sklearn.model_selection import train_test_split
 import duckpriv
 from duckpriv import ExchangeTimeout, ProtocolError
 from duckpriv.columns.ciphertext import PARTIAL, layout_of
+from tests.parties import Folder, at_once
 
 X, Y = load_breast_cancer(return_X_y=True)
 IDS = np.array([f"patient {i}" for i in range(len(X))])
@@ -57,52 +58,26 @@ class Seen:
         pass
 
 
-@dataclass
-class Training:
+class Training(Folder):
     """Both parties of a run, in two threads with databases of their own."""
-
-    folder: Path
-
-    def connect(self, me: str, session: str, **settings) -> duckpriv.Party:
-        return duckpriv.connect(
-            self.folder / f"{me}.duckdb",
-            me=me,
-            exchange=f"dir:{self.folder / 'mailbox'}",
-            keyring=self.folder / f"{me}.keys",
-            session=session,
-            **{"timeout": 120, "silence": 8, **settings},
-        )
-
-    def make(self, me: str, rows: pa.Table, name: str = "t") -> None:
-        with duckpriv.connect(self.folder / f"{me}.duckdb", keyring=self.folder / "k") as party:
-            party.con.register("rows", rows)
-            party.con.execute(f"CREATE TABLE {name} AS FROM rows").fetchall()
 
     def run(self, session: str, **scripts: tuple[str, dict]) -> dict:
         """Run each party's script with its settings; return results, or what was raised."""
         results: dict = {}
 
-        def work(me: str, script: str, settings: dict) -> None:
-            try:
-                with self.connect(me, session) as party:
-                    seen = results[me, "seen"] = Seen(party, self.folder / f"{me}.keys")
-                    if script != "lr_joint_key/assistant":
-                        settings = {"table": "t", **settings}
-                    results[me] = party.run(script, observer=seen, **settings)
-                    if script in ("lr_joint_key/host", "lr_joint_key/guest"):
-                        query = "SELECT id FROM lr_matrix ORDER BY row"
-                        results[me, "order"] = [
-                            row for (row,) in party.con.execute(query).fetchall()
-                        ]
-            except BaseException as error:
-                results[me] = error
+        def work(me: str, script: str, settings: dict) -> object:
+            with self.connect(me, session) as party:
+                seen = results[me, "seen"] = Seen(party, self.folder / f"{me}.keys")
+                if script != "lr_joint_key/assistant":
+                    settings = {"table": "t", **settings}
+                summary = party.run(script, observer=seen, **settings)
+                if script in ("lr_joint_key/host", "lr_joint_key/guest"):
+                    query = "SELECT id FROM lr_matrix ORDER BY row"
+                    results[me, "order"] = [row for (row,) in party.con.execute(query).fetchall()]
+                return summary
 
-        threads = [threading.Thread(target=work, args=(me, *what)) for me, what in scripts.items()]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        return results
+        found = at_once(*(partial(work, me, *what) for me, what in scripts.items()))
+        return results | dict(zip(scripts, found, strict=True))
 
     def train(self, session: str, host: dict, guest: dict) -> dict:
         return self.run(
@@ -110,10 +85,6 @@ class Training:
             host=("lr_joint_key/host", {"peer": "guest", "label": "y", **host}),
             guest=("lr_joint_key/guest", {"peer": "host", **guest}),
         )
-
-    def query(self, me: str, sql: str) -> list:
-        with duckpriv.connect(self.folder / f"{me}.duckdb", keyring=self.folder / "k") as party:
-            return party.con.execute(sql).fetchall()
 
     def weights(self) -> np.ndarray:
         """The model's weights for standardised features: intercept, host's, guest's."""
@@ -163,11 +134,11 @@ def aligned(tmp_path_factory) -> tuple[Training, dict, np.ndarray, np.ndarray]:
     """Breast cancer, 10 + 20 features, trained on a shared id; and test rows, scored."""
     fit, test = train_test_split(np.arange(len(X)), test_size=0.25, random_state=0)
     training = Training(tmp_path_factory.mktemp("aligned"))
-    training.make("host", table(fit, HOST, label=True))
-    training.make("guest", table(fit, GUEST))
+    training.make_table("host", table(fit, HOST, label=True))
+    training.make_table("guest", table(fit, GUEST))
     results = training.train("s1", SETTINGS, SETTINGS)
-    training.make("host", table(test, HOST), "new")
-    training.make("guest", table(test, GUEST), "new")
+    training.make_table("host", table(test, HOST), "new")
+    training.make_table("guest", table(test, GUEST), "new")
     results["predict"] = training.run(
         "s2",
         host=("lr_joint_key/predict", {"peer": "guest", "table": "new", "id": "who"}),
@@ -295,8 +266,8 @@ def hidden(tmp_path_factory) -> tuple[Training, dict, np.ndarray, np.ndarray]:
     rng = np.random.default_rng(3)
     host, guest = rng.permutation(len(X))[:300], rng.permutation(len(X))[:400]
     training = Training(tmp_path_factory.mktemp("hidden"))
-    training.make("host", table(host, HOST, label=True))
-    training.make("guest", table(guest, GUEST))
+    training.make_table("host", table(host, HOST, label=True))
+    training.make_table("guest", table(guest, GUEST))
     training.run(
         "match",
         host=("psi/host", {"peer": "guest", "id": "who", "bits": 2048}),
@@ -376,8 +347,8 @@ def small(tmp_path) -> Training:
     """Sixty rows that both have."""
     training = Training(tmp_path)
     rows = np.arange(60)
-    training.make("host", table(rows, slice(0, 2), label=True))
-    training.make("guest", table(rows, slice(2, 4)))
+    training.make_table("host", table(rows, slice(0, 2), label=True))
+    training.make_table("guest", table(rows, slice(2, 4)))
     return training
 
 
@@ -470,9 +441,11 @@ def test_a_host_without_features_and_odd_names(tmp_path) -> None:
     training = Training(tmp_path)
     rng = np.random.default_rng(1)
     number, label = np.arange(64), rng.random(64) < 0.5
-    training.make("host", pa.table({"Number": number, "Y": label, "text": number.astype(str)}))
+    training.make_table(
+        "host", pa.table({"Number": number, "Y": label, "text": number.astype(str)})
+    )
     odd = {'a, "b"': rng.normal(size=64), "A": rng.integers(0, 9, 64)}
-    training.make("guest", pa.table({"number": pa.array(number.astype(str)), **odd}))
+    training.make_table("guest", pa.table({"number": pa.array(number.astype(str)), **odd}))
     results = training.train("s1", {"id": "number", **FAST}, {"id": "NUMBER", **FAST})
     at_guest = dict(training.query("guest", "SELECT feature, weight FROM model"))
     assert list(at_guest) == ["(intercept)", *odd]
@@ -496,8 +469,8 @@ def test_a_host_without_features_and_odd_names(tmp_path) -> None:
 
 def test_a_batch_without_any_record_of_the_guest(tmp_path) -> None:
     training = Training(tmp_path)
-    training.make("host", table(np.arange(40), slice(0, 2), label=True))
-    training.make("guest", table(np.arange(37, 60), slice(2, 4)))
+    training.make_table("host", table(np.arange(40), slice(0, 2), label=True))
+    training.make_table("guest", table(np.arange(37, 60), slice(2, 4)))
     training.run(
         "match",
         host=("psi/host", {"peer": "guest", "id": "who", "bits": 2048}),
@@ -511,7 +484,7 @@ def test_a_batch_without_any_record_of_the_guest(tmp_path) -> None:
 
 
 def test_both_parties_in_one_role(small) -> None:
-    small.make("guest", table(np.arange(60), slice(2, 4), label=True), "labelled")
+    small.make_table("guest", table(np.arange(60), slice(2, 4), label=True), "labelled")
     results = small.run(
         "s1",
         host=("lr_joint_key/host", {"peer": "guest", "label": "y", "id": "who"}),

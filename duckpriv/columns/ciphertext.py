@@ -154,7 +154,7 @@ def _refuse(invalid: int, bodies: int, what: str) -> None:
 
 
 def write(layouts: Sequence[Layout], bodies: ByteMatrix, key: AdditiveKey) -> pa.Array:
-    """Return ciphertexts from their layouts and all their bodies in order."""
+    """Return BLOBs from their layouts and all their bodies, or masks, in order."""
     rows, at, blobs = rows_of(bodies), 0, []
     for layout in layouts:
         count = layout.bodies(key)

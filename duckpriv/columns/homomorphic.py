@@ -98,11 +98,7 @@ def he_dot(
             raise InvalidValue("the weights are not as many as the ciphertexts, or one is NULL")
         inner, bodies = read(cts, public)
         first = common(inner)
-        layout = replace(
-            first,
-            scale=first.scale + scale,
-            bound=first.bound + bound + (len(cts) - 1).bit_length(),
-        )
+        layout = of_sum(first, len(cts), scale, bound)
         coefficients = np.array(
             [to_fixed_point(np.array(ws, dtype=np.float64), scale, bound) for ws in group],
             dtype=np.int64,
@@ -113,6 +109,15 @@ def he_dot(
         outputs.append(np.stack(parts, axis=1).reshape(-1, public.key.width))
         layouts += [layout] * len(group)
     return send(public, layouts, np.concatenate(outputs))
+
+
+def of_sum(layout: Layout, terms: int, scale: int, bound: int) -> Layout:
+    """Return the layout of a sum of ciphertexts times weights of this scale and bound."""
+    return replace(
+        layout,
+        scale=layout.scale + scale,
+        bound=layout.bound + bound + (terms - 1).bit_length(),
+    )
 
 
 def _ones_each(column: pa.Array) -> pa.Array:
@@ -204,12 +209,8 @@ def send(public: HomomorphicPublicKey, layouts: Sequence[Layout], bodies: ByteMa
 
 
 def _sums(a: Sequence[Layout], b: Sequence[Layout]) -> list[Layout]:
-    layouts = []
-    for x, y in zip(a, b, strict=True):
-        common([x, y])
-        bound = max(x.bound, y.bound) + 1
-        layouts.append(replace(x, bound=bound))
-    return layouts
+    both = (common([x, y]) for x, y in zip(a, b, strict=True))
+    return [replace(layout, bound=layout.bound + 1) for layout in both]
 
 
 def common(layouts: Sequence[Layout]) -> Layout:

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from ..crypto import paillier
+from ..crypto.bytecolumns import from_rows
 from ..errors import InvalidValue, ProtocolError
 from ..keyring import check_modulus_bits
 from ..keys import JointPublicKey, PaillierPrivateKey
@@ -103,14 +104,12 @@ def joint_mask(context: Context, cts: pa.Array) -> pa.Array:
     public = joint_key_of(context, cts)
     layouts, bodies = read(cts.to_pylist(), public)
     numbers = [secrets.randbelow(public.key.modulus) for _ in range(len(bodies))]
-    rows = [number.to_bytes(public.key.half, "big") for number in numbers]
-    masks, at = [], 0
-    for layout in layouts:
-        count = layout.bodies(public.key)
-        masks.append(layout.header() + b"".join(rows[at : at + count]))
-        at += count
+    half = public.key.half
+    rows = from_rows([number.to_bytes(half, "big") for number in numbers], half)
     masked = send(public, layouts, public.key.add_plain(bodies, numbers))
-    return pa.StructArray.from_arrays([masked, pa.array(masks, pa.binary())], fields=list(MASKED))
+    return pa.StructArray.from_arrays(
+        [masked, write(layouts, rows, public.key)], fields=list(MASKED)
+    )
 
 
 def partial_decrypt(context: Context, cts: pa.Array, key: pa.Array) -> pa.Array:

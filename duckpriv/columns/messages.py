@@ -53,16 +53,9 @@ def exchange_source(
     parameters: pa.Array,
 ) -> pa.Array:
     """Wait for a message, check it, and return the query that scans it."""
-    received = context.need_exchange().receive(
-        constant(peers, "the peer"),
-        constant(channels, "the channel"),
-        constant(columns, "the columns"),
-        constant(protocols, "the protocol"),
-        constant(parameters, "the parameters"),
-    )
-    context.activity.expected_rows = max(context.activity.expected_rows or 0, received.rows)
-    path = str(received.path).replace("'", "''")
-    return pa.array([f"FROM read_parquet('{path}')"] * len(peers), pa.string())
+    peer = constant(peers, "the peer")
+    query = _scan(context, peer, channels, columns, protocols, parameters)
+    return pa.array([query] * len(peers), pa.string())
 
 
 def exchange_source_all(
@@ -74,13 +67,33 @@ def exchange_source_all(
     parameters: pa.Array,
 ) -> pa.Array:
     """Wait for one message of each peer; return the query that scans them, with their senders."""
-    queries = []
-    for peer in constant(peers, "the peers").split(","):
-        (query,) = exchange_source(
-            context, pa.array([peer]), channels[:1], columns[:1], protocols[:1], parameters[:1]
-        ).to_pylist()
-        queries.append(f"SELECT '{peer}' AS sender, * {query}")
+    queries = [
+        f"SELECT '{peer}' AS sender, * "
+        + _scan(context, peer, channels, columns, protocols, parameters)
+        for peer in constant(peers, "the peers").split(",")
+    ]
     return pa.array([" UNION ALL ".join(queries)] * len(peers), pa.string())
+
+
+def _scan(
+    context: Context,
+    peer: str,
+    channels: pa.Array,
+    columns: pa.Array,
+    protocols: pa.Array,
+    parameters: pa.Array,
+) -> str:
+    """Wait for a message of one peer, check it, and return the query that scans it."""
+    received = context.need_exchange().receive(
+        peer,
+        constant(channels, "the channel"),
+        constant(columns, "the columns"),
+        constant(protocols, "the protocol"),
+        constant(parameters, "the parameters"),
+    )
+    context.activity.expected_rows = max(context.activity.expected_rows or 0, received.rows)
+    path = str(received.path).replace("'", "''")
+    return f"FROM read_parquet('{path}')"
 
 
 def require(context: Context, conditions: pa.Array, texts: pa.Array) -> pa.Array:

@@ -10,9 +10,9 @@ import pyarrow as pa
 from ..crypto.bytecolumns import from_rows
 from ..errors import InvalidValue
 from .arrays import constant
-from .ciphertext import Layout, read
+from .ciphertext import read
 from .context import Context
-from .homomorphic import check_weight_bound, common, key_of, send
+from .homomorphic import check_weight_bound, common, key_of, of_sum, send
 from .joint import joint_key_of
 from .plaintexts import to_fixed_point
 
@@ -58,10 +58,6 @@ def gradient_block(
         numbers = matrix.values.flatten().to_numpy(zero_copy_only=False)
         fixed = np.array(to_fixed_point(numbers, scale, bound), dtype=np.int64)
         sums = public.key.combine(bodies, np.ascontiguousarray(fixed.reshape(-1, width).T))
-        layout: Layout = replace(
-            first,
-            scale=first.scale + scale,
-            bound=first.bound + bound + (len(cts) - 1).bit_length(),
-        )
-        results.append(send(public, [layout] * width, sums).to_pylist())
+        layouts = [of_sum(first, len(cts), scale, bound)] * width
+        results.append(send(public, layouts, sums).to_pylist())
     return pa.array(results, pa.list_(pa.binary()))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
+import gmpy2
+
 
 def labelled(label: str, *parts: bytes) -> bytes:
     """Encode `parts` under `label` so that no two inputs give the same bytes.
@@ -30,3 +32,10 @@ def expand_message_xof(message: bytes, tag: str, length: int) -> bytes:
         raise ValueError("expand_message_xof: the tag or the length is out of range")
     dst_prime = dst + bytes([len(dst)])
     return hashlib.shake_256(message + length.to_bytes(2, "big") + dst_prime).digest(length)
+
+
+def hash_to_number(message: bytes, tag: str, modulus: int | gmpy2.mpz) -> gmpy2.mpz:
+    """Return a number in [0, modulus), within 2^-128 of uniform: 128 bits more than the modulus has
+    are reduced (hash_to_field of RFC 9380, section 5.2)."""
+    width = (modulus.bit_length() + 7) // 8
+    return gmpy2.mpz.from_bytes(expand_message_xof(message, tag, width + 16), "big") % modulus

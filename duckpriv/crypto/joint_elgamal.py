@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from . import modarith
 from .bytecolumns import from_integers, from_rows, to_integers
-from .hashing import expand_message_xof, sha256
+from .hashing import hash_to_number, sha256
 from .modarith.arena import prepare
 from .modarith.exponentiation import FixedBase, multi_power
 from .modarith.secret_power import secret_power
@@ -50,8 +50,8 @@ def generator(modulus: int) -> int:
     """Return g, a square modulo N whose root is hashed from N."""
     width = (modulus.bit_length() + 7) // 8
     n = modulus.to_bytes(width, "big")
-    uniform = expand_message_xof(n, "duckpriv/joint-elgamal/generator/v1", width + 16)
-    return pow(int.from_bytes(uniform, "big") % modulus, 2, modulus)
+    root = hash_to_number(n, "duckpriv/joint-elgamal/generator/v1", modulus)
+    return int(root * root % modulus)
 
 
 def public_share(x: int, modulus: int) -> int:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from . import modarith
 from .bytecolumns import from_integers, from_rows, to_integers
-from .hashing import expand_message_xof
+from .hashing import hash_to_number
 from .modarith.arena import prepare
 from .modarith.exponentiation import FixedBase, multi_power
 from .modarith.secret_power import secret_power
@@ -102,16 +102,9 @@ class PublicKey:
             for root, challenge in zip(roots, self._challenges(), strict=True)
         )
 
-    def _challenges(self) -> list[int]:
-        width = self.width // 2
-        n = self.modulus.to_bytes(width, "big")
-        values = []
-        for i in range(PROOF_ROOTS):
-            uniform = expand_message_xof(
-                n + bytes([i]), "duckpriv/paillier-key-proof/v1", width + 16
-            )
-            values.append(int.from_bytes(uniform, "big") % self.modulus)
-        return values
+    def _challenges(self) -> list[gmpy2.mpz]:
+        n, tag = self.modulus.to_bytes(self.width // 2, "big"), "duckpriv/paillier-key-proof/v1"
+        return [hash_to_number(n + bytes([i]), tag, self.modulus) for i in range(PROOF_ROOTS)]
 
 
 class PrivateKey:
@@ -154,7 +147,7 @@ class PrivateKey:
         n = self.public.modulus
         d = int(gmpy2.invert(n, (self.p - 1) * (self.q - 1)))
         width = self.public.width // 2
-        challenges = from_integers(map(gmpy2.mpz, self.public._challenges()), width)
+        challenges = from_integers(self.public._challenges(), width)
         return secret_power(challenges, d, n).tobytes()
 
 

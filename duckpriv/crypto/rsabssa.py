@@ -17,7 +17,7 @@ import numpy as np
 
 from . import modarith
 from .bytecolumns import from_integers, from_rows, rows_of
-from .hashing import expand_message_xof
+from .hashing import hash_to_number
 from .parallel import ByteMatrix
 
 PUBLIC_EXPONENT = 65537
@@ -80,10 +80,8 @@ def check_key_proof(proof: bytes, modulus: int) -> bool:
 def _proof_challenges(modulus: int) -> ByteMatrix:
     width = modulus.bit_length() // 8
     key = modulus.to_bytes(width, "big")
-    values = []
-    for i in range(PROOF_ROOTS):
-        uniform = expand_message_xof(key + bytes([i]), "duckpriv/rsa-key-proof/v1", width + 16)
-        values.append(gmpy2.mpz.from_bytes(uniform, "big") % modulus)
+    tag = "duckpriv/rsa-key-proof/v1"
+    values = [hash_to_number(key + bytes([i]), tag, modulus) for i in range(PROOF_ROOTS)]
     return from_integers(values, width)
 
 
@@ -122,17 +120,13 @@ def blinding_factors(messages: Sequence[bytes], secret: bytes, modulus: int) -> 
     """Return r for each message: a pseudo-random function of it, uniform in [0, N).
 
     RFC 9474 draws r at random and keeps it; here it is derived again at Finalize from the
-    session's secret (32 bytes), so that no secret needs a column. 128 bits more than the
-    modulus has are reduced, so r is within 2^-128 of uniform (hash_to_field of RFC 9380, 5.2). The
-    modulus enters the derivation: another key means other factors.
+    session's secret (32 bytes), so that no secret needs a column. The modulus enters the
+    derivation: another key means other factors.
     """
     width = modulus.bit_length() // 8
     prefix = secret + hashlib.sha256(modulus.to_bytes(width, "big")).digest()
     n = gmpy2.mpz(modulus)
-    factors = []
-    for message in messages:
-        uniform = expand_message_xof(prefix + message, "duckpriv/rsa-blind/v1", width + 16)
-        factors.append(gmpy2.mpz.from_bytes(uniform, "big") % n)
+    factors = (hash_to_number(prefix + m, "duckpriv/rsa-blind/v1", n) for m in messages)
     return from_integers(factors, width)
 
 

@@ -58,7 +58,7 @@ class FileExchange:
         session: str,
         context: Context,
         timeout: float,
-        silence: float = DEFAULT_SILENCE,
+        silence: float,
     ) -> None:
         self.folder = folder
         self.me = check_name("your own name (me)", me)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from dataclasses import dataclass
-from functools import cached_property
 from typing import ClassVar
 
 from ..crypto import joint_elgamal, moduli
 from ..crypto.hashing import sha256
 from ..errors import InvalidValue
+from .fingerprint import Fingerprinted
 
 
 @dataclass(frozen=True)
-class JointPublicKey:
+class JointPublicKey(Fingerprinted):
     """A key that several parties hold together: N and h."""
 
     key: joint_elgamal.PublicKey
@@ -27,16 +26,6 @@ class JointPublicKey:
     def encoded(self) -> bytes:
         """The key as a BLOB."""
         return self.MAGIC + _numbers(self.key.half, self.key.modulus, self.key.h)
-
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256 of the encoding, in hex."""
-        return hashlib.sha256(self.encoded).hexdigest()
-
-    @cached_property
-    def fingerprint_bytes(self) -> bytes:
-        """The first 16 bytes of the fingerprint, as ciphertexts name their key."""
-        return bytes.fromhex(self.fingerprint)[:16]
 
     @classmethod
     def from_bytes(cls, data: bytes) -> JointPublicKey:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
-from functools import cached_property
 from typing import ClassVar
 
 from cryptography.hazmat.primitives import serialization
@@ -12,11 +10,12 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from ..crypto import moduli, paillier, rsabssa
 from ..errors import InvalidValue
+from .fingerprint import Fingerprinted
 from .rsa import private_from_pem
 
 
 @dataclass(frozen=True)
-class PaillierPublicKey:
+class PaillierPublicKey(Fingerprinted):
     """A Paillier public key that passed `moduli.check_modulus` and proved itself."""
 
     key: paillier.PublicKey
@@ -31,16 +30,6 @@ class PaillierPublicKey:
         """The key as a BLOB."""
         n = self.key.modulus.to_bytes(self.key.width // 2, "big")
         return self.MAGIC + len(n).to_bytes(2, "big") + n + self.proof
-
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256 of the encoding, in hex."""
-        return hashlib.sha256(self.encoded).hexdigest()
-
-    @cached_property
-    def fingerprint_bytes(self) -> bytes:
-        """The first 16 bytes of the fingerprint, as ciphertexts name their key."""
-        return bytes.fromhex(self.fingerprint)[:16]
 
     @classmethod
     def from_bytes(cls, data: bytes) -> PaillierPublicKey:

@@ -18,34 +18,17 @@
 --                          rows of a batch are common
 -- set reveal = own         who sees the weights: own (each party those of its features) or none (they stay shared)
 
--- the parties; the host leads: it adds what is public
-SET VARIABLE leads = false;
-SET VARIABLE duckpriv_protocol = 'lr_helper/1';
-SET VARIABLE duckpriv_parameters = '';
-SET VARIABLE guest_list = list_transform(string_split(getvariable('guests'), ','), lambda name: trim(name));
-SET VARIABLE parties = list_prepend(getvariable('host'), getvariable('guest_list'));
-SELECT require(len(list_distinct(list_append(getvariable('parties'), getvariable('helper')))) = len(getvariable('parties')) + 1,
-               'host, guests and helper have to be different parties'),
-       require(list_contains(getvariable('guest_list'), getvariable('me')),
+-- include shared/parties.sql
+SELECT require(list_contains(getvariable('guest_list'), getvariable('me')),
                'you run as ' || getvariable('me') || ', and the guests are ' || getvariable('guests') || '; name them with --set guests=…');
-SET VARIABLE others = array_to_string(list_filter(getvariable('parties'), lambda name: name <> getvariable('me')), ',');
-SET VARIABLE everybody = getvariable('others') || ',' || getvariable('helper');
 
 -- include shared/settings.sql
 
 -- part alignment if getvariable('id') = ''
 
--- the alignment that private matching left, and the column with its ids
-SELECT require(1 = (SELECT count(*) FROM duckdb_tables() WHERE table_name = 'alignment'
-                    AND database_name = current_database() AND schema_name = current_schema()),
-               'there is no table alignment; run private matching first (psi/guest), or name an id column that all '
-               || 'tables share with --set id=COLUMN');
-SET VARIABLE key_query = (SELECT duckpriv_alignment_key_query(getvariable('table'), list(column_name))
-                          FROM (DESCRIBE FROM query_table(getvariable('table'))));
-SET VARIABLE id_column = CASE WHEN getvariable('key') <> '' THEN getvariable('key')
-    ELSE (SELECT CASE WHEN count(*) = 1 THEN any_value(column_name) END FROM query(getvariable('key_query'))) END;
-SELECT require(getvariable('id_column') IS NOT NULL,
-               'no column of the table, or more than one, holds every id of the alignment; name it with --set key=COLUMN');
+-- include shared/alignment.sql
+SET VARIABLE alignment = 'alignment';
+-- include ../shared/id_column.sql
 
 -- part rows
 
@@ -76,7 +59,7 @@ SELECT require(count(*) > 0, 'there are no rows'),
        require(count(name) = count(*) AND count(DISTINCT name) = count(*),
                'an id is missing or occurs more than once; a model needs one row for each id')
 FROM lr_named;
--- include shared/features.sql
+-- include ../shared/features.sql
 
 -- part seeds
 

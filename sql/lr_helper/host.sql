@@ -19,40 +19,16 @@
 --                          rows of a batch are common
 -- set reveal = own         who sees the weights: own (each party those of its features) or none (they stay shared)
 
--- the parties; the host leads: it adds what is public
-SET VARIABLE leads = true;
-SET VARIABLE duckpriv_protocol = 'lr_helper/1';
-SET VARIABLE duckpriv_parameters = '';
-SET VARIABLE guest_list = list_transform(string_split(getvariable('guests'), ','), lambda name: trim(name));
-SET VARIABLE parties = list_prepend(getvariable('host'), getvariable('guest_list'));
-SELECT require(len(list_distinct(list_append(getvariable('parties'), getvariable('helper')))) = len(getvariable('parties')) + 1,
-               'host, guests and helper have to be different parties'),
-       require(getvariable('me') = getvariable('host'),
+-- include shared/parties.sql
+SELECT require(getvariable('me') = getvariable('host'),
                'you run as ' || getvariable('me') || ', and the host is ' || getvariable('host') || '; name it with --set host=NAME');
-SET VARIABLE others = array_to_string(getvariable('guest_list'), ',');
-SET VARIABLE everybody = getvariable('others') || ',' || getvariable('helper');
 
 -- include shared/settings.sql
 
 -- part alignment if getvariable('id') = ''
 
--- the alignments that private matching left, and the column with their ids
-SET VARIABLE alignments = CASE WHEN len(getvariable('guest_list')) = 1 THEN ['alignment']
-    ELSE list_transform(getvariable('guest_list'), lambda name: 'alignment_' || name) END;
-SELECT require(count(*) = len(getvariable('alignments')),
-               'private matching has to have left a table for each guest: ' || array_to_string(getvariable('alignments'), ', ')
-               || '. With several guests, rename alignment after each matching; or name an id column that all tables share '
-               || 'with --set id=COLUMN')
-FROM duckdb_tables()
-WHERE list_contains(getvariable('alignments'), table_name) AND database_name = current_database()
-  AND schema_name = current_schema();
-SET VARIABLE alignment = getvariable('alignments')[1];
-SET VARIABLE key_query = (SELECT duckpriv_alignment_key_query(getvariable('table'), list(column_name), ids := getvariable('alignment'))
-                          FROM (DESCRIBE FROM query_table(getvariable('table'))));
-SET VARIABLE id_column = CASE WHEN getvariable('key') <> '' THEN getvariable('key')
-    ELSE (SELECT CASE WHEN count(*) = 1 THEN any_value(column_name) END FROM query(getvariable('key_query'))) END;
-SELECT require(getvariable('id_column') IS NOT NULL,
-               'no column of the table, or more than one, holds every id of the alignment; name it with --set key=COLUMN');
+-- include shared/alignments.sql
+-- include ../shared/id_column.sql
 
 -- part rows
 
@@ -79,7 +55,7 @@ SELECT require(count(*) > 0, 'there are no rows'),
                'the label is too large for sums over a batch; divide it, so that its largest magnitude times the rows of a batch '
                || 'is not above 2^20 (1,048,576)')
 FROM lr_named;
--- include shared/features.sql
+-- include ../shared/features.sql
 
 -- the rows in random order, standardised, with a column of ones for the intercept
 CREATE OR REPLACE TEMP TABLE lr_matrix AS
@@ -199,7 +175,7 @@ SET VARIABLE size = (SELECT count(*) FROM lr_order
                      WHERE (place - 1) * getvariable('batches') // getvariable('rows') = getvariable('number'));
 CREATE OR REPLACE TEMP TABLE lr_batch AS
     SELECT flatten(list(x ORDER BY place)) AS x, list(m ORDER BY place) AS m, list(my ORDER BY place) AS my,
-           ring_encode(list(y ORDER BY place)) AS y, 
+           ring_encode(list(y ORDER BY place)) AS y,
            ring_encode(list(CASE getvariable('kind') WHEN 'identity' THEN y * y / 2 / getvariable('size') ELSE 0 END ORDER BY place),
                        scale := 40) AS half
     FROM lr_order JOIN lr_data USING (row)

@@ -11,17 +11,9 @@
 -- set unmatched = refuse   rows to score that we have no record of: refuse, or mean to take our mean, by which an
 --                          asker that knows its weights can tell them
 
--- the parties
-SET VARIABLE duckpriv_protocol = 'lr_helper/1';
-SET VARIABLE duckpriv_parameters = '';
-SET VARIABLE guest_list = list_transform(string_split(getvariable('guests'), ','), lambda name: trim(name));
-SET VARIABLE parties = list_prepend(getvariable('host'), getvariable('guest_list'));
-SELECT require(len(list_distinct(list_append(getvariable('parties'), getvariable('helper')))) = len(getvariable('parties')) + 1,
-               'host, guests and helper have to be different parties'),
-       require(list_contains(getvariable('guest_list'), getvariable('me')),
+-- include shared/parties.sql
+SELECT require(list_contains(getvariable('guest_list'), getvariable('me')),
                'you run as ' || getvariable('me') || ', and the guests are ' || getvariable('guests') || '; name them with --set guests=…');
-SET VARIABLE others = array_to_string(list_filter(getvariable('parties'), lambda name: name <> getvariable('me')), ',');
-SET VARIABLE everybody = getvariable('others') || ',' || getvariable('helper');
 
 -- include shared/model.sql
 
@@ -29,17 +21,9 @@ SELECT require(getvariable('unmatched') IN ('refuse', 'mean'), 'unmatched is ref
 
 -- part alignment if getvariable('id') = ''
 
--- the alignment that private matching left, and the column with its ids
-SELECT require(1 = (SELECT count(*) FROM duckdb_tables() WHERE table_name = 'alignment'
-                    AND database_name = current_database() AND schema_name = current_schema()),
-               'there is no table alignment; run private matching first (psi/guest), or name an id column that all '
-               || 'tables share with --set id=COLUMN');
-SET VARIABLE key_query = (SELECT duckpriv_alignment_key_query(getvariable('table'), list(column_name))
-                          FROM (DESCRIBE FROM query_table(getvariable('table'))));
-SET VARIABLE id_column = CASE WHEN getvariable('key') <> '' THEN getvariable('key')
-    ELSE (SELECT CASE WHEN count(*) = 1 THEN any_value(column_name) END FROM query(getvariable('key_query'))) END;
-SELECT require(getvariable('id_column') IS NOT NULL,
-               'no column of the table, or more than one, holds every id of the alignment; name it with --set key=COLUMN');
+-- include shared/alignment.sql
+SET VARIABLE alignment = 'alignment';
+-- include ../shared/id_column.sql
 
 -- part rows
 CREATE OR REPLACE TEMP TABLE lr_all AS
@@ -53,6 +37,7 @@ CREATE OR REPLACE TEMP TABLE lr_named AS SELECT psi_id(id) AS name, id, NULL::UU
 CREATE OR REPLACE TEMP TABLE lr_named AS SELECT pid::VARCHAR AS name, id, pid, x FROM alignment JOIN lr_all USING (id);
 
 -- part checks
+
 -- what cannot be scored
 SELECT require(count(*) > 0, 'there are no rows'),
        require(count(name) = count(*) AND count(DISTINCT name) = count(*), 'an id is missing or occurs more than once'),
@@ -126,7 +111,7 @@ CREATE OR REPLACE TEMP TABLE lr_deal AS
 -- part answer
 
 -- results: the scores, if we asked for them
-CREATE OR REPLACE TEMP TABLE lr_names AS  SELECT row, id, pid FROM lr_matched WHERE x IS NOT NULL;
+CREATE OR REPLACE TEMP TABLE lr_names AS SELECT row, id, pid FROM lr_matched WHERE x IS NOT NULL;
 
 -- include shared/answer.sql
 

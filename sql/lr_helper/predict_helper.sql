@@ -5,16 +5,9 @@
 -- set guests = guest       the guests' names, with commas between, in the same order at all
 -- set helper = helper      the helper's name, which is yours
 
--- the parties
-SET VARIABLE duckpriv_protocol = 'lr_helper/1';
-SET VARIABLE duckpriv_parameters = '';
-SET VARIABLE guest_list = list_transform(string_split(getvariable('guests'), ','), lambda name: trim(name));
-SET VARIABLE parties = list_prepend(getvariable('host'), getvariable('guest_list'));
-SELECT require(len(list_distinct(list_append(getvariable('parties'), getvariable('helper')))) = len(getvariable('parties')) + 1,
-               'host, guests and helper have to be different parties'),
-       require(getvariable('me') = getvariable('helper'),
+-- include shared/parties.sql
+SELECT require(getvariable('me') = getvariable('helper'),
                'you run as ' || getvariable('me') || ', and the helper is ' || getvariable('helper') || '; name it with --set helper=NAME');
-SET VARIABLE everybody = array_to_string(getvariable('parties'), ',');
 
 -- include shared/seeds.sql
 

@@ -10,39 +10,16 @@
 -- set key =                with the alignments: your column of the ids; empty: the one that holds them all
 -- set batch = 10000        how many rows at most at a time
 
--- the parties
-SET VARIABLE duckpriv_protocol = 'lr_helper/1';
-SET VARIABLE duckpriv_parameters = '';
-SET VARIABLE guest_list = list_transform(string_split(getvariable('guests'), ','), lambda name: trim(name));
-SET VARIABLE parties = list_prepend(getvariable('host'), getvariable('guest_list'));
-SELECT require(len(list_distinct(list_append(getvariable('parties'), getvariable('helper')))) = len(getvariable('parties')) + 1,
-               'host, guests and helper have to be different parties'),
-       require(getvariable('me') = getvariable('host'),
+-- include shared/parties.sql
+SELECT require(getvariable('me') = getvariable('host'),
                'you run as ' || getvariable('me') || ', and the host is ' || getvariable('host') || '; name it with --set host=NAME');
-SET VARIABLE others = array_to_string(getvariable('guest_list'), ',');
-SET VARIABLE everybody = getvariable('others') || ',' || getvariable('helper');
 
 -- include shared/model.sql
 
 -- part alignment if getvariable('id') = ''
 
--- the alignments that private matching left, and the column with their ids
-SET VARIABLE alignments = CASE WHEN len(getvariable('guest_list')) = 1 THEN ['alignment']
-    ELSE list_transform(getvariable('guest_list'), lambda name: 'alignment_' || name) END;
-SELECT require(count(*) = len(getvariable('alignments')),
-               'private matching has to have left a table for each guest: ' || array_to_string(getvariable('alignments'), ', ')
-               || '. With several guests, rename alignment after each matching; or name an id column that all tables share '
-               || 'with --set id=COLUMN')
-FROM duckdb_tables()
-WHERE list_contains(getvariable('alignments'), table_name) AND database_name = current_database()
-  AND schema_name = current_schema();
-SET VARIABLE alignment = getvariable('alignments')[1];
-SET VARIABLE key_query = (SELECT duckpriv_alignment_key_query(getvariable('table'), list(column_name), ids := getvariable('alignment'))
-                          FROM (DESCRIBE FROM query_table(getvariable('table'))));
-SET VARIABLE id_column = CASE WHEN getvariable('key') <> '' THEN getvariable('key')
-    ELSE (SELECT CASE WHEN count(*) = 1 THEN any_value(column_name) END FROM query(getvariable('key_query'))) END;
-SELECT require(getvariable('id_column') IS NOT NULL,
-               'no column of the table, or more than one, holds every id of the alignment; name it with --set key=COLUMN');
+-- include shared/alignments.sql
+-- include ../shared/id_column.sql
 
 -- part rows
 

@@ -17,16 +17,8 @@
 -- set modulus = rsa-2048   modulus of the joint key: rsa-2048, or assistant for one that the assistant makes
 -- set assistant =          a third party that passes the masked gradients on; empty: none
 
--- settings
-SET VARIABLE duckpriv_protocol = 'lr_joint_key/1';
-SET VARIABLE duckpriv_parameters = 'modulus=' || getvariable('modulus');
-SET VARIABLE via = CASE WHEN getvariable('assistant') = '' THEN getvariable('peer') ELSE getvariable('assistant') END;
-SET VARIABLE settings = 'join=' || CASE WHEN getvariable('id') = '' THEN 'alignment' ELSE 'id' END
-    || ' iterations=' || getvariable('iterations')::INTEGER || ' batch=' || getvariable('batch')::INTEGER
-    || ' learning_rate=' || getvariable('learning_rate')::DOUBLE || ' l2=' || getvariable('l2')::DOUBLE
-    || ' stop=' || getvariable('stop')::DOUBLE || ' loss_every=' || getvariable('loss_every')::INTEGER
-    || ' accept_disclosure=' || getvariable('accept_disclosure')
-    || ' assistant=' || getvariable('assistant');
+-- include shared/settings.sql
+
 SELECT require(getvariable('modulus') = 'rsa-2048' OR (getvariable('modulus') = 'assistant' AND getvariable('assistant') <> ''),
                'modulus is rsa-2048, or assistant together with --set assistant=NAME'),
        require(getvariable('assistant') NOT IN (getvariable('peer'), getvariable('me')),
@@ -44,12 +36,8 @@ SELECT require(2 = (SELECT count(*) FROM duckdb_tables() WHERE table_name IN ('a
                'there is no table alignment with alignment_unmatched; run private matching first (psi/guest), or name '
                || 'an id column that both tables share with --set id=COLUMN');
 SELECT require(count(*) > 0, 'the alignment is empty: private matching found no common row') FROM alignment;
-SET VARIABLE key_query = (SELECT duckpriv_alignment_key_query(getvariable('table'), list(column_name))
-                          FROM (DESCRIBE FROM query_table(getvariable('table'))));
-SET VARIABLE id_column = CASE WHEN getvariable('key') <> '' THEN getvariable('key')
-    ELSE (SELECT CASE WHEN count(*) = 1 THEN any_value(column_name) END FROM query(getvariable('key_query'))) END;
-SELECT require(getvariable('id_column') IS NOT NULL,
-               'no column of the table, or more than one, holds every id of the alignment; name it with --set key=COLUMN');
+SET VARIABLE alignment = 'alignment';
+-- include ../shared/id_column.sql
 
 -- part rows
 
@@ -81,15 +69,7 @@ SELECT require(count(*) > 0, 'there are no rows'),
        require(count(name) = count(*) AND count(DISTINCT name) = count(*),
                'an id is missing or occurs more than once; a model needs one row for each id')
 FROM lr_named;
-SELECT require(count(*) = 0, 'not every row has a number in ' || string_agg(DISTINCT getvariable('features')[feature], ', ')
-               || '; fill them in, or leave the columns out with --set columns=…')
-FROM (SELECT generate_subscripts(x, 1) AS feature, unnest(x) AS number FROM lr_named)
-WHERE number IS NULL OR NOT isfinite(number);
-CREATE OR REPLACE TEMP TABLE lr_statistics AS
-    SELECT getvariable('features')[feature] AS name, feature, mean, deviation FROM feature_statistics('lr_named');
-SELECT require(count(*) = 0, 'the same number in every row: ' || string_agg(name, ', ')
-               || '; leave such columns out with --set columns=…')
-FROM lr_statistics WHERE deviation = 0;
+-- include ../shared/features.sql
 
 -- message 1: what is trained, and a hash that shows whether both have the same rows
 CREATE OR REPLACE TEMP TABLE lr_start AS
@@ -137,35 +117,7 @@ FROM (SELECT count(*) FILTER (present) AS records FROM lr_rows
 -- message 2: how many features we have
 CALL exchange_send(getvariable('peer'), 'lr/shape', $$ SELECT getvariable('width')::BIGINT AS width $$);
 
--- part modulus if getvariable('modulus') = 'assistant'
-
--- the assistant's modulus
-SELECT require(count(*) = 1, 'the assistant has to send one modulus')
-FROM exchange_recv(getvariable('assistant'), 'lr/modulus', columns := 'modulus BLOB');
-SELECT key_import('lr-' || getvariable('session') || '-modulus', modulus) AS modulus
-FROM exchange_recv(getvariable('assistant'), 'lr/modulus', columns := 'modulus BLOB');
-
--- part joint-key
-
--- our part of the joint key, and a commitment to its public share
-SET VARIABLE joint = 'lr-' || getvariable('session') || '-' || getvariable('me');
-CALL joint_keygen(getvariable('joint'), modulus := CASE getvariable('modulus')
-    WHEN 'assistant' THEN 'lr-' || getvariable('session') || '-modulus' ELSE getvariable('modulus') END);
-CALL exchange_send(getvariable('peer'), 'lr/commitment',
-    $$ SELECT joint_commitment(getvariable('joint')) AS commitment $$);
-
--- our share, once the host has committed itself to its own
-SELECT require(count(*) = 1, 'the host has to send one commitment')
-FROM exchange_recv(getvariable('peer'), 'lr/commitment', columns := 'commitment BLOB');
-CALL exchange_send(getvariable('peer'), 'lr/share', $$ SELECT joint_key_share(getvariable('joint')) AS share $$);
-SELECT require(count(*) = 1, 'the host has to send one key share')
-FROM exchange_recv(getvariable('peer'), 'lr/share', columns := 'share BLOB');
-
--- the joint key
-SELECT joint_combine(getvariable('joint'), 'lr-' || getvariable('session') || '-' || getvariable('peer'),
-                     commitment, share) AS joint_key
-FROM exchange_recv(getvariable('peer'), 'lr/commitment', columns := 'commitment BLOB'),
-     exchange_recv(getvariable('peer'), 'lr/share', columns := 'share BLOB');
+-- include shared/joint_key.sql
 
 -- our first weights
 CREATE OR REPLACE TEMP TABLE lr_weights AS

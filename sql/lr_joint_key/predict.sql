@@ -14,23 +14,14 @@ SELECT require(EXISTS (FROM duckdb_tables() WHERE table_name = 'model' AND datab
                'there is no table model; train one first with lr_joint_key/host or lr_joint_key/guest'),
        require_result('predictions', ['id', 'pid', 'score']);
 SELECT require(count(DISTINCT training) = 1, 'the table model is not of one training') FROM model;
-SET VARIABLE duckpriv_parameters = 'join=' || CASE WHEN getvariable('id') = '' THEN 'alignment' ELSE 'id' END
-    || ' training=' || (SELECT any_value(training) FROM model) || ' modulus=' || getvariable('modulus');
-SET VARIABLE id_column = getvariable('id');
-SET VARIABLE features = (SELECT coalesce(list(feature), []::VARCHAR[]) FROM (FROM model WHERE mean IS NOT NULL ORDER BY rowid));
-SET VARIABLE weights = (SELECT coalesce(list(weight_original), []::DOUBLE[]) FROM (FROM model WHERE mean IS NOT NULL ORDER BY rowid));
-SET VARIABLE intercept = (SELECT weight_original FROM model WHERE mean IS NULL);
+-- include shared/model.sql
 
 -- part alignment if getvariable('id') = ''
 
 -- the alignment that private matching left, and the column with its ids
 SELECT require(count(*) > 0, 'the alignment is empty: private matching found no common row') FROM alignment;
-SET VARIABLE key_query = (SELECT duckpriv_alignment_key_query(getvariable('table'), list(column_name))
-                          FROM (DESCRIBE FROM query_table(getvariable('table'))));
-SET VARIABLE id_column = CASE WHEN getvariable('key') <> '' THEN getvariable('key')
-    ELSE (SELECT CASE WHEN count(*) = 1 THEN any_value(column_name) END FROM query(getvariable('key_query'))) END;
-SELECT require(getvariable('id_column') IS NOT NULL,
-               'no column of the table, or more than one, holds every id of the alignment; name it with --set key=COLUMN');
+SET VARIABLE alignment = 'alignment';
+-- include ../shared/id_column.sql
 
 -- part rows
 
@@ -73,24 +64,7 @@ CREATE OR REPLACE TEMP TABLE predict_rows AS
     SELECT row_number() OVER (ORDER BY sha256(getvariable('session') || '/' || name)) AS row, *
     FROM (SELECT name, part, present FROM predict_named UNION ALL SELECT name, 0, false FROM predict_absent);
 
--- our part of the joint key, and a commitment to its public share
-SET VARIABLE joint = 'predict-' || getvariable('session') || '-' || getvariable('me');
-CALL joint_keygen(getvariable('joint'), modulus := getvariable('modulus'));
-CALL exchange_send(getvariable('peer'), 'predict/commitment',
-    $$ SELECT joint_commitment(getvariable('joint')) AS commitment $$);
-
--- our share, once the peer has committed itself to its own
-SELECT require(count(*) = 1, 'the peer has to send one commitment')
-FROM exchange_recv(getvariable('peer'), 'predict/commitment', columns := 'commitment BLOB');
-CALL exchange_send(getvariable('peer'), 'predict/share', $$ SELECT joint_key_share(getvariable('joint')) AS share $$);
-SELECT require(count(*) = 1, 'the peer has to send one key share')
-FROM exchange_recv(getvariable('peer'), 'predict/share', columns := 'share BLOB');
-
--- the joint key
-SELECT joint_combine(getvariable('joint'), 'predict-' || getvariable('session') || '-' || getvariable('peer'),
-                     commitment, share) AS joint_key
-FROM exchange_recv(getvariable('peer'), 'predict/commitment', columns := 'commitment BLOB'),
-     exchange_recv(getvariable('peer'), 'predict/share', columns := 'share BLOB');
+-- include shared/predict_key.sql
 
 -- the rows that we ask about, each with an encrypted 1 if we want it and an encrypted 0 if not
 CALL exchange_send(getvariable('peer'), 'predict/rows', $$

@@ -57,7 +57,7 @@ CREATE MACRO lr_update(weight, gradient, learning_rate, l2 := 0) AS
 CREATE MACRO lr_predict(score) AS 1 / (1 + exp(-score));
 
 -- The text of the query for the columns of a table in which every id of an alignment occurs.
-CREATE MACRO duckpriv_alignment_key_query(tbl, names, ids := 'alignment') AS list_aggregate(list_transform(names, lambda c:
+CREATE MACRO duckpriv_alignment_key_query(tbl, names, ids) AS list_aggregate(list_transform(names, lambda c:
     'SELECT ''' || replace(c, '''', '''''') || ''' AS column_name WHERE NOT EXISTS (SELECT id::VARCHAR FROM query_table('''
     || replace(ids, '''', '''''') || ''') EXCEPT SELECT "' || replace(c, '"', '""') || '"::VARCHAR FROM query_table('''
     || replace(tbl, '''', '''''') || '''))'), 'string_agg', ' UNION ALL ');

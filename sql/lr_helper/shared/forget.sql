@@ -1,7 +1,9 @@
 -- part forget-list
 
 -- nobody needs the seeds any more
-SET VARIABLE secrets = (SELECT list(name) FROM (SELECT seed AS name FROM lr_seeds UNION ALL SELECT unnest([getvariable('part'), getvariable('batch_seed')])) WHERE name IS NOT NULL);
+SET VARIABLE secrets = (
+    SELECT list(name) FROM (SELECT seed AS name FROM lr_seeds UNION ALL SELECT unnest([getvariable('part'), getvariable('batch_seed')]))
+    WHERE name IS NOT NULL);
 SET VARIABLE k = 0;
 
 -- part forget while getvariable('k') < len(getvariable('secrets'))

@@ -1,4 +1,5 @@
 -- a seed with each party: our part, and a commitment to it
+SET VARIABLE batch_seed = NULL;
 SET VARIABLE part = 'lrh-part-' || getvariable('session') || '-' || getvariable('me');
 CALL seed_keygen(getvariable('part'));
 CALL exchange_send(getvariable('everybody'), 'lrh/commitment', $$ SELECT seed_commitment(getvariable('part')) AS commitment $$);
