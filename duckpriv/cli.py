@@ -63,7 +63,12 @@ def cli() -> None:
 
 @cli.command()
 @click.argument("script")
-@click.option("--db", required=True, metavar="FILE", help="Your DuckDB database file, or :memory: for a party without data.")
+@click.option(
+    "--db",
+    required=True,
+    metavar="FILE",
+    help="Your DuckDB database file, or :memory: for a party without data.",
+)
 @click.option("--me", required=True, help="Your own name, as the peer knows it.")
 @click.option("--peer", help="The other party's name; the same as --set peer=NAME.")
 @exchange_option
