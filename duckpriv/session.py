@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -117,12 +117,16 @@ class Party:
         extend_search_path(self.con)
         result: Rows = []
         self._context.cancelled.clear()
-        with self._announced(parsed), _variables(self.con, values):
+        with (
+            self._announced(parsed),
+            _variables(self.con, values),
+            ThreadPoolExecutor(1, "duckpriv-statement") as worker,
+        ):
             for statement in self._in_order(parsed):
                 self._context.activity.start_statement()
                 if observer:
                     observer.start(statement)
-                rows = self._execute(statement, observer)
+                rows = self._execute(worker, statement, observer)
                 if statement.shows_rows:
                     result = rows
                     if on_rows:
@@ -159,32 +163,16 @@ class Party:
         with self._exchange.running(script.name if one_role else None):
             yield
 
-    def _execute(self, statement: Statement, observer: Observer | None) -> Rows:
+    def _execute(
+        self, worker: ThreadPoolExecutor, statement: Statement, observer: Observer | None
+    ) -> Rows:
         """Run one statement in a thread, so that this one can show progress and be interrupted."""
-        outcome: list[Rows | BaseException] = []
         started = time.monotonic()
-        finished = threading.Event()
-
-        def work() -> None:
-            try:
-                if (
-                    observer
-                    and self._took.get(statement.sql, _WORTH_ESTIMATING) >= _WORTH_ESTIMATING
-                ):
-                    self.activity.expected_rows = _estimated_rows(self.con, statement.sql)
-                relation = self.con.sql(statement.sql)
-                outcome.append([] if relation is None else relation.to_arrow_table().to_pylist())
-            except BaseException as error:
-                outcome.append(error)
-            finally:
-                finished.set()
-
-        thread = threading.Thread(target=work, name="duckpriv-statement")
-        thread.start()
+        outcome = worker.submit(self._rows_of, statement.sql, observer is not None)
         interrupted: BaseException | None = None
-        while not finished.is_set():
+        while not outcome.done():
             try:
-                finished.wait(_POLL_SECONDS)
+                wait((outcome,), _POLL_SECONDS)
                 if self._exchange is not None:
                     self._exchange.beat()
                 if observer:
@@ -193,17 +181,25 @@ class Party:
                 interrupted = error
                 self._context.cancelled.set()
                 self.con.interrupt()
-        thread.join()
         self._took[statement.sql] = time.monotonic() - started
         self._context.cancelled.clear()
-        result = outcome[0]
-        if isinstance(result, BaseException):
+        failure = outcome.exception()
+        if failure is not None:
             if self._exchange is not None:
                 self._exchange.discard()
-            raise interrupted or from_text(str(result)) or result from None
+            raise interrupted or from_text(str(failure)) or failure from None
         if interrupted:
             raise interrupted
-        return result
+        return outcome.result()
+
+    def _rows_of(self, sql: str, estimate: bool) -> Rows:
+        if estimate and self._took.get(sql, _WORTH_ESTIMATING) >= _WORTH_ESTIMATING:
+            self.activity.expected_rows = _estimated_rows(self.con, sql)
+        relation = self.con.sql(sql)
+        if relation is None:
+            return []
+        rows: Rows = relation.to_arrow_table().to_pylist()
+        return rows
 
     def close(self) -> None:
         """Discard unfinished messages and received copies, and close an own connection."""

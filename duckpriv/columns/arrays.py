@@ -48,13 +48,12 @@ def without_nulls(
     function: Callable[..., pa.Array], columns: tuple[pa.Array, ...], result: pa.DataType
 ) -> pa.Array:
     """Call `function` on the rows where no column is NULL, and put NULL in the others."""
+    if not any(column.null_count for column in columns):
+        return function(*columns) if len(columns[0]) else pa.nulls(0, result)
     valid = pc.is_valid(columns[0])
     for column in columns[1:]:
         valid = pc.and_(valid, pc.is_valid(column))
-    kept = pc.sum(valid).as_py() or 0
-    if kept == len(valid):
-        return function(*columns) if kept else pa.nulls(0, result)
-    if kept == 0:
+    if not pc.any(valid).as_py():
         return pa.nulls(len(valid), result)
     values = function(*(column.filter(valid) for column in columns))
     # The n-th valid row takes the n-th value; take() of a NULL index gives NULL.

@@ -148,8 +148,7 @@ SET VARIABLE iteration = 0;
 
 -- the batch
 SET VARIABLE iteration = getvariable('iteration') + 1;
-SET VARIABLE started = epoch_ms(now());
-SET VARIABLE bytes_before = exchange_bytes();
+SET VARIABLE before = {'time': epoch_ms(now()), 'bytes': exchange_bytes()};
 SET VARIABLE epoch = (getvariable('iteration') - 1) // getvariable('batches');
 SET VARIABLE number = (getvariable('iteration') - 1) % getvariable('batches');
 DELETE FROM lr_order WHERE getvariable('number') = 0;
@@ -187,8 +186,8 @@ CREATE OR REPLACE TEMP TABLE lr_factors AS
 -- loss: our share to the host
 CALL exchange_send(getvariable('host'), 'lrh/loss-' || getvariable('iteration'), $$ SELECT loss FROM lr_residual WHERE getvariable('with_loss') $$);
 INSERT INTO lr_log
-    SELECT getvariable('iteration'), NULL, NULL, (epoch_ms(now()) - getvariable('started')) / 1000,
-           exchange_bytes() - getvariable('bytes_before');
+    SELECT getvariable('iteration'), NULL, NULL, (epoch_ms(now()) - getvariable('before').time) / 1000,
+           exchange_bytes() - getvariable('before').bytes;
 
 -- done
 SELECT seconds, bytes FROM lr_log WHERE iteration = getvariable('iteration');

@@ -163,8 +163,7 @@ SET VARIABLE iteration = 0;
 
 -- the batch
 SET VARIABLE iteration = getvariable('iteration') + 1;
-SET VARIABLE started = epoch_ms(now());
-SET VARIABLE bytes_before = exchange_bytes();
+SET VARIABLE before = {'time': epoch_ms(now()), 'bytes': exchange_bytes()};
 SET VARIABLE epoch = (getvariable('iteration') - 1) // getvariable('batches');
 SET VARIABLE number = (getvariable('iteration') - 1) % getvariable('batches');
 DELETE FROM lr_order WHERE getvariable('number') = 0;
@@ -209,7 +208,7 @@ INSERT INTO lr_log
            ring_decode(ring_add(own.loss, (SELECT ring_sum(l.loss)
                FROM exchange_recv_all(getvariable('others'), 'lrh/loss-' || getvariable('iteration'), columns := 'loss UBIGINT[]') l)),
                scale := 40)[1],
-           NULL, (epoch_ms(now()) - getvariable('started')) / 1000, exchange_bytes() - getvariable('bytes_before')
+           NULL, (epoch_ms(now()) - getvariable('before').time) / 1000, exchange_bytes() - getvariable('before').bytes
     FROM lr_residual own;
 
 -- done

@@ -17,8 +17,6 @@ CREATE OR REPLACE TEMP TABLE lr_residual AS
 -- gradient: residuals, masked, to the other parties
 CALL exchange_send(getvariable('others'), 'lrh/open-residual-' || getvariable('iteration'),
     $$ SELECT ring_sub(e, t2) AS f FROM lr_residual, lr_deal $$);
-CREATE OR REPLACE TEMP TABLE lr_open_residual AS
-    FROM exchange_recv_all(getvariable('others'), 'lrh/open-residual-' || getvariable('iteration'), columns := 'f UBIGINT[]');
 CREATE OR REPLACE TEMP TABLE lr_gradient AS
     SELECT ring_add(c2, g) AS g
     FROM lr_deal, (
@@ -26,8 +24,10 @@ CREATE OR REPLACE TEMP TABLE lr_gradient AS
             SELECT position, ring_vecmat(t2, e) AS part FROM lr_open, lr_deal
             UNION ALL
             SELECT list_position(getvariable('parties'), getvariable('me')),
-                   lr_shared_gradient(x, r.e, (SELECT ring_sum(f) FROM lr_open_residual))
-            FROM lr_batch, lr_residual r));
+                   lr_shared_gradient(x, r.e, opened)
+            FROM lr_batch, lr_residual r,
+                 (SELECT ring_sum(f) AS opened
+                  FROM exchange_recv_all(getvariable('others'), 'lrh/open-residual-' || getvariable('iteration'), columns := 'f UBIGINT[]'))));
 
 -- gradient: back to scale 20, from the opened sum with a random number
 CALL exchange_send(getvariable('others'), 'lrh/open-gradient-' || getvariable('iteration'),
