@@ -1,9 +1,11 @@
-"""The command line: duckpriv run | scripts | functions | keys | messages | report."""
+"""The command line: duckpriv run | scripts | functions | keys | messages | report | info."""
 
 from __future__ import annotations
 
+import platform
 import signal
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,6 +16,8 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from . import __version__
+from .crypto import modarith
+from .crypto.parallel import cores
 from .errors import DuckprivError
 from .exchange import Folder, Manifest
 from .exchange.exchange import DEFAULT_SILENCE, DEFAULT_TIMEOUT
@@ -155,6 +159,16 @@ def scripts() -> None:
         for variable in script.variables:
             default = "" if variable.default is None else f" (default {variable.default})"
             console.print(f"    {variable.name}{default}: {variable.about}", highlight=False)
+
+
+@cli.command()
+def info() -> None:
+    """Show versions, and who computes the modular arithmetic."""
+    versions = (f"{name} {version(name)}" for name in ("duckdb", "pyarrow", "gmpy2"))
+    click.echo(f"duckpriv {__version__}, Python {platform.python_version()}, {', '.join(versions)}")
+    click.echo(f"modular arithmetic on {cores()} cores: {modarith.implementation()}")
+    for name, missing in modarith.implementations().items():
+        click.echo(f"    {name}: {missing or 'can run'}")
 
 
 @cli.command()

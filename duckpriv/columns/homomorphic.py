@@ -67,7 +67,15 @@ def he_mul(
     context: Context, cts: pa.Array, xs: pa.Array, scales: pa.Array, bounds: pa.Array
 ) -> pa.Array:
     """Multiply every value of each ciphertext by a number, fixed point as in he_dot."""
-    return he_dot(context, _ones_each(cts), _ones_each(xs), scales, bounds)
+    public = key_of(context, cts)
+    scale, bound = constant(scales, "the scale"), constant(bounds, "the bound")
+    check_weight_bound(bound)
+    layouts, bodies = _read(cts, public)
+    numbers = to_fixed_point(xs.to_numpy(zero_copy_only=False), scale, bound)
+    counts = [layout.bodies(public.key) for layout in layouts]
+    factors = np.repeat(np.array(numbers, dtype=np.int64), counts)
+    products = public.key.scale(bodies, factors)
+    return send(public, [of_sum(layout, 1, scale, bound) for layout in layouts], products)
 
 
 def he_sum(context: Context, lists: pa.Array) -> pa.Array:
@@ -118,11 +126,6 @@ def of_sum(layout: Layout, terms: int, scale: int, bound: int) -> Layout:
         scale=layout.scale + scale,
         bound=layout.bound + bound + (terms - 1).bit_length(),
     )
-
-
-def _ones_each(column: pa.Array) -> pa.Array:
-    """Return each value as a list of one."""
-    return pa.ListArray.from_arrays(np.arange(len(column) + 1, dtype=np.int32), column)
 
 
 def he_share_split(context: Context, cts: pa.Array, sigmas: pa.Array) -> pa.Array:

@@ -44,5 +44,8 @@ class AdditiveKey(Protocol):
         """Return for each row o of `coefficients` (outputs, rows) an encryption of the sum of
         coefficients[o, r] * a[r]."""
 
+    def scale(self, a: ByteMatrix, factors: NDArray[np.int64]) -> ByteMatrix:
+        """Return encryptions of a[r] times factors[r]."""
+
     def invalid(self, a: ByteMatrix) -> int:
         """Count the rows that are no ciphertexts."""

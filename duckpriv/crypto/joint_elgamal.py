@@ -32,8 +32,7 @@ from numpy.typing import NDArray
 from . import modarith
 from .bytecolumns import from_integers, from_rows, to_integers
 from .hashing import hash_to_number, sha256
-from .modarith.arena import prepare
-from .modarith.exponentiation import FixedBase, multi_power
+from .modarith.exponentiation import FixedBase, fixed_base, multi_power, power_each
 from .modarith.secret_power import secret_power
 from .moduli import not_units
 from .parallel import ByteMatrix
@@ -120,8 +119,8 @@ def _tables(modulus: int, h: int) -> _Tables:
     square = modulus * modulus
     power = int(gmpy2.powmod(h, modulus, square))
     return _Tables(
-        FixedBase(prepare(modulus), generator(modulus), EXPONENT_BYTES),
-        FixedBase(prepare(square), power, EXPONENT_BYTES),
+        fixed_base(modulus, generator(modulus), EXPONENT_BYTES),
+        fixed_base(square, power, EXPONENT_BYTES),
     )
 
 
@@ -179,10 +178,16 @@ class PublicKey:
         """Return for each row o of `coefficients` (outputs, rows) an encryption of the sum of
         coefficients[o, r] * a[r], not re-randomised."""
         first, second = self._parts(a)
-        tables = _tables(self.modulus, self.h)
         return self._joined(
-            multi_power(tables.g.modulus, self.modulus, first, coefficients),
-            multi_power(tables.h.modulus, self.square, second, coefficients),
+            multi_power(self.modulus, first, coefficients),
+            multi_power(self.square, second, coefficients),
+        )
+
+    def scale(self, a: ByteMatrix, factors: NDArray[np.int64]) -> ByteMatrix:
+        """Return encryptions of a[r] times factors[r], not re-randomised."""
+        first, second = self._parts(a)
+        return self._joined(
+            power_each(first, factors, self.modulus), power_each(second, factors, self.square)
         )
 
     def invalid(self, a: ByteMatrix) -> int:

@@ -22,8 +22,7 @@ from numpy.typing import NDArray
 from . import modarith
 from .bytecolumns import from_integers, from_rows, to_integers
 from .hashing import hash_to_number
-from .modarith.arena import prepare
-from .modarith.exponentiation import FixedBase, multi_power
+from .modarith.exponentiation import FixedBase, fixed_base, multi_power, power_each
 from .modarith.secret_power import secret_power
 from .moduli import not_units
 from .parallel import ByteMatrix
@@ -39,7 +38,7 @@ def _randomness(modulus: int) -> FixedBase:
     h = (modulus - x * x) % modulus
     square = modulus * modulus
     h_s = int(gmpy2.powmod(h, modulus, square))
-    return FixedBase(prepare(square), h_s, (modulus.bit_length() // 2 + 7) // 8)
+    return fixed_base(square, h_s, (modulus.bit_length() // 2 + 7) // 8)
 
 
 class PublicKey:
@@ -50,7 +49,6 @@ class PublicKey:
         self.bits = modulus.bit_length()
         self.square = modulus * modulus
         self.width = 2 * ((self.bits + 7) // 8)
-        self.prepared = prepare(self.square)
 
     def encrypt(self, plaintexts: Sequence[int]) -> ByteMatrix:
         """Return a fresh encryption of each integer modulo N: (rows, width)."""
@@ -82,7 +80,11 @@ class PublicKey:
     def combine(self, a: ByteMatrix, coefficients: NDArray[np.int64]) -> ByteMatrix:
         """Return for each row o of `coefficients` (outputs, rows) an encryption of the sum of
         coefficients[o, r] * a[r], not re-randomised."""
-        return multi_power(self.prepared, self.square, a, coefficients)
+        return multi_power(self.square, a, coefficients)
+
+    def scale(self, a: ByteMatrix, factors: NDArray[np.int64]) -> ByteMatrix:
+        """Return encryptions of a[r] times factors[r], not re-randomised."""
+        return power_each(a, factors, self.square)
 
     def invalid(self, a: ByteMatrix) -> int:
         """Count the rows that are no ciphertexts: 0, not below N^2, or not prime to N."""

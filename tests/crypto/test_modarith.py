@@ -6,20 +6,27 @@ import numpy as np
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from duckpriv.crypto import modarith
 from duckpriv.crypto.bytecolumns import from_rows, rows_of
 from duckpriv.crypto.modarith import (
     implementation,
     inverse,
+    kernel,
     libcrypto,
     multiply,
     power_public,
     with_gmpy2,
 )
+from duckpriv.crypto.modarith.secret_power import secret_power
 from duckpriv.errors import InvalidValue
 
+# The fixture only chooses who computes, so it may stay from example to example.
+for_each_example = settings(
+    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 WIDTH = 256
 MODULUS = 2**2048 - 1942289  # odd; any odd number will do here
 
@@ -38,24 +45,34 @@ residues = st.one_of(
 )
 
 
+@for_each_example
 @given(st.lists(residues, min_size=1, max_size=70), st.sampled_from([0, 1, 2, 3, 65537]))
-def test_power_is_pythons_pow(values: list[int], exponent: int) -> None:
+def test_power_is_pythons_pow(computed_by, values: list[int], exponent: int) -> None:
     powers = power_public(matrix(values), exponent, MODULUS)
     assert integers(powers) == [pow(value, exponent, MODULUS) for value in values]
 
 
+@for_each_example
 @given(st.lists(st.tuples(residues, residues), min_size=1, max_size=40))
-def test_multiply_is_pythons_product(pairs: list[tuple[int, int]]) -> None:
+def test_multiply_is_pythons_product(computed_by, pairs: list[tuple[int, int]]) -> None:
     a, b = matrix([x for x, _ in pairs]), matrix([y for _, y in pairs])
     assert integers(multiply(a, b, MODULUS)) == [x * y % MODULUS for x, y in pairs]
 
 
+@for_each_example
 @given(st.lists(residues.filter(lambda x: math.gcd(x, MODULUS) == 1), min_size=1, max_size=40))
-def test_inverse_is_pythons_inverse(values: list[int]) -> None:
+def test_inverse_is_pythons_inverse(computed_by, values: list[int]) -> None:
     assert integers(inverse(matrix(values), MODULUS)) == [pow(v, -1, MODULUS) for v in values]
 
 
-def test_one_row_without_an_inverse_fails_the_column() -> None:
+@for_each_example
+@given(st.lists(residues, min_size=1, max_size=20), st.integers(1, 2**200) | st.integers(1, 9))
+def test_secret_power_is_pythons_pow(computed_by, values: list[int], exponent: int) -> None:
+    powers = secret_power(matrix(values), exponent, MODULUS)
+    assert integers(powers) == [pow(value, exponent, MODULUS) for value in values]
+
+
+def test_one_row_without_an_inverse_fails_the_column(computed_by) -> None:
     with pytest.raises(ZeroDivisionError):
         inverse(matrix([5, 0, 7]), MODULUS)
 
@@ -69,6 +86,11 @@ def pkcs8(key: rsa.RSAPrivateKey) -> bytes:
 
 
 OPERATIONS = [
+    pytest.param(
+        kernel.RsaPrivateOperation,
+        id="ifma",
+        marks=pytest.mark.skipif(not kernel.available(), reason="no kernel here"),
+    ),
     pytest.param(
         libcrypto.RsaPrivateOperation,
         id="libcrypto",
@@ -114,21 +136,38 @@ def test_a_fault_in_one_half_of_the_crt_is_never_released_by_libcrypto(rsa_key) 
     assert integers(faulty(matrix([3, 5]))) == [pow(3, good.d, n), pow(5, good.d, n)]
 
 
+@pytest.mark.skipif(not kernel.available(), reason="no kernel here")
+def test_a_fault_in_one_half_of_the_crt_is_never_released_by_the_kernel(
+    rsa_key, monkeypatch
+) -> None:
+    good, digits = rsa_key.private_numbers().dmp1, kernel._digits
+    monkeypatch.setattr(kernel, "_digits", lambda e, bits: digits(e + 2 * (e == good), bits))
+    private = kernel.RsaPrivateOperation(pkcs8(rsa_key))
+    with pytest.raises(ArithmeticError, match="failed its check"):
+        private(matrix([3, 5]))
+
+
 @pytest.mark.parametrize("rows", [1, 2, 15, 31, 32, 33, 100])
-def test_splitting_over_cores_keeps_the_order(rows: int) -> None:
+def test_splitting_over_cores_keeps_the_order(computed_by, rows: int) -> None:
     values = list(range(2, rows + 2))
     assert np.array_equal(power_public(matrix(values), 1, MODULUS), matrix(values))
 
 
-@pytest.mark.parametrize("wanted", ["libcrypto", "gmpy2", "", "openssl"])
-def test_the_environment_chooses_the_implementation(wanted: str, monkeypatch) -> None:
+@pytest.mark.parametrize("here", [("ifma", "libcrypto"), ("libcrypto",), ()])
+@pytest.mark.parametrize("wanted", ["ifma", "libcrypto", "gmpy2", "", "openssl"])
+def test_the_environment_chooses_the_implementation(wanted: str, here, monkeypatch) -> None:
     monkeypatch.setenv("DUCKPRIV_MODARITH", wanted)
+    monkeypatch.setitem(modarith._AVAILABLE, "ifma", lambda: "ifma" in here)
+    monkeypatch.setitem(modarith._AVAILABLE, "libcrypto", lambda: "libcrypto" in here)
     implementation.cache_clear()
     try:
         if wanted == "openssl":
-            with pytest.raises(InvalidValue, match="use libcrypto or gmpy2"):
+            with pytest.raises(InvalidValue, match="use ifma, libcrypto, gmpy2"):
                 implementation()
-        elif wanted == "gmpy2" or libcrypto.available():
-            assert implementation() == (wanted or "libcrypto")
+        elif wanted in ("", "gmpy2", *here):
+            assert implementation() == wanted or (here or ("gmpy2",))[0]
+        else:
+            with pytest.raises(InvalidValue, match=f"is {wanted}, but"):
+                implementation()
     finally:
         implementation.cache_clear()

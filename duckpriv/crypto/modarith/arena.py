@@ -8,6 +8,7 @@ a residue from `arena.new()` of the same arena. So algorithms are written as
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Protocol
 
 from . import implementation
@@ -47,8 +48,9 @@ class Modulus(Protocol):
         """Return a new arena."""
 
 
+@lru_cache(maxsize=16)
 def prepare(modulus: int) -> Modulus:
-    """Return the modulus for the implementation that runs here."""
+    """Return a public modulus for libcrypto or gmpy2, whichever runs here."""
     if implementation() == "libcrypto":
         from .arena_libcrypto import LibcryptoModulus
 

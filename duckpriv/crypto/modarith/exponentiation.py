@@ -7,28 +7,50 @@ time and memory access depend on them. For private keys there is `secret_power`.
 from __future__ import annotations
 
 import math
+from typing import Protocol
 
+import gmpy2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bytecolumns import from_rows, rows_of
+from ..bytecolumns import from_integers, from_rows, rows_of, to_integers
 from ..parallel import ByteMatrix, cores, map_rows
-from . import inverse
-from .arena import Arena, Modulus, Residue
+from . import implementation, inverse, kernel
+from .arena import Arena, Residue, prepare
+from .digits import signed_digits
 
 WINDOW = 8
 
 
-class FixedBase:
+class FixedBase(Protocol):
     """Powers of one base from a table of all its window powers (Brickell, Gordon, McCurley,
     Wilson 1992, with all multiples stored): one multiplication for each byte of the exponent.
 
     The table takes 256 residues for each byte.
     """
 
-    def __init__(self, modulus: Modulus, base: int, exponent_bytes: int) -> None:
+    exponent_bytes: int
+
+    def powers_times(self, exponents: ByteMatrix, factors: ByteMatrix) -> ByteMatrix:
+        """Return base^exponent * factor for each row.
+
+        `exponents` is (rows, exponent_bytes), little-endian; `factors` (rows, width).
+        """
+
+
+def fixed_base(modulus: int, base: int, exponent_bytes: int) -> FixedBase:
+    """Return the powers of `base` for exponents of so many bytes."""
+    if implementation() == "ifma":
+        return kernel.FixedBase(modulus, base, exponent_bytes)
+    return _FixedBase(modulus, base, exponent_bytes)
+
+
+class _FixedBase:
+    """On residues of an arena."""
+
+    def __init__(self, number: int, base: int, exponent_bytes: int) -> None:
         self.exponent_bytes = exponent_bytes
-        self.modulus = modulus
+        self._modulus = modulus = prepare(number)
         self._arena = arena = modulus.arena()
         self._table: list[list[Residue]] = []
         step = arena.load(base.to_bytes(modulus.width, "big"))
@@ -40,13 +62,10 @@ class FixedBase:
             step = arena.multiply(arena.new(), row[-1], step)
 
     def powers_times(self, exponents: ByteMatrix, factors: ByteMatrix) -> ByteMatrix:
-        """Return base^exponent * factor for each row.
-
-        `exponents` is (rows, exponent_bytes), little-endian; `factors` (rows, width).
-        """
+        """Return base^exponent * factor for each row."""
 
         def part(digits: ByteMatrix, factors: ByteMatrix) -> ByteMatrix:
-            arena = self.modulus.arena()
+            arena = self._modulus.arena()
             rows = []
             for exponent, factor in zip(rows_of(digits), rows_of(factors), strict=True):
                 entries = [
@@ -55,30 +74,48 @@ class FixedBase:
                 result = arena.product(arena.load(factor), entries)
                 rows.append(arena.store(result))
                 arena.close()
-            return from_rows(rows, self.modulus.width)
+            return from_rows(rows, self._modulus.width)
 
         return map_rows(part, exponents, factors, smallest=4)
 
 
-def multi_power(
-    modulus: Modulus, number: int, bases: ByteMatrix, exponents: NDArray[np.int64]
-) -> ByteMatrix:
+def power_each(bases: ByteMatrix, exponents: NDArray[np.int64], number: int) -> ByteMatrix:
+    """Return base^exponent modulo `number` for each row, with exponents that may be negative.
+
+    Raises ZeroDivisionError where a base with a negative exponent has no inverse.
+    """
+    below = exponents < 0
+    if below.any():
+        bases = bases.copy()
+        bases[below] = inverse(bases[below], number)
+        exponents = np.abs(exponents)
+    if implementation() == "ifma":
+        return kernel.power_each(bases, exponents, number)
+    rows = zip(to_integers(bases), exponents.tolist(), strict=True)
+    powers = (gmpy2.powmod(base, exponent, number) for base, exponent in rows)
+    return from_integers(powers, bases.shape[1])
+
+
+def multi_power(number: int, bases: ByteMatrix, exponents: NDArray[np.int64]) -> ByteMatrix:
     """Return for each row o of `exponents` the product over r of bases[r]^exponents[o, r].
 
-    `number` is the modulus; `bases` is (rows, width), `exponents` (outputs, rows), signed. By
-    signed buckets (Pippenger 1976; Bernstein, Doumen, Lange, Oosterwijk 2012, section 4) or, for
-    few bases and many outputs, by shared tables (Straus 1964). Negative digits take the bases'
-    inverses, found by one inversion. Raises ZeroDivisionError where one has none.
+    `number` is the modulus; `bases` is (rows, width), `exponents` (outputs, rows), signed, below
+    2^62 in magnitude. By signed buckets (Pippenger 1976; Bernstein, Doumen, Lange, Oosterwijk
+    2012, section 4) or, for few bases and many outputs, by shared tables (Straus 1964). Negative
+    digits take the bases' inverses. Raises ZeroDivisionError where one has none.
     """
     outputs, rows = exponents.shape
     if outputs == 0 or rows == 0:
-        one = (1).to_bytes(modulus.width, "big")
-        return from_rows([one] * outputs, modulus.width)
+        one = (1).to_bytes(bases.shape[1], "big")
+        return from_rows([one] * outputs, bases.shape[1])
+    if implementation() == "ifma":
+        return kernel.multi_power(number, bases, exponents)
+    modulus = prepare(number)
     bits = max(int(np.abs(exponents).max()).bit_length(), 1)
     straus, window = _cheapest(outputs, rows, bits)
     owner = modulus.arena()
     positive = [owner.load(row) for row in rows_of(bases)]
-    digits = _signed_digits(exponents, window)
+    digits = signed_digits(exponents, window)
     negative = positive
     if (digits < 0).any():
         negative = [owner.load(row) for row in rows_of(inverse(bases, number))]
@@ -117,20 +154,6 @@ def _cheapest(outputs: int, rows: int, bits: int) -> tuple[bool, int]:
         costs.append((share * (bits + windows * (rows + 2 * half)), False, window))
     _, straus, window = min(costs)
     return straus, window
-
-
-def _signed_digits(exponents: NDArray[np.int64], window: int) -> NDArray[np.int64]:
-    """Return digits d with -2^(w-1) <= d < 2^(w-1): exponent = sum of d_i * 2^(w*i).
-
-    Shape (windows, outputs, rows), least significant first. Exponents are below 2^62.
-    """
-    half, rest = 1 << (window - 1), exponents.copy()
-    digits: list[NDArray[np.int64]] = []
-    while rest.any() or not digits:
-        digit = ((rest + half) & ((1 << window) - 1)) - half
-        rest = (rest - digit) >> window
-        digits.append(digit)
-    return np.stack(digits)
 
 
 def _multiples(arena: Arena, base: Residue, count: int) -> list[Residue]:

@@ -6,14 +6,16 @@ import gmpy2
 
 from ..bytecolumns import from_integers, from_rows, rows_of, to_integers
 from ..parallel import ByteMatrix, map_rows
-from . import implementation
+from . import implementation, kernel
 
 
 def secret_power(x: ByteMatrix, exponent: int, modulus: int) -> ByteMatrix:
     """Return x^exponent mod `modulus`, odd, of every row, each less than the modulus.
 
-    By OpenSSL's `BN_mod_exp_mont_consttime`, or GMP's `mpz_powm_sec`.
+    By the kernel, OpenSSL's `BN_mod_exp_mont_consttime`, or GMP's `mpz_powm_sec`.
     """
+    if implementation() == "ifma":
+        return kernel.secret_power(x, exponent, modulus)
     if implementation() == "gmpy2":
 
         def part(rows: ByteMatrix) -> ByteMatrix:

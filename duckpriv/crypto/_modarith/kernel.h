@@ -1,0 +1,101 @@
+/* What the files of the kernel give each other. Lanes, limbs and Montgomery form: montgomery.c. */
+#ifndef MODARITH_KERNEL_H
+#define MODARITH_KERNEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lanes.h"
+
+#define TILE 5           /* limbs that are multiplied in registers at a time */
+#define SMALLEST_LIMBS 10
+#define LARGEST_LIMBS 320 /* 16,636 bits; sums of 4 * 320 products of 52 bits fit in 64 bits */
+
+/* An odd modulus N. R = 2^(52 * limbs), R > 16 N. */
+typedef struct {
+    size_t limbs;   /* a multiple of TILE */
+    size_t stride;  /* limbs of a number that stands in one piece: a multiple of LANES */
+    size_t width;   /* bytes of N */
+    uint64_t n_inverse;            /* -1/N mod 2^52 */
+    uint64_t n[LARGEST_LIMBS];
+    uint64_t r[LARGEST_LIMBS];     /* R mod N: 1 in Montgomery form */
+    uint64_t r2[LARGEST_LIMBS];    /* R^2 mod N */
+    uint8_t n_bytes[LARGEST_LIMBS * LIMB_BITS / 8 + 8];
+} modulus;
+
+/* montgomery.c: numbers of eight lanes, `limbs` vecs each, below 4 N; results are below 2 N. */
+void mont_multiply(const modulus *m, vec *out, const vec *a, const vec *b);
+void mont_square(const modulus *m, vec *out, const vec *a);
+void mont_enter(const modulus *m, vec *out, const vec *a);  /* a * R */
+void mont_leave(const modulus *m, vec *out, const vec *a);  /* a / R, below N */
+void mont_one(const modulus *m, vec *out);
+void reduce_once(const modulus *m, vec *a);                 /* below 2 N to below N */
+void set_all(vec *out, const uint64_t *limbs, size_t count);
+void plain_multiply_add(vec *out, const vec *a, const vec *b, const vec *c, size_t limbs);
+int modulus_set(modulus *m, const uint8_t *n, const uint8_t *r, const uint8_t *r2, size_t width,
+                size_t limbs);
+
+/* rows.c: between rows of bytes (big-endian) and lanes, and memory. */
+int rows_are_below(const uint8_t *n, size_t width, const uint8_t *rows, size_t count);
+void limbs_of_bytes(uint64_t *limbs, size_t step, size_t count, const uint8_t *bytes, size_t width);
+void load_rows(vec *out, size_t limbs, const uint8_t *rows, size_t width, size_t count);
+void store_rows(uint8_t *rows, size_t width, const vec *a, size_t limbs, size_t count);
+/* Numbers in one piece, `stride` limbs each. */
+void load_pieces(const modulus *m, vec *out, const uint64_t *const piece[LANES]);
+void store_pieces(const modulus *m, uint64_t *const piece[LANES], const vec *a);
+
+/* Below, rows are `width` bytes each, big-endian and below N, and results are too. Functions return
+ * 0, or -1 where there is no memory. */
+
+/* products.c */
+int rows_multiply(const modulus *m, uint8_t *out, const uint8_t *a, const uint8_t *b, size_t count);
+int rows_prefix(const modulus *m, uint8_t *out, const uint8_t *x, size_t count);
+int rows_unwind(const modulus *m, uint8_t *out, const uint8_t *x, const uint8_t *prefixes,
+                const uint8_t *inverses, size_t count);
+
+/* powers.c. An exponent is digits of 4 bits, the most significant first. */
+#define WINDOW 4
+size_t power_scratch(const modulus *m); /* in vecs */
+void power_lanes(const modulus *m, vec *x, const uint8_t *const digits[LANES], size_t windows,
+                 vec *scratch);
+int rows_power(const modulus *m, uint8_t *out, const uint8_t *x, size_t count,
+               const uint8_t *digits, size_t windows, int one_each);
+int rows_power_sparse(const modulus *m, uint8_t *out, const uint8_t *x, size_t count,
+                      const uint8_t *exponent, size_t bytes);
+
+/* fixed_base.c: base^(j * 256^i) in one piece at entries[i][j]. */
+typedef struct {
+    const modulus *m;
+    size_t bytes; /* of an exponent */
+    uint64_t *entries;
+} power_table;
+int table_fill(power_table *table, const uint8_t *base);
+int table_powers_times(const power_table *table, uint8_t *out, const uint8_t *exponents,
+                       const uint8_t *factors, size_t count);
+
+/* multi_power.c. Pieces are numbers in Montgomery form. */
+int pieces_of_rows(const modulus *m, uint64_t *pieces, const uint8_t *rows, size_t count);
+int pieces_multiples(const modulus *m, uint64_t *multiples, const uint64_t *pieces, size_t count,
+                     size_t largest);
+int bucket_products(const modulus *m, uint8_t *out, const uint64_t *positive,
+                    const uint64_t *negative, const int16_t *digits, const int64_t *starts,
+                    size_t tasks, size_t rows, size_t largest);
+int straus_products(const modulus *m, uint8_t *out, const uint64_t *positive,
+                    const uint64_t *negative, const int16_t *digits, size_t outputs, size_t bases,
+                    size_t windows, size_t bits, size_t largest);
+
+/* rsa.c */
+typedef struct {
+    modulus p, q;
+    uint8_t *p_digits, *q_digits; /* d mod p - 1 and d mod q - 1 */
+    size_t windows;
+    uint64_t q_inverse[LARGEST_LIMBS]; /* 1/q mod p, in Montgomery form */
+    size_t width;                      /* bytes of N = p * q */
+    uint8_t *n_bytes;
+} rsa_key;
+int rows_rsa(const rsa_key *key, uint8_t *out, const uint8_t *x, size_t count);
+
+void *aligned_vecs(size_t count); /* free() frees it; NULL where there is no memory */
+void wipe(void *memory, size_t size);
+
+#endif

@@ -1,0 +1,569 @@
+/* The kernel as a Python module. Rows come and go as buffers of bytes; lengths and ranges are
+ * checked here, and the GIL is released while the kernel computes. */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include "kernel.h"
+
+typedef struct {
+    PyObject_HEAD
+    modulus *m;
+} ModulusObject;
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *modulus; /* keeps table.m */
+    power_table table;
+} TableObject;
+
+typedef struct {
+    PyObject_HEAD
+    rsa_key *key;
+} RsaObject;
+
+static PyTypeObject ModulusType, TableType, RsaType;
+
+static void release(Py_buffer *views, int count) {
+    for (int i = 0; i < count; i++)
+        PyBuffer_Release(&views[i]);
+}
+
+/* Take `count` arguments as buffers, the first one writable. */
+static int take(PyObject *const *arguments, Py_buffer *views, int count) {
+    for (int i = 0; i < count; i++)
+        if (PyObject_GetBuffer(arguments[i], &views[i],
+                               i == 0 ? PyBUF_WRITABLE | PyBUF_C_CONTIGUOUS : PyBUF_C_CONTIGUOUS)) {
+            release(views, i);
+            return -1;
+        }
+    return 0;
+}
+
+static PyObject *finish(Py_buffer *views, int count, const char *wrong, int failed) {
+    release(views, count);
+    if (wrong) {
+        PyErr_SetString(PyExc_ValueError, wrong);
+        return NULL;
+    }
+    if (failed)
+        return PyErr_NoMemory();
+    Py_RETURN_NONE;
+}
+
+static int enough(Py_ssize_t given, Py_ssize_t wanted) {
+    if (given == wanted)
+        return 0;
+    PyErr_Format(PyExc_TypeError, "%zd arguments instead of %zd", given, wanted);
+    return -1;
+}
+
+static int small_number(PyObject *object, size_t most, size_t *to) {
+    size_t value = PyLong_AsSize_t(object);
+    if (value == (size_t)-1 && PyErr_Occurred())
+        return -1;
+    if (value < 1 || value > most) {
+        PyErr_SetString(PyExc_ValueError, "a number is out of range");
+        return -1;
+    }
+    *to = value;
+    return 0;
+}
+
+static const char *const NOT_BELOW = "a value is not below the modulus";
+static const char *const LENGTHS = "buffers have the wrong lengths";
+
+/* What is wrong with rows that have to be as many as `count` and below N. */
+static const char *check_rows(const modulus *m, const Py_buffer *view, size_t count) {
+    if ((size_t)view->len != count * m->width)
+        return LENGTHS;
+    return rows_are_below(m->n_bytes, m->width, view->buf, count) ? NULL : NOT_BELOW;
+}
+
+/* Modulus(n, r, r2, limbs) */
+static PyObject *modulus_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords) {
+    (void)keywords;
+    Py_buffer n, r, r2;
+    Py_ssize_t limbs;
+    if (!PyArg_ParseTuple(arguments, "y*y*y*n", &n, &r, &r2, &limbs))
+        return NULL;
+    ModulusObject *self = NULL;
+    if (n.len != r.len || n.len != r2.len || limbs < 0) {
+        PyErr_SetString(PyExc_ValueError, LENGTHS);
+    } else if ((self = (ModulusObject *)type->tp_alloc(type, 0))) {
+        self->m = PyMem_RawMalloc(sizeof *self->m);
+        if (!self->m)
+            PyErr_NoMemory();
+        else if (modulus_set(self->m, n.buf, r.buf, r2.buf, (size_t)n.len, (size_t)limbs))
+            PyErr_SetString(PyExc_ValueError, "the modulus is even, or does not fit its limbs");
+        if (PyErr_Occurred())
+            Py_CLEAR(self);
+    }
+    PyBuffer_Release(&n);
+    PyBuffer_Release(&r);
+    PyBuffer_Release(&r2);
+    return (PyObject *)self;
+}
+
+static void modulus_free(PyObject *object) {
+    ModulusObject *self = (ModulusObject *)object;
+    if (self->m)
+        wipe(self->m, sizeof *self->m); /* it may be a prime of a private key */
+    PyMem_RawFree(self->m);
+    Py_TYPE(object)->tp_free(object);
+}
+
+#define METHOD(name) \
+    static PyObject *name(PyObject *object, PyObject *const *arguments, Py_ssize_t given)
+#define MODULUS (((ModulusObject *)object)->m)
+
+/* multiply(out, a, b) */
+METHOD(modulus_multiply) {
+    Py_buffer v[3];
+    if (enough(given, 3) || take(arguments, v, 3))
+        return NULL;
+    const modulus *m = MODULUS;
+    size_t count = (size_t)v[0].len / m->width;
+    const char *wrong = (size_t)v[0].len == count * m->width ? NULL : LENGTHS;
+    for (int i = 1; i < 3 && !wrong; i++)
+        wrong = check_rows(m, &v[i], count);
+    int failed = 0;
+    if (!wrong) {
+        Py_BEGIN_ALLOW_THREADS
+        failed = rows_multiply(m, v[0].buf, v[1].buf, v[2].buf, count);
+        Py_END_ALLOW_THREADS
+    }
+    return finish(v, 3, wrong, failed);
+}
+
+/* prefix(out, x) */
+METHOD(modulus_prefix) {
+    Py_buffer v[2];
+    if (enough(given, 2) || take(arguments, v, 2))
+        return NULL;
+    const modulus *m = MODULUS;
+    size_t count = (size_t)v[1].len / m->width;
+    const char *wrong = v[0].len == v[1].len ? check_rows(m, &v[1], count) : LENGTHS;
+    int failed = 0;
+    if (!wrong) {
+        Py_BEGIN_ALLOW_THREADS
+        failed = rows_prefix(m, v[0].buf, v[1].buf, count);
+        Py_END_ALLOW_THREADS
+    }
+    return finish(v, 2, wrong, failed);
+}
+
+/* unwind(out, x, prefixes, inverses) */
+METHOD(modulus_unwind) {
+    Py_buffer v[4];
+    if (enough(given, 4) || take(arguments, v, 4))
+        return NULL;
+    const modulus *m = MODULUS;
+    size_t count = (size_t)v[1].len / m->width;
+    const char *wrong = v[0].len == v[1].len && count ? check_rows(m, &v[1], count) : LENGTHS;
+    if (!wrong)
+        wrong = check_rows(m, &v[2], count);
+    if (!wrong)
+        wrong = check_rows(m, &v[3], count < LANES ? count : LANES);
+    int failed = 0;
+    if (!wrong) {
+        Py_BEGIN_ALLOW_THREADS
+        failed = rows_unwind(m, v[0].buf, v[1].buf, v[2].buf, v[3].buf, count);
+        Py_END_ALLOW_THREADS
+    }
+    return finish(v, 4, wrong, failed);
+}
+
+/* power(out, x, digits, one_each): digits of 4 bits, most significant first */
+METHOD(modulus_power) {
+    Py_buffer v[3];
+    if (enough(given, 4))
+        return NULL;
+    int one_each = PyObject_IsTrue(arguments[3]);
+    if (one_each < 0 || take(arguments, v, 3))
+        return NULL;
+    const modulus *m = MODULUS;
+    size_t count = (size_t)v[1].len / m->width, windows = (size_t)v[2].len;
+    const char *wrong = v[0].len == v[1].len ? check_rows(m, &v[1], count) : LENGTHS;
+    if (one_each && count) {
+        if (windows % count)
+            wrong = LENGTHS;
+        windows /= count;
+    }
+    uint8_t high = 0;
+    for (Py_ssize_t i = 0; i < v[2].len; i++)
+        high |= ((const uint8_t *)v[2].buf)[i];
+    if (high >> WINDOW)
+        wrong = "a digit of an exponent is out of range";
+    int failed = 0;
+    if (!wrong) {
+        Py_BEGIN_ALLOW_THREADS
+        failed = rows_power(m, v[0].buf, v[1].buf, count, v[2].buf, windows, one_each);
+        Py_END_ALLOW_THREADS
+    }
+    return finish(v, 3, wrong, failed);
+}
+
+/* power_sparse(out, x, exponent): a public exponent, big-endian */
+METHOD(modulus_power_sparse) {
+    Py_buffer v[3];
+    if (enough(given, 3) || take(arguments, v, 3))
+        return NULL;
+    const modulus *m = MODULUS;
+    size_t count = (size_t)v[1].len / m->width;
+    const char *wrong = v[0].len == v[1].len ? check_rows(m, &v[1], count) : LENGTHS;
+    int failed = 0;
+    if (!wrong) {
+        Py_BEGIN_ALLOW_THREADS
+        failed = rows_power_sparse(m, v[0].buf, v[1].buf, count, v[2].buf, (size_t)v[2].len);
+        Py_END_ALLOW_THREADS
+    }
+    return finish(v, 3, wrong, failed);
+}
+
+/* pieces(out, rows): numbers in one piece, in Montgomery form */
+METHOD(modulus_pieces) {
+    Py_buffer v[2];
+    if (enough(given, 2) || take(arguments, v, 2))
+        return NULL;
+    const modulus *m = MODULUS;
+    size_t count = (size_t)v[1].len / m->width;
+    const char *wrong = check_rows(m, &v[1], count);
+    if ((size_t)v[0].len != count * m->stride * sizeof(uint64_t))
+        wrong = LENGTHS;
+    int failed = 0;
+    if (!wrong) {
+        Py_BEGIN_ALLOW_THREADS
+        failed = pieces_of_rows(m, v[0].buf, v[1].buf, count);
+        Py_END_ALLOW_THREADS
+    }
+    return finish(v, 2, wrong, failed);
+}
+
+/* multiples(out, pieces, largest): each piece's powers up to `largest` */
+METHOD(modulus_multiples) {
+    Py_buffer v[2];
+    size_t largest;
+    if (enough(given, 3) || small_number(arguments[2], 1 << 15, &largest) ||
+        take(arguments, v, 2))
+        return NULL;
+    const modulus *m = MODULUS;
+    size_t piece = m->stride * sizeof(uint64_t), count = (size_t)v[1].len / piece;
+    const char *wrong = NULL;
+    if ((size_t)v[1].len != count * piece || (size_t)v[0].len != count * largest * piece)
+        wrong = LENGTHS;
+    int failed = 0;
+    if (!wrong) {
+        Py_BEGIN_ALLOW_THREADS
+        failed = pieces_multiples(m, v[0].buf, v[1].buf, count, largest);
+        Py_END_ALLOW_THREADS
+    }
+    return finish(v, 2, wrong, failed);
+}
+
+static const char *check_digits(const Py_buffer *digits, size_t count, size_t largest) {
+    if ((size_t)digits->len != count * sizeof(int16_t))
+        return LENGTHS;
+    const int16_t *digit = digits->buf;
+    for (size_t i = 0; i < count; i++)
+        if ((size_t)abs(digit[i]) > largest)
+            return "a digit is out of range";
+    return NULL;
+}
+
+/* buckets(out, positive, negative, digits, starts, rows, largest) */
+METHOD(modulus_buckets) {
+    Py_buffer v[5];
+    size_t rows, largest;
+    if (enough(given, 7) || small_number(arguments[5], SIZE_MAX / 2, &rows) ||
+        small_number(arguments[6], 1 << 15, &largest) || take(arguments, v, 5))
+        return NULL;
+    const modulus *m = MODULUS;
+    size_t piece = m->stride * sizeof(uint64_t), bases = (size_t)v[1].len / piece;
+    size_t tasks = (size_t)v[4].len / sizeof(int64_t);
+    const char *wrong = NULL;
+    if (v[1].len != v[2].len || (size_t)v[1].len != bases * piece ||
+        (size_t)v[4].len != tasks * sizeof(int64_t) || (size_t)v[0].len != tasks * m->width)
+        wrong = LENGTHS;
+    for (size_t t = 0; t < tasks && !wrong; t++) {
+        int64_t start = ((const int64_t *)v[4].buf)[t];
+        if (start < 0 || rows > bases || (size_t)start > bases - rows)
+            wrong = "a task goes beyond the bases";
+    }
+    if (!wrong)
+        wrong = check_digits(&v[3], tasks * rows, largest);
+    int failed = 0;
+    if (!wrong) {
+        Py_BEGIN_ALLOW_THREADS
+        failed = bucket_products(m, v[0].buf, v[1].buf, v[2].buf, v[3].buf, v[4].buf, tasks, rows,
+                                 largest);
+        Py_END_ALLOW_THREADS
+    }
+    return finish(v, 5, wrong, failed);
+}
+
+/* straus(out, positive, negative, digits, bases, windows, bits, largest) */
+METHOD(modulus_straus) {
+    Py_buffer v[4];
+    size_t bases, windows, bits, largest;
+    if (enough(given, 8) || small_number(arguments[4], SIZE_MAX / 2, &bases) ||
+        small_number(arguments[5], 64, &windows) || small_number(arguments[6], 16, &bits) ||
+        small_number(arguments[7], 1 << 15, &largest) || take(arguments, v, 4))
+        return NULL;
+    const modulus *m = MODULUS;
+    size_t piece = m->stride * sizeof(uint64_t), outputs = (size_t)v[0].len / m->width;
+    const char *wrong = NULL;
+    if (v[1].len != v[2].len || (size_t)v[1].len != bases * largest * piece ||
+        (size_t)v[0].len != outputs * m->width)
+        wrong = LENGTHS;
+    if (!wrong)
+        wrong = check_digits(&v[3], windows * outputs * bases, largest);
+    int failed = 0;
+    if (!wrong) {
+        Py_BEGIN_ALLOW_THREADS
+        failed = straus_products(m, v[0].buf, v[1].buf, v[2].buf, v[3].buf, outputs, bases,
+                                 windows, bits, largest);
+        Py_END_ALLOW_THREADS
+    }
+    return finish(v, 4, wrong, failed);
+}
+
+static PyObject *modulus_stride(PyObject *object, void *unused) {
+    (void)unused;
+    return PyLong_FromSize_t(MODULUS->stride);
+}
+
+/* Table(modulus, base, exponent_bytes) */
+static PyObject *table_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords) {
+    (void)keywords;
+    PyObject *owner;
+    Py_buffer base;
+    Py_ssize_t bytes;
+    if (!PyArg_ParseTuple(arguments, "O!y*n", &ModulusType, &owner, &base, &bytes))
+        return NULL;
+    const modulus *m = ((ModulusObject *)owner)->m;
+    TableObject *self = NULL;
+    const char *wrong = check_rows(m, &base, 1);
+    if (bytes < 1 || bytes > 4096)
+        wrong = "the exponents' length is out of range";
+    if (wrong) {
+        PyErr_SetString(PyExc_ValueError, wrong);
+    } else if ((self = (TableObject *)type->tp_alloc(type, 0))) {
+        Py_INCREF(owner);
+        self->modulus = owner;
+        self->table.m = m;
+        self->table.bytes = (size_t)bytes;
+        self->table.entries = PyMem_RawCalloc((size_t)bytes * 256 * m->stride, sizeof(uint64_t));
+        int failed = self->table.entries == NULL;
+        if (!failed) {
+            Py_BEGIN_ALLOW_THREADS
+            failed = table_fill(&self->table, base.buf);
+            Py_END_ALLOW_THREADS
+        }
+        if (failed) {
+            Py_CLEAR(self);
+            PyErr_NoMemory();
+        }
+    }
+    PyBuffer_Release(&base);
+    return (PyObject *)self;
+}
+
+static void table_free(PyObject *object) {
+    TableObject *self = (TableObject *)object;
+    PyMem_RawFree(self->table.entries);
+    Py_XDECREF(self->modulus);
+    Py_TYPE(object)->tp_free(object);
+}
+
+/* powers_times(out, exponents, factors) */
+METHOD(table_powers) {
+    Py_buffer v[3];
+    if (enough(given, 3) || take(arguments, v, 3))
+        return NULL;
+    const power_table *table = &((TableObject *)object)->table;
+    size_t count = (size_t)v[2].len / table->m->width;
+    const char *wrong = v[0].len == v[2].len ? check_rows(table->m, &v[2], count) : LENGTHS;
+    if ((size_t)v[1].len != count * table->bytes)
+        wrong = LENGTHS;
+    int failed = 0;
+    if (!wrong) {
+        Py_BEGIN_ALLOW_THREADS
+        failed = table_powers_times(table, v[0].buf, v[1].buf, v[2].buf, count);
+        Py_END_ALLOW_THREADS
+    }
+    return finish(v, 3, wrong, failed);
+}
+
+/* Rsa(p, q, p_digits, q_digits, q_inverse, n): p and q are of Modulus; digits of d mod p - 1 and
+ * d mod q - 1 in 4 bits each, equally many; q_inverse = R/q mod p */
+static PyObject *rsa_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords) {
+    (void)keywords;
+    PyObject *p, *q;
+    Py_buffer dp, dq, inverse, n;
+    if (!PyArg_ParseTuple(arguments, "O!O!y*y*y*y*", &ModulusType, &p, &ModulusType, &q, &dp, &dq,
+                          &inverse, &n))
+        return NULL;
+    const modulus *mp = ((ModulusObject *)p)->m, *mq = ((ModulusObject *)q)->m;
+    RsaObject *self = NULL;
+    if (mp->limbs != mq->limbs || mp->width != mq->width || dp.len != dq.len ||
+        (size_t)inverse.len != mp->width || n.len < 1 || (size_t)n.len > 2 * mp->width) {
+        PyErr_SetString(PyExc_ValueError, LENGTHS);
+    } else if ((self = (RsaObject *)type->tp_alloc(type, 0))) {
+        self->key = PyMem_RawCalloc(1, sizeof *self->key);
+        uint8_t *digits = PyMem_RawMalloc(2 * (size_t)dp.len + (size_t)n.len);
+        if (!self->key || !digits) {
+            PyMem_RawFree(digits);
+            Py_CLEAR(self);
+            PyErr_NoMemory();
+        } else {
+            self->key->p = *mp;
+            self->key->q = *mq;
+            self->key->p_digits = digits;
+            self->key->q_digits = digits + dp.len;
+            memcpy(digits, dp.buf, (size_t)dp.len);
+            memcpy(digits + dp.len, dq.buf, (size_t)dq.len);
+            self->key->windows = (size_t)dp.len;
+            self->key->width = (size_t)n.len;
+            self->key->n_bytes = digits + 2 * dp.len;
+            memcpy(self->key->n_bytes, n.buf, (size_t)n.len);
+            limbs_of_bytes(self->key->q_inverse, 1, mp->limbs, inverse.buf, mp->width);
+        }
+    }
+    PyBuffer_Release(&dp);
+    PyBuffer_Release(&dq);
+    PyBuffer_Release(&inverse);
+    PyBuffer_Release(&n);
+    return (PyObject *)self;
+}
+
+static void rsa_free(PyObject *object) {
+    rsa_key *key = ((RsaObject *)object)->key;
+    if (key) {
+        if (key->p_digits)
+            wipe(key->p_digits, 2 * key->windows);
+        PyMem_RawFree(key->p_digits);
+        wipe(key, sizeof *key);
+    }
+    PyMem_RawFree(key);
+    Py_TYPE(object)->tp_free(object);
+}
+
+/* power(out, x): rows of x are below p * q */
+METHOD(rsa_power) {
+    Py_buffer v[2];
+    if (enough(given, 2) || take(arguments, v, 2))
+        return NULL;
+    const rsa_key *key = ((RsaObject *)object)->key;
+    size_t count = (size_t)v[1].len / key->width;
+    const char *wrong = NULL;
+    if (v[0].len != v[1].len || (size_t)v[1].len != count * key->width)
+        wrong = LENGTHS;
+    else if (!rows_are_below(key->n_bytes, key->width, v[1].buf, count))
+        wrong = NOT_BELOW;
+    int failed = 0;
+    if (!wrong) {
+        Py_BEGIN_ALLOW_THREADS
+        failed = rows_rsa(key, v[0].buf, v[1].buf, count);
+        Py_END_ALLOW_THREADS
+    }
+    return finish(v, 2, wrong, failed);
+}
+
+#define FAST(name, function, about) {name, (PyCFunction)(void (*)(void))function, METH_FASTCALL, about}
+
+static PyMethodDef modulus_methods[] = {
+    FAST("multiply", modulus_multiply, "multiply(out, a, b): products, row by row."),
+    FAST("prefix", modulus_prefix, "prefix(out, x): the product of each row and every 8th before."),
+    FAST("unwind", modulus_unwind, "unwind(out, x, prefixes, inverses): the rows' inverses."),
+    FAST("power", modulus_power, "power(out, x, digits, one_each): constant-time powers."),
+    FAST("power_sparse", modulus_power_sparse, "power_sparse(out, x, exponent)"),
+    FAST("pieces", modulus_pieces, "pieces(out, rows): rows in Montgomery form."),
+    FAST("multiples", modulus_multiples, "multiples(out, pieces, largest)"),
+    FAST("buckets", modulus_buckets,
+         "buckets(out, positive, negative, digits, starts, rows, largest)"),
+    FAST("straus", modulus_straus,
+         "straus(out, positive, negative, digits, bases, windows, bits, largest)"),
+    {0},
+};
+static PyGetSetDef modulus_attributes[] = {
+    {"stride", modulus_stride, NULL, "64-bit words of a piece.", NULL},
+    {0},
+};
+static PyMethodDef table_methods[] = {
+    FAST("powers_times", table_powers, "powers_times(out, exponents, factors)"),
+    {0},
+};
+static PyMethodDef rsa_methods[] = {
+    FAST("power", rsa_power, "power(out, x): x^d, constant-time."),
+    {0},
+};
+
+static PyTypeObject ModulusType = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "duckpriv.crypto._modarith.Modulus",
+    .tp_basicsize = sizeof(ModulusObject),
+    .tp_flags = Py_TPFLAGS_DEFAULT,
+    .tp_doc = "Modulus(n, r, r2, limbs): an odd modulus, R and R^2 modulo it.",
+    .tp_new = modulus_new,
+    .tp_dealloc = modulus_free,
+    .tp_methods = modulus_methods,
+    .tp_getset = modulus_attributes,
+};
+static PyTypeObject TableType = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "duckpriv.crypto._modarith.Table",
+    .tp_basicsize = sizeof(TableObject),
+    .tp_flags = Py_TPFLAGS_DEFAULT,
+    .tp_doc = "Table(modulus, base, exponent_bytes): a base's byte powers.",
+    .tp_new = table_new,
+    .tp_dealloc = table_free,
+    .tp_methods = table_methods,
+};
+static PyTypeObject RsaType = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "duckpriv.crypto._modarith.Rsa",
+    .tp_basicsize = sizeof(RsaObject),
+    .tp_flags = Py_TPFLAGS_DEFAULT,
+    .tp_doc = "Rsa(p, q, p_digits, q_digits, q_inverse, n): a private key.",
+    .tp_new = rsa_new,
+    .tp_dealloc = rsa_free,
+    .tp_methods = rsa_methods,
+};
+
+/* Whether this processor, and its operating system, run what was compiled. */
+static PyObject *available(PyObject *module, PyObject *unused) {
+    (void)module;
+    (void)unused;
+#if defined(__x86_64__) && !defined(MODARITH_PORTABLE)
+    /* GCC and Clang ask cpuid, and xgetbv for the registers that the system saves. */
+    __builtin_cpu_init();
+    return PyBool_FromLong(__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512ifma"));
+#elif defined(MODARITH_PORTABLE)
+    Py_RETURN_TRUE;
+#else
+    Py_RETURN_FALSE;
+#endif
+}
+
+static PyMethodDef functions[] = {
+    {"available", available, METH_NOARGS, "Whether the kernel runs on this machine."},
+    {0},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "_modarith",
+    .m_doc = "Modular arithmetic on columns of numbers, eight at a time.",
+    .m_size = -1,
+    .m_methods = functions,
+};
+
+PyMODINIT_FUNC PyInit__modarith(void) {
+    PyObject *module = PyModule_Create(&definition);
+    if (!module || PyModule_AddType(module, &ModulusType) || PyModule_AddType(module, &TableType) ||
+        PyModule_AddType(module, &RsaType) ||
+        PyModule_AddIntConstant(module, "TILE", TILE) ||
+        PyModule_AddIntConstant(module, "SMALLEST_LIMBS", SMALLEST_LIMBS) ||
+        PyModule_AddIntConstant(module, "LARGEST_LIMBS", LARGEST_LIMBS)) {
+        Py_XDECREF(module);
+        return NULL;
+    }
+    return module;
+}

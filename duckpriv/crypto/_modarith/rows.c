@@ -1,0 +1,100 @@
+/* Between rows of bytes, numbers in one piece, and lanes. */
+#include "kernel.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LARGEST_BYTES (2 * LARGEST_LIMBS * LIMB_BITS / 8)
+
+/* Whether every row is below N. In variable time: rows come from, or go to, somebody else. */
+int rows_are_below(const uint8_t *n, size_t width, const uint8_t *rows, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (memcmp(rows + i * width, n, width) >= 0)
+            return 0;
+    return 1;
+}
+
+/* limbs[0], limbs[step], …: a big-endian number of `width` bytes in `count` limbs. */
+void limbs_of_bytes(uint64_t *limbs, size_t step, size_t count, const uint8_t *bytes,
+                    size_t width) {
+    uint8_t padded[LARGEST_BYTES + 16];
+    size_t whole = count * LIMB_BITS / 8 + 9;
+    memset(padded, 0, whole - width);
+    memcpy(padded + whole - width, bytes, width);
+    for (size_t i = 0; i < count; i++) {
+        size_t bit = i * LIMB_BITS;
+        uint64_t word;
+        memcpy(&word, padded + whole - bit / 8 - 8, 8);
+        limbs[i * step] = (__builtin_bswap64(word) >> bit % 8) & LIMB_MASK;
+    }
+}
+
+static void bytes_of_limbs(uint8_t *bytes, size_t width, const uint64_t *limbs, size_t step,
+                           size_t count) {
+    uint8_t padded[LARGEST_BYTES + 16];
+    size_t end = sizeof padded;
+    unsigned __int128 bits = 0;
+    unsigned held = 0;
+    for (size_t i = 0; i < count; i++) {
+        bits |= (unsigned __int128)limbs[i * step] << held;
+        held += LIMB_BITS;
+        if (held >= 64) {
+            uint64_t word = __builtin_bswap64((uint64_t)bits);
+            end -= 8;
+            memcpy(padded + end, &word, 8);
+            bits >>= 64;
+            held -= 64;
+        }
+    }
+    uint64_t word = __builtin_bswap64((uint64_t)bits);
+    memcpy(padded + end - 8, &word, 8);
+    memcpy(bytes, padded + sizeof padded - width, width);
+}
+
+/* Lanes beyond `count` get 1, which is a unit and below every N. */
+void load_rows(vec *out, size_t limbs, const uint8_t *rows, size_t width, size_t count) {
+    uint64_t *lanes = (uint64_t *)out;
+    for (size_t lane = 0; lane < LANES; lane++) {
+        if (lane < count) {
+            limbs_of_bytes(lanes + lane, LANES, limbs, rows + lane * width, width);
+        } else {
+            for (size_t i = 0; i < limbs; i++)
+                lanes[i * LANES + lane] = i == 0;
+        }
+    }
+}
+
+void store_rows(uint8_t *rows, size_t width, const vec *a, size_t limbs, size_t count) {
+    const uint64_t *lanes = (const uint64_t *)a;
+    for (size_t lane = 0; lane < count; lane++)
+        bytes_of_limbs(rows + lane * width, width, lanes + lane, LANES, limbs);
+}
+
+void load_pieces(const modulus *m, vec *out, const uint64_t *const piece[LANES]) {
+    for (size_t i = 0; i < m->stride; i += LANES) {
+        vec in[LANES];
+        for (int lane = 0; lane < LANES; lane++)
+            in[lane] = vec_load(piece[lane] + i);
+        transpose_8(out + i, in);
+    }
+}
+
+void store_pieces(const modulus *m, uint64_t *const piece[LANES], const vec *a) {
+    for (size_t i = 0; i < m->stride; i += LANES) {
+        vec rows[LANES];
+        transpose_8(rows, a + i);
+        for (int lane = 0; lane < LANES; lane++)
+            vec_store(piece[lane] + i, rows[lane]);
+    }
+}
+
+void *aligned_vecs(size_t count) {
+    void *memory;
+    return posix_memalign(&memory, sizeof(vec), (count ? count : 1) * sizeof(vec)) ? NULL : memory;
+}
+
+/* Overwrite secrets; the compiler may not leave this out. */
+void wipe(void *memory, size_t size) {
+    memset(memory, 0, size);
+    __asm__ volatile("" : : "r"(memory) : "memory");
+}

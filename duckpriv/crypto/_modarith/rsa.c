@@ -1,0 +1,62 @@
+/* x^d mod p * q through the Chinese remainder theorem (RFC 8017, 5.1.2, 2b), constant-time. */
+#include "kernel.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* out = x^d mod p below p, of x in 2 * limbs limbs: x = high * R + low. */
+static void power_mod_prime(const modulus *m, vec *out, const vec *x, const uint8_t *digits,
+                            size_t windows, vec *scratch) {
+    const uint8_t *same[LANES];
+    vec high[LARGEST_LIMBS], low[LARGEST_LIMBS];
+    for (int lane = 0; lane < LANES; lane++)
+        same[lane] = digits;
+    /* enter() takes any number below R; high * R in Montgomery form is high * R^2. */
+    mont_enter(m, low, x);
+    mont_enter(m, high, x + m->limbs);
+    mont_enter(m, high, high);
+    for (size_t i = 0; i < m->limbs; i++)
+        low[i] = vec_add(low[i], high[i]);
+    /* The sum is below 4 p; its limbs of 53 bits go back to 52. */
+    const vec mask = vec_all(LIMB_MASK);
+    for (size_t i = 0; i + 1 < m->limbs; i++) {
+        low[i + 1] = vec_add(low[i + 1], vec_shift_right(low[i], LIMB_BITS));
+        low[i] = vec_and(low[i], mask);
+    }
+    power_lanes(m, low, same, windows, scratch);
+    mont_leave(m, out, low);
+}
+
+int rows_rsa(const rsa_key *key, uint8_t *out, const uint8_t *x, size_t count) {
+    const modulus *p = &key->p;
+    const size_t limbs = p->limbs;
+    vec *scratch = aligned_vecs(power_scratch(p));
+    vec row[2 * LARGEST_LIMBS], mod_p[LARGEST_LIMBS], mod_q[LARGEST_LIMBS], h[LARGEST_LIMBS];
+    if (!scratch)
+        return -1;
+    const vec mask = vec_all(LIMB_MASK);
+    for (size_t i = 0; i < count; i += LANES) {
+        size_t lanes = count - i < LANES ? count - i : LANES;
+        load_rows(row, 2 * limbs, x + i * key->width, key->width, lanes);
+        power_mod_prime(p, mod_p, row, key->p_digits, key->windows, scratch);
+        power_mod_prime(&key->q, mod_q, row, key->q_digits, key->windows, scratch);
+        /* h = (mod_p - mod_q + 2p) / q mod p; q < 2p, so the sum is positive and below 4p. */
+        vec over = vec_zero();
+        for (size_t j = 0; j < limbs; j++) {
+            vec n = vec_all(p->n[j]);
+            vec d = vec_add(vec_sub(vec_add(mod_p[j], vec_add(n, n)), mod_q[j]), over);
+            h[j] = vec_and(d, mask);
+            over = vec_shift_right_signed(d, LIMB_BITS);
+        }
+        vec other[LARGEST_LIMBS];
+        set_all(other, key->q_inverse, limbs);
+        mont_multiply(p, h, h, other);
+        reduce_once(p, h);
+        set_all(other, key->q.n, limbs);
+        plain_multiply_add(row, h, other, mod_q, limbs);
+        store_rows(out + i * key->width, key->width, row, 2 * limbs, lanes);
+    }
+    wipe(scratch, power_scratch(p) * sizeof(vec));
+    free(scratch);
+    return 0;
+}

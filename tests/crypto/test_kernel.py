@@ -1,0 +1,194 @@
+"""The compiled kernel against Python's pow: all limb counts, lanes and edge values."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import numpy as np
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from duckpriv.crypto.bytecolumns import from_rows, rows_of
+from duckpriv.crypto.modarith import kernel
+
+pytestmark = pytest.mark.skipif(not kernel.available(), reason="no kernel here")
+
+# Lengths that are used, and those around a limb more or less (52 bits, in fives).
+BITS = [64, 512, 515, 517, 1024, 1035, 1036, 1037, 1040, 1041, 1536, 2048, 2077, 2081, 3072, 4096]
+LONG = [6144, 8192, 12288, 16384]
+
+
+def width_of(n: int) -> int:
+    return (n.bit_length() + 7) // 8
+
+
+def matrix(values, n: int):
+    return from_rows([value.to_bytes(width_of(n), "big") for value in values], width_of(n))
+
+
+def integers(rows) -> list[int]:
+    return [int.from_bytes(row, "big") for row in rows_of(rows)]
+
+
+def moduli(bits: int) -> list[int]:
+    """The smallest odd number of so many bits, the largest, and one between."""
+    middle = random.Random(bits).getrandbits(bits) | 1 << (bits - 1) | 1
+    return [(1 << (bits - 1)) + 1, middle, (1 << bits) - 1]
+
+
+def values_below(n: int, count: int) -> list[int]:
+    """Edge values first, then random ones."""
+    source = random.Random(n + count)
+    edges = [0, 1, n - 1, 2, n - 2, n // 2, (1 << 52) % n, (n - (1 << 52)) % n]
+    return (edges + [source.randrange(n) for _ in range(count)])[:count]
+
+
+every_modulus = pytest.mark.parametrize("bits", BITS + LONG)
+
+
+@every_modulus
+def test_products_and_powers(bits: int) -> None:
+    for n in moduli(bits):
+        x = values_below(n, 20 if bits <= 4096 else 9)
+        y = x[::-1]
+        products = kernel.multiply(matrix(x, n), matrix(y, n), n)
+        assert integers(products) == [a * b % n for a, b in zip(x, y, strict=True)]
+        squares = kernel.multiply(matrix(x, n), matrix(x, n), n)
+        assert integers(squares) == [a * a % n for a in x]
+        for e in (0, 1, 2, 65537, 1 << 70):
+            assert integers(kernel.power_public(matrix(x, n), e, n)) == [pow(a, e, n) for a in x]
+        for e in (0, 1, 15, 16, 2**64 - 1, 2**64, random.Random(bits).getrandbits(200)):
+            assert integers(kernel.secret_power(matrix(x, n), e, n)) == [pow(a, e, n) for a in x]
+
+
+@pytest.mark.parametrize("count", range(1, 18))
+def test_every_number_of_lanes(count: int) -> None:
+    n = moduli(1024)[1]
+    x = values_below(n, count)
+    units = [a for a in values_below(n, 3 * count) if math.gcd(a, n) == 1][:count]
+    assert len(units) == count
+    exponents = np.array(values_below(2**62, count), dtype=np.int64)
+    assert integers(kernel.multiply(matrix(x, n), matrix(x[::-1], n), n)) == [
+        a * b % n for a, b in zip(x, x[::-1], strict=True)
+    ]
+    assert integers(kernel.secret_power(matrix(x, n), 12345, n)) == [pow(a, 12345, n) for a in x]
+    assert integers(kernel.power_public(matrix(x, n), 65537, n)) == [pow(a, 65537, n) for a in x]
+    assert integers(kernel.inverse(matrix(units, n), n)) == [pow(a, -1, n) for a in units]
+    assert integers(kernel.power_each(matrix(x, n), exponents, n)) == [
+        pow(a, e, n) for a, e in zip(x, exponents.tolist(), strict=True)
+    ]
+    table = kernel.FixedBase(n, 3, 9)
+    short = from_rows([e.to_bytes(9, "little") for e in exponents.tolist()], 9)
+    assert integers(table.powers_times(short, matrix(x, n))) == [
+        pow(3, e, n) * a % n for a, e in zip(x, exponents.tolist(), strict=True)
+    ]
+
+
+@every_modulus
+def test_inverses_and_tables(bits: int) -> None:
+    for n in moduli(bits):
+        units = [a for a in values_below(n, 40) if math.gcd(a, n) == 1]
+        assert integers(kernel.inverse(matrix(units, n), n)) == [pow(a, -1, n) for a in units]
+        table = kernel.FixedBase(n, n - 2, 2)
+        exponents = from_rows([bytes([i, 255 - i]) for i in range(len(units))], 2)
+        expected = [pow(n - 2, i + 256 * (255 - i), n) * a % n for i, a in enumerate(units)]
+        assert integers(table.powers_times(exponents, matrix(units, n))) == expected
+
+
+@every_modulus
+@pytest.mark.parametrize(("outputs", "rows"), [(1, 1), (3, 40), (30, 2)])
+def test_products_of_powers(bits: int, outputs: int, rows: int) -> None:
+    n = moduli(bits)[1]
+    bases = [a for a in values_below(n, 3 * rows + 8) if math.gcd(a, n) == 1][:rows]
+    exponents = np.random.default_rng(bits).integers(-(2**30), 2**30, (outputs, len(bases)))
+    exponents[0, 0] = 2**61
+    expected = [
+        math.prod(pow(b, e, n) for b, e in zip(bases, row, strict=True)) % n
+        for row in exponents.tolist()
+    ]
+    assert integers(kernel.multi_power(n, matrix(bases, n), exponents)) == expected
+
+
+@pytest.mark.parametrize("bits", [2048, 3072, 4096])
+def test_rsa(bits: int) -> None:
+    key = rsa.generate_private_key(65537, bits)
+    numbers = key.private_numbers()
+    n = numbers.public_numbers.n
+    der = key.private_bytes(
+        serialization.Encoding.DER,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    x = values_below(n, 19) + [numbers.p, numbers.q, n - numbers.p]
+    powers = kernel.RsaPrivateOperation(der)(matrix(x, n))
+    assert integers(powers) == [pow(a, numbers.d, n) for a in x]
+
+
+def test_values_that_are_not_below_the_modulus_are_refused() -> None:
+    n = moduli(1024)[1]
+    good = matrix([1] * 9, n)
+    table = kernel.FixedBase(n, 3, 1)
+    key = rsa.generate_private_key(65537, 2048)
+    for value in (n, n + 1, 2**1024 - 1):
+        bad = matrix([1] * 8 + [value], n)
+        for call in (
+            lambda bad=bad: kernel.multiply(bad, good, n),
+            lambda bad=bad: kernel.multiply(good, bad, n),
+            lambda bad=bad: kernel.power_public(bad, 65537, n),
+            lambda bad=bad: kernel.secret_power(bad, 3, n),
+            lambda bad=bad: kernel.power_each(bad, np.ones(9, np.int64), n),
+            lambda bad=bad: kernel.inverse(bad, n),
+            lambda bad=bad: kernel.multi_power(n, bad, np.ones((1, 9), np.int64)),
+            lambda bad=bad: table.powers_times(np.zeros((9, 1), np.uint8), bad),
+        ):
+            with pytest.raises(ValueError, match="not below the modulus"):
+                call()
+    big = key.public_key().public_numbers().n
+    der = key.private_bytes(
+        serialization.Encoding.DER,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    with pytest.raises(ValueError, match="not below the modulus"):
+        kernel.RsaPrivateOperation(der)(matrix([1, big], big))
+
+
+def test_wrong_buffers_are_refused() -> None:
+    """The extension itself checks lengths and ranges: nothing is read or written beyond them."""
+    n = moduli(1024)[1]
+    module, modulus = kernel._module(), kernel._modulus(n, 128)
+    row, piece = np.zeros((1, 128), np.uint8), np.zeros((1, modulus.stride), np.uint64)
+    other, digit, start = np.zeros((1, 127), np.uint8), np.zeros(1, np.int16), np.zeros(1, np.int64)
+    for call in (
+        lambda: modulus.multiply(row, row, other),
+        lambda: modulus.multiply(other, row, row),
+        lambda: modulus.power(row, other, b"\x01", False),
+        lambda: modulus.power(row, row, b"\x10", False),
+        lambda: modulus.power_sparse(other, row, b"\x01"),
+        lambda: modulus.prefix(row, other),
+        lambda: modulus.unwind(row, row, row, other),
+        lambda: modulus.pieces(row, row),
+        lambda: modulus.multiples(piece, piece, 2),
+        lambda: modulus.multiples(piece, piece, 0),
+        lambda: modulus.buckets(row, piece, piece, digit + 2, start, 1, 1),
+        lambda: modulus.buckets(row, piece, piece, digit, start + 1, 1, 1),
+        lambda: modulus.buckets(row, piece, piece, digit, start - 1, 1, 1),
+        lambda: modulus.buckets(row, piece, piece, digit, start, 2, 1),
+        lambda: modulus.straus(row, piece, piece, digit, 2, 1, 2, 1),
+        lambda: modulus.straus(row, piece, piece, digit - 2, 1, 1, 2, 1),
+        lambda: module.Table(modulus, other, 1),
+        lambda: module.Table(modulus, row, 0),
+        lambda: module.Modulus(b"\x02", b"\x01", b"\x01", 10),
+        lambda: module.Modulus(b"\x03", b"\x01", b"\x01", 325),
+        lambda: module.Modulus(bytes(200) + b"\x03", bytes(201), bytes(201), 10),
+        lambda: module.Rsa(modulus, modulus, b"\x01", b"\x01\x01", bytes(128), bytes(256)),
+        lambda: module.Rsa(modulus, modulus, b"\x01", b"\x01", bytes(128), bytes(257)),
+    ):
+        with pytest.raises(ValueError):
+            call()
+    with pytest.raises(TypeError):
+        modulus.multiply(row, row)
+    with pytest.raises((BufferError, TypeError)):
+        modulus.multiply(bytes(128), row, row)
