@@ -24,6 +24,7 @@ from duckpriv.crypto.parallel import ByteMatrix, cores
 
 SLOT_BITS = 96
 BITS = (2048, 3072)
+SCALE = 8
 
 
 def best(function: Callable[[], object], rows: int) -> float:
@@ -126,9 +127,9 @@ def openssl(bits: int) -> float:
 
 def rows() -> Iterator[Row]:
     ours = modarith.implementation()
-    found = measured_by(ours, 20)
+    found = measured_by(ours, SCALE)
     for other in ("gmpy2", "libcrypto"):
-        theirs = measured_by(other, 2)
+        theirs = measured_by(other, SCALE)
         for name, value in found.items():
             yield Row(f"{name}, {ours} against {other}", value, "µs", theirs[name])
     for bits in BITS:

@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from duckpriv.crypto import modarith
 from tests.parties import make_table
 
 DUCKPRIV = str(Path(sys.executable).with_name("duckpriv"))
@@ -134,6 +135,7 @@ def test_help_lists_and_descriptions(folder: Path) -> None:
         assert "Usage: " in output
     assert "rsa_keygen(name, bits := 3072)" in command(folder, "functions")[1]
     assert "RFC 9474" in command(folder, "functions", "rsa_blind")[1]
+    assert f"cores: {modarith.implementation()}" in command(folder, "info")[1]
     scripts = command(folder, "scripts")[1]
     assert "psi/host" in scripts
     assert "bits (default 3072)" in scripts
