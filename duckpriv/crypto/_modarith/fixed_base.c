@@ -2,7 +2,7 @@
  * 1992, with all multiples stored): one multiplication for each byte of the exponent.
  *
  * Which entries are read depends on the exponents: randomness that is used once. */
-#include "kernel.h"
+#include "montgomery.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,12 +1,14 @@
-/* What the files of the kernel give each other. Lanes, limbs and Montgomery form: montgomery.c. */
+/* What the kernel offers to module.c, which has to run on every processor: nothing here needs
+ * AVX-512. */
 #ifndef MODARITH_KERNEL_H
 #define MODARITH_KERNEL_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lanes.h"
-
+#define LANES 8
+#define LIMB_BITS 52
+#define LIMB_MASK ((UINT64_C(1) << LIMB_BITS) - 1)
 #define TILE 5           /* limbs that are multiplied in registers at a time */
 #define SMALLEST_LIMBS 10
 #define LARGEST_LIMBS 320 /* 16,636 bits; sums of 4 * 320 products of 52 bits fit in 64 bits */
@@ -23,26 +25,14 @@ typedef struct {
     uint8_t n_bytes[LARGEST_LIMBS * LIMB_BITS / 8 + 8];
 } modulus;
 
-/* montgomery.c: numbers of eight lanes, `limbs` vecs each, below 4 N; results are below 2 N. */
-void mont_multiply(const modulus *m, vec *out, const vec *a, const vec *b);
-void mont_square(const modulus *m, vec *out, const vec *a);
-void mont_enter(const modulus *m, vec *out, const vec *a);  /* a * R */
-void mont_leave(const modulus *m, vec *out, const vec *a);  /* a / R, below N */
-void mont_one(const modulus *m, vec *out);
-void reduce_once(const modulus *m, vec *a);                 /* below 2 N to below N */
-void set_all(vec *out, const uint64_t *limbs, size_t count);
-void plain_multiply_add(vec *out, const vec *a, const vec *b, const vec *c, size_t limbs);
+/* montgomery.c */
 int modulus_set(modulus *m, const uint8_t *n, const uint8_t *r, const uint8_t *r2, size_t width,
                 size_t limbs);
 
 /* rows.c: between rows of bytes (big-endian) and lanes, and memory. */
 int rows_are_below(const uint8_t *n, size_t width, const uint8_t *rows, size_t count);
 void limbs_of_bytes(uint64_t *limbs, size_t step, size_t count, const uint8_t *bytes, size_t width);
-void load_rows(vec *out, size_t limbs, const uint8_t *rows, size_t width, size_t count);
-void store_rows(uint8_t *rows, size_t width, const vec *a, size_t limbs, size_t count);
-/* Numbers in one piece, `stride` limbs each. */
-void load_pieces(const modulus *m, vec *out, const uint64_t *const piece[LANES]);
-void store_pieces(const modulus *m, uint64_t *const piece[LANES], const vec *a);
+void wipe(void *memory, size_t size);
 
 /* Below, rows are `width` bytes each, big-endian and below N, and results are too. Functions return
  * 0, or -1 where there is no memory. */
@@ -55,9 +45,6 @@ int rows_unwind(const modulus *m, uint8_t *out, const uint8_t *x, const uint8_t 
 
 /* powers.c. An exponent is digits of 4 bits, the most significant first. */
 #define WINDOW 4
-size_t power_scratch(const modulus *m); /* in vecs */
-void power_lanes(const modulus *m, vec *x, const uint8_t *const digits[LANES], size_t windows,
-                 vec *scratch);
 int rows_power(const modulus *m, uint8_t *out, const uint8_t *x, size_t count,
                const uint8_t *digits, size_t windows, int one_each);
 int rows_power_sparse(const modulus *m, uint8_t *out, const uint8_t *x, size_t count,
@@ -94,8 +81,5 @@ typedef struct {
     uint8_t *n_bytes;
 } rsa_key;
 int rows_rsa(const rsa_key *key, uint8_t *out, const uint8_t *x, size_t count);
-
-void *aligned_vecs(size_t count); /* free() frees it; NULL where there is no memory */
-void wipe(void *memory, size_t size);
 
 #endif

@@ -5,11 +5,8 @@
 #ifndef MODARITH_LANES_H
 #define MODARITH_LANES_H
 
-#include <stdint.h>
+#include "kernel.h"
 
-#define LANES 8
-#define LIMB_BITS 52
-#define LIMB_MASK ((UINT64_C(1) << LIMB_BITS) - 1)
 #define INLINE static inline __attribute__((always_inline))
 
 #if defined(__x86_64__) && !defined(MODARITH_PORTABLE)

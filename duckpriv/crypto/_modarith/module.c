@@ -1,7 +1,11 @@
-/* The kernel as a Python module. Rows come and go as buffers of bytes; lengths and ranges are
+/* The kernel as a Python module. This file is compiled for every processor; the others only run
+ * where available() is true. Rows come and go as buffers of bytes; lengths and ranges are
  * checked here, and the GIL is released while the kernel computes. */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+
+#include <stdlib.h>
+#include <string.h>
 
 #include "kernel.h"
 

@@ -9,7 +9,7 @@
  * one's pass by, with ten running sums. A pass over the number adds one tile row of a * b
  * and of q * N, where q (five limbs) makes the five lowest limbs of the sum 0.
  */
-#include "kernel.h"
+#include "montgomery.h"
 
 #include <string.h>
 

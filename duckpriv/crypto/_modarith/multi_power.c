@@ -4,7 +4,7 @@
  *
  * Eight products are computed side by side, each lane with its own digits. Which entries
  * are read depends on the digits: a party's own numbers on its own machine. */
-#include "kernel.h"
+#include "montgomery.h"
 
 #include <stdlib.h>
 #include <string.h>

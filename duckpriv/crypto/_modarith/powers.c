@@ -1,7 +1,7 @@
 /* Exponentiation by fixed windows of four bits, constant-time in base and exponent: every
  * window takes four squarings and one product, with 1 too, and a table read touches every entry
  * (Gueron and Krasnov 2012, section 3; as OpenSSL's BN_mod_exp_mont_consttime does). */
-#include "kernel.h"
+#include "montgomery.h"
 
 #include <stdlib.h>
 #include <string.h>

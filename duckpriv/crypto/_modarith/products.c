@@ -1,5 +1,5 @@
 /* Products of rows, and the two halves of Montgomery's trick for inverses. */
-#include "kernel.h"
+#include "montgomery.h"
 
 static size_t in_group(size_t count, size_t start) {
     return count - start < LANES ? count - start : LANES;

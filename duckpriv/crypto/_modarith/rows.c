@@ -1,5 +1,5 @@
 /* Between rows of bytes, numbers in one piece, and lanes. */
-#include "kernel.h"
+#include "montgomery.h"
 
 #include <stdlib.h>
 #include <string.h>

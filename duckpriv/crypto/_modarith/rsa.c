@@ -1,5 +1,5 @@
 /* x^d mod p * q through the Chinese remainder theorem (RFC 8017, 5.1.2, 2b), constant-time. */
-#include "kernel.h"
+#include "montgomery.h"
 
 #include <stdlib.h>
 #include <string.h>
