@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import duckpriv
+from benchmarks.parties import introduce
 from benchmarks.row import Row
 
 IDS = 1_000_000
@@ -44,6 +45,7 @@ def guest(folder: Path) -> None:
 def rows() -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        introduce(folder, "bank", "shop")
         with duckpriv.connect(
             me="bank",
             exchange=f"dir:{folder / 'mailbox'}",

@@ -15,6 +15,7 @@ import duckdb
 import numpy as np
 import phe
 
+from benchmarks.parties import introduce
 from benchmarks.row import Row
 from duckpriv.crypto.packing import pack, slots_in
 from duckpriv.crypto.paillier import PrivateKey
@@ -86,6 +87,7 @@ def product() -> Iterator[Row]:
             numbers = ", ".join(f"random() * 100 - 50 AS c{i}" for i in range(columns))
             with duckdb.connect(str(folder / f"{side}.duckdb")) as con:
                 con.execute(f"CREATE TABLE m AS SELECT i AS id, {numbers} FROM range({rows_}) t(i)")
+        introduce(folder, "left", "right")
         started = time.perf_counter()
         parties = [_side(folder, "left", "right"), _side(folder, "right", "left")]
         if max(party.wait() for party in parties):

@@ -13,6 +13,17 @@ from pathlib import Path
 import duckdb
 
 from benchmarks.row import Row
+from duckpriv.keyring import Keyring
+
+
+def introduce(folder: Path, *names: str) -> None:
+    """Make the parties' identities, and let each trust the others."""
+    keyrings = {name: Keyring(folder / f"{name}.keys") for name in names}
+    identities = [keyrings[name].create_identity(name) for name in names]
+    for name, keyring in keyrings.items():
+        for identity in identities:
+            if identity.name != name:
+                keyring.trust(identity, identity.fingerprint)
 
 
 def make(folder: Path, me: str, rows: int, features: int, label: bool) -> None:
@@ -26,6 +37,7 @@ def make(folder: Path, me: str, rows: int, features: int, label: bool) -> None:
 def run(name: str, folder: Path, scripts: dict[str, list[str]]) -> Iterator[Row]:
     """Run `scripts` (party: script and settings); yield times, bytes and memory."""
     root = str(Path(__file__).parent.parent)
+    introduce(folder, *scripts)
     started = time.perf_counter()
     parties = {
         me: subprocess.Popen(

@@ -18,6 +18,7 @@ import duckdb
 import gmpy2
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from benchmarks.parties import introduce
 from benchmarks.row import Row
 
 # A second of start-up counts at 10,000 ids, and hardly at 100,000.
@@ -64,6 +65,7 @@ def two_processes(bits: int, ids: int, folder: Path) -> tuple[float, int]:
                 "FROM range($2) t(i)",
                 [first, ids],
             )
+    introduce(folder, "bank", "shop")
     started = time.perf_counter()
     host = _party(folder, "host", "bank", "shop", f"bits={bits}")
     guest = _party(folder, "guest", "shop", "bank")

@@ -1,4 +1,4 @@
-"""The command line: duckpriv run | scripts | functions | keys | messages | report | info."""
+"""The command line: duckpriv run, scripts, functions, identity, keys, messages, report, info."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import signal
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import NoReturn
+from typing import BinaryIO, NoReturn
 
 import click
 import duckdb
@@ -23,6 +23,7 @@ from .exchange import Folder, Manifest
 from .exchange.exchange import DEFAULT_SILENCE, DEFAULT_TIMEOUT
 from .functions import FUNCTIONS
 from .keyring import Keyring
+from .keys import PublicIdentity
 from .names import check_name
 from .progress import Progress
 from .report import write_report
@@ -44,6 +45,11 @@ exchange_option = click.option(
 )
 session_option = click.option(
     "--session", required=True, help="The run's name, the same at all parties."
+)
+unprotected_option = click.option(
+    "--unprotected",
+    is_flag=True,
+    help="For trials only: neither encrypt nor sign messages. All parties have to.",
 )
 
 
@@ -95,6 +101,7 @@ def cli() -> None:
     show_default=True,
     help="Seconds to wait for a sign of life from a peer that was running.",
 )
+@unprotected_option
 @click.option("--quiet", is_flag=True, help="Show neither progress nor rows; errors are shown.")
 def run(
     script: str,
@@ -107,6 +114,7 @@ def run(
     settings: tuple[str, ...],
     timeout: float,
     silence: float,
+    unprotected: bool,
     quiet: bool,
 ) -> None:
     """Run SCRIPT: a bundled one, such as psi/host, or a file of SQL.
@@ -127,6 +135,8 @@ def run(
             "without data"
         )
     output, progress = Console(), Console(stderr=True)
+    if unprotected and not quiet:
+        progress.print("unprotected: whoever sees the mailbox can read and alter every message")
     with connect(
         db,
         me=me,
@@ -135,6 +145,7 @@ def run(
         session=session,
         timeout=timeout,
         silence=silence,
+        unprotected=unprotected,
     ) as party:
         party.con.execute("SET enable_progress_bar = false")  # we have our own
         if quiet:
@@ -195,6 +206,53 @@ def functions(name: str | None) -> None:
 
 
 @cli.group()
+def identity() -> None:
+    """Make your identity, show it, and trust those of your peers."""
+
+
+@identity.command("create")
+@click.argument("me")
+@keyring_option
+def identity_create(me: str, keyring: Path) -> None:
+    """Make the identity of the party ME: your own name, as your peers know it."""
+    _show_fingerprint(Keyring(keyring).create_identity(me))
+    click.echo(f"Give your peers what 'duckpriv identity show {me}' prints, and tell them")
+    click.echo("the fingerprint in another way, such as by telephone.")
+
+
+@identity.command("show")
+@click.argument("me")
+@click.option("--fingerprint", is_flag=True, help="Show the fingerprint instead.")
+@keyring_option
+def identity_show(me: str, fingerprint: bool, keyring: Path) -> None:
+    """Print the public identity of the party ME, a line to be given to peers."""
+    own = Keyring(keyring).identity(me).public
+    click.echo(own.fingerprint if fingerprint else own.text)
+
+
+@identity.command("trust")
+@click.argument("file", type=click.File("rb"))
+@click.option(
+    "--fingerprint", help="The fingerprint that the peer told you. Without it you are asked."
+)
+@keyring_option
+def identity_trust(file: BinaryIO, fingerprint: str | None, keyring: Path) -> None:
+    """Trust the identity in FILE ('-' for standard input): what a peer's 'identity show' prints."""
+    peer = PublicIdentity.from_text(file.read(1 << 16).strip())
+    if fingerprint is None:
+        _show_fingerprint(peer)
+        click.confirm(f"Has {peer.name} told you this fingerprint?", abort=True)
+        fingerprint = peer.fingerprint
+    Keyring(keyring).trust(peer, fingerprint)
+    click.echo(f"trusted: {peer.name}")
+
+
+def _show_fingerprint(public: PublicIdentity) -> None:
+    groups = [public.fingerprint[i : i + 4] for i in range(0, 64, 4)]
+    click.echo(f"{public.name}: {' '.join(groups)}")
+
+
+@cli.group()
 def keys() -> None:
     """List, show and remove the keys in your keyring."""
 
@@ -248,7 +306,9 @@ def messages(exchange: str, session: str, me: str | None) -> None:
     if kind != "dir" or not path:
         raise click.UsageError("--exchange takes dir:PATH")
     check_name("the session", session)
-    table = Table("from", "to", "channel", "rows", "bytes", "columns", "SHA-256", box=None)
+    table = Table(
+        *("from", "to", "channel", "rows", "bytes", "sealed", "columns", "SHA-256"), box=None
+    )
     for file, data in Folder(path).manifests(session):
         try:
             message = Manifest.from_json(data)
@@ -263,6 +323,7 @@ def messages(exchange: str, session: str, me: str | None) -> None:
                 message.channel,
                 f"{message.rows:,}",
                 f"{message.bytes:,}",
+                "yes" if message.sealed else "no",
                 columns,
                 message.sha256[:16],
             )

@@ -24,12 +24,14 @@ from .crypto import joint_elgamal, moduli, paillier, rsabssa
 from .errors import DuckprivError, InvalidValue, KeyMismatch, KeyNotFound
 from .keys import (
     HomomorphicPublicKey,
+    Identity,
     JointPublicKey,
     KeyInfo,
     KeyPart,
     KeyShare,
     PaillierPrivateKey,
     PaillierPublicKey,
+    PublicIdentity,
     RsaPrivateKey,
     RsaPublicKey,
     SeedPart,
@@ -39,18 +41,21 @@ from .keys import (
     public_der,
     public_pem,
 )
-from .names import check_key_name
+from .names import check_key_name, check_name
 
 _PRIVATE, _PUBLIC, _SECRET = ".private.pem", ".public.pem", ".secret"
 _PAILLIER_PRIVATE, _PAILLIER_PUBLIC = ".paillier.private.pem", ".paillier.public"
 _JOINT_PART, _JOINT_PUBLIC = ".joint.private", ".joint.public"
 _SEED_PART = ".seed.private"
+_IDENTITY, _TRUSTED = ".identity.private", ".identity.public"
 _SUFFIXES = (
     _PAILLIER_PRIVATE,
     _PAILLIER_PUBLIC,
     _JOINT_PART,
     _JOINT_PUBLIC,
     _SEED_PART,
+    _IDENTITY,
+    _TRUSTED,
     _PRIVATE,
     _PUBLIC,
     _SECRET,
@@ -290,6 +295,53 @@ class Keyring:
             raise self._not_found(name)
         return part
 
+    def create_identity(self, me: str) -> PublicIdentity:
+        """Make the identity of this party, called `me`. Raises KeyMismatch where it has one."""
+        check_name("your own name (me)", me)
+        if self._has(_identity(me), _IDENTITY):
+            raise KeyMismatch(
+                f"'{me}' has an identity in the keyring {self.path} already; peers trust it. "
+                "'duckpriv keys remove' deletes it, and then all have to trust the new one"
+            )
+        self._keep_new(_identity(me), _IDENTITY, lambda: Identity.generate(me).encoded)
+        return self.identity(me).public
+
+    def identity(self, me: str) -> Identity:
+        """Return the identity of this party. Raises KeyNotFound."""
+        name = _identity(check_name("your own name (me)", me))
+        found = self._load(name, _IDENTITY, lambda data: Identity.from_bytes(data, me))
+        if found is None:
+            raise KeyNotFound(
+                f"'{me}' has no identity in the keyring {self.path}; make one with 'duckpriv "
+                f"identity create {me}', and let the peers trust it. For a trial without "
+                "encryption and signatures: --unprotected, or unprotected=True"
+            )
+        return found
+
+    def trust(self, identity: PublicIdentity, fingerprint: str) -> None:
+        """Trust a peer's identity whose fingerprint the peer has told in another way. Raises
+        KeyMismatch where the fingerprint is another one, or the peer's name stands for another
+        identity."""
+        told = "".join(fingerprint.split()).lower()
+        if not secrets.compare_digest(told.encode(), identity.fingerprint.encode()):
+            raise KeyMismatch(
+                f"the identity of '{identity.name}' has fingerprint {identity.fingerprint}, not "
+                "the one you gave; ask the peer for both again"
+            )
+        self._keep_public(_identity(identity.name), _TRUSTED, identity.text.encode())
+
+    def trusted(self, peer: str) -> PublicIdentity:
+        """Return the trusted identity of a peer. Raises KeyNotFound."""
+        name = _identity(check_name("the peer", peer))
+        found = self._load(name, _TRUSTED, PublicIdentity.from_text)
+        if found is None:
+            raise KeyNotFound(
+                f"you trust no identity of '{peer}' in the keyring {self.path}; get the line that "
+                f"'duckpriv identity show' prints at {peer}, compare the fingerprint with {peer} "
+                "by telephone or in person, and give it to 'duckpriv identity trust'"
+            )
+        return found
+
     def known_secret(self, name: str) -> bytes:
         """Return the 32 bytes of a secret that was kept. Raises KeyNotFound."""
         if not self._has(name, _SECRET):
@@ -322,6 +374,12 @@ class Keyring:
             return KeyInfo(name, "part of a joint key", bits, None)
         if self._has(name, _SEED_PART):
             return KeyInfo(name, "part of a seed", None, None)
+        if self._has(name, _IDENTITY):
+            own = self.identity(name.removeprefix(_identity(""))).public
+            return KeyInfo(name, "own identity", None, own.fingerprint)
+        if self._has(name, _TRUSTED):
+            peer = self.trusted(name.removeprefix(_identity("")))
+            return KeyInfo(name, "trusted identity", None, peer.fingerprint)
         public = self.rsa_public(name)
         kind = "RSA private key" if self._has(name, _PRIVATE) else "RSA public key"
         return KeyInfo(name, kind, public.modulus.bit_length(), public.fingerprint)
@@ -438,3 +496,8 @@ def check_modulus_bits(bits: int) -> None:
         raise InvalidValue(
             f"a modulus of {bits} bits is refused; use a multiple of 8 from {low} to {high}"
         )
+
+
+def _identity(name: str) -> str:
+    """Return the key name of a party's identity."""
+    return f"identity-{name}"

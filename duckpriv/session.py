@@ -229,18 +229,21 @@ def connect(
     session: str | None = None,
     timeout: float = DEFAULT_TIMEOUT,
     silence: float = DEFAULT_SILENCE,
+    unprotected: bool = False,
 ) -> Party:
     """Open a DuckDB database with duckpriv's functions, as party `me` of `session`.
 
     `exchange` is `dir:` and a folder that the peers see too; it needs `me` and `session`.
     `keyring` is a folder for keys, by default `$DUCKPRIV_KEYRING` or in the user's
     configuration folder. `timeout` is how many seconds to wait for one message, and
-    `silence` how many for a sign of life from a peer that was running. Without exchange, the
+    `silence` how many for a sign of life from a peer that was running. Messages are encrypted to
+    their receivers and signed, with the identities that `Keyring.create_identity` made and
+    `Keyring.trust` trusts; `unprotected`, for trials only, leaves that out. Without exchange, the
     functions that only compute work.
     """
     con = duckdb.connect(os.fspath(database))
     try:
-        return _join(con, me, exchange, keyring, session, timeout, silence, owns=True)
+        return _join(con, me, exchange, keyring, session, timeout, silence, unprotected, owns=True)
     except BaseException:
         con.close()
         raise
@@ -255,6 +258,7 @@ def register(
     session: str | None = None,
     timeout: float = DEFAULT_TIMEOUT,
     silence: float = DEFAULT_SILENCE,
+    unprotected: bool = False,
 ) -> Party:
     """Put duckpriv's functions on a connection of your own; the settings are `connect`'s.
 
@@ -264,7 +268,7 @@ def register(
     after USE. A second call replaces the settings, for a new session. Nothing is written into your
     database; the functions stand in an attached in-memory database named duckpriv.
     """
-    return _join(con, me, exchange, keyring, session, timeout, silence, owns=False)
+    return _join(con, me, exchange, keyring, session, timeout, silence, unprotected, owns=False)
 
 
 def _join(
@@ -275,6 +279,7 @@ def _join(
     session: str | None,
     timeout: float,
     silence: float,
+    unprotected: bool,
     owns: bool,
 ) -> Party:
     if me is not None:
@@ -287,7 +292,7 @@ def _join(
             raise InvalidValue(
                 "receiving reads files, and this connection has enable_external_access = false"
             )
-        context.exchange = opened = open_exchange(exchange, context, timeout, silence)
+        context.exchange = opened = open_exchange(exchange, context, timeout, silence, unprotected)
     else:
         opened = None
     install(con, context)

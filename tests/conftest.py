@@ -47,6 +47,7 @@ def connect(tmp_path: Path) -> Iterator[Connect]:
                 "keyring": tmp_path / f"{me}.keys",
                 "session": "s1",
                 "timeout": 20.0,
+                "unprotected": True,
                 **settings,
             },
         )

@@ -43,7 +43,7 @@ class Folder:
             exchange=f"dir:{self.folder / 'mailbox'}",
             keyring=self.folder / f"{me}.keys",
             session=session,
-            **{"timeout": 120, "silence": 8, **settings},
+            **{"timeout": 120, "silence": 8, "unprotected": True, **settings},
         )
 
     def make_table(self, me: str, rows: pa.Table, name: str = "t") -> None:
@@ -78,6 +78,7 @@ def match(role: str, folder: str, ids: list, sql_type: str = "VARCHAR", **settin
         keyring=base / f"{me}.keys",
         session=session,
         timeout=float(settings.pop("timeout", 60)),
+        unprotected=bool(settings.pop("unprotected", True)),
     ) as party:
         make_table(party.con, ids, sql_type)
         if role == "host":

@@ -50,7 +50,7 @@ def party(role: str, *more: str) -> list[str]:
     me, peer = ("bank", "shop") if role == "host" else ("shop", "bank")
     return [
         *("run", f"psi/{role}", "--db", f"{me}.duckdb", "--me", me, "--peer", peer),
-        *(*COMMON, f"{me}.keys", "--set", "table=people", "--set", "id=id", *more),
+        *(*COMMON, f"{me}.keys", "--unprotected", "--set", "table=people", "--set", "id=id", *more),
     ]
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from duckpriv.errors import InvalidValue, MessageRejected, ProtocolError, from_text
 from duckpriv.exchange import Manifest
-from duckpriv.exchange.manifest import FORMAT
+from duckpriv.exchange.manifest import _SEALED, FORMAT, Sealed
 
 
 def send(party, query: str, channel: str = "data", peer: str = "shop"):
@@ -269,7 +269,7 @@ def damage(kind: str, data: Path, description: Path) -> None:
         ("deep json", "not JSON"),
         ("huge manifest", "larger than"),
         ("list", "not of format"),
-        ('format="duckpriv-message/2"', "another version"),
+        ('format="duckpriv-message/9"', "another version"),
         ('session="s2"', "another session: expected 's1', found 's2'"),
         ('sender="mallory"', "another sender"),
         ('receiver="mallory"', "another receiver"),
@@ -369,6 +369,9 @@ names = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,63}", fullmatch=True)
 fields = dict.fromkeys(Manifest.__annotations__, shown)
 fields |= dict.fromkeys(("session", "sender", "receiver", "channel"), names)
 fields |= {name: st.integers(0, 2**63 - 1) for name in ("rows", "bytes")}
+hexes = {field: st.binary(min_size=n // 2, max_size=n // 2) for field, n in _SEALED.items()}
+sealed = st.builds(Sealed, **{field: data.map(bytes.hex) for field, data in hexes.items()})
+fields |= {"sealed": st.none() | sealed}
 fields |= {"format": st.just(FORMAT), "columns": st.lists(st.tuples(shown, shown)).map(tuple)}
 
 

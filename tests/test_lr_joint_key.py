@@ -501,7 +501,8 @@ import sys, duckpriv
 folder, me, peer, script = sys.argv[1:5]
 settings = dict(setting.split("=") for setting in sys.argv[5:])
 with duckpriv.connect(f"{folder}/{me}.duckdb", me=me, exchange=f"dir:{folder}/mailbox",
-                      keyring=f"{folder}/{me}.keys", session="s1", timeout=60, silence=2) as party:
+                      keyring=f"{folder}/{me}.keys", session="s1", timeout=60, silence=2,
+                      unprotected=True) as party:
     party.run(script, peer=peer, table="t", id="who", accept_disclosure="yes", **settings)
 """
 

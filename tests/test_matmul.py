@@ -30,6 +30,7 @@ def multiply(side: str, folder: str, matrix: list, columns: int, **variables: ob
         keyring=base / f"{side}.keys",
         session="s",
         timeout=float(variables.pop("timeout", 60)),
+        unprotected=True,
     ) as party:
         names = ", ".join(f"c{i} DOUBLE" for i in range(columns))
         party.con.execute(f"CREATE TABLE m (name VARCHAR, {names})")

@@ -60,6 +60,7 @@ def test_the_default_connection_can_send(tmp_path) -> None:
         exchange=f"dir:{tmp_path / 'mailbox'}",
         keyring=tmp_path / "k",
         session="s",
+        unprotected=True,
     ):
         sent = duckdb.sql("CALL exchange_send('shop', 'x', 'SELECT uuid() AS id')").fetchall()
         assert sent[0][0] == 1

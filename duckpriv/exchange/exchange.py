@@ -20,6 +20,7 @@ from .folder import Folder
 from .incoming import accept
 from .manifest import FORMAT, Manifest, columns_of, parameters_hash
 from .outgoing import OutgoingMessage
+from .protection import Protection
 from .status import Heart, Watch
 from .types import expected_columns
 
@@ -35,17 +36,22 @@ def open_exchange(
     context: Context,
     timeout: float = DEFAULT_TIMEOUT,
     silence: float = DEFAULT_SILENCE,
+    unprotected: bool = False,
 ) -> FileExchange:
     """Return the exchange at `address`, `dir:PATH`, for the party of `context`.
 
-    Raises InvalidValue for another kind of address, or where `context` lacks `me` or `session`.
+    Messages are encrypted and signed with the identities in the keyring, unless `unprotected`.
+    Raises InvalidValue for another kind of address, or where `context` lacks `me` or `session`;
+    KeyNotFound where the keyring has no identity of this party.
     """
     kind, _, path = address.partition(":")
     if kind != "dir" or not path:
         raise InvalidValue("the exchange has to be 'dir:' and a folder that both parties see")
     if context.me is None:
         raise InvalidValue("an exchange needs your own name as the peers know it: me='bank'")
-    return FileExchange(Folder(path), context.me, context.need_session(), context, timeout, silence)
+    session = context.need_session()
+    protection = None if unprotected else Protection(context.need_keyring(), context.me)
+    return FileExchange(Folder(path), context.me, session, context, timeout, silence, protection)
 
 
 class FileExchange:
@@ -59,6 +65,7 @@ class FileExchange:
         context: Context,
         timeout: float,
         silence: float,
+        protection: Protection | None,
     ) -> None:
         self.folder = folder
         self.me = check_name("your own name (me)", me)
@@ -69,7 +76,7 @@ class FileExchange:
         self.bytes_moved = 0  # sent and received, for a script's log
         self._heart: Heart | None = None
         self._statuses_before: dict[str, bytes] = {}
-        self._context = context
+        self._context, self._protection = context, protection
         self._handles = itertools.count(1)
         self._open: dict[int, OutgoingMessage] = {}
         self._received: dict[tuple[str, str, bool], tuple[Manifest, ReceivedFile]] = {}
@@ -134,14 +141,33 @@ class FileExchange:
                 self.session, self.me, manifest.receiver, manifest.channel
             )
             if earlier is None:
-                self.folder.publish(manifest, content)
-            elif earlier != manifest.to_json():
+                moved = self._publish_new(manifest, content)
+            elif not self._is_same(Manifest.from_json(earlier), manifest):
                 raise ProtocolError(
                     f"session '{self.session}' has already sent another message on "
                     f"'{manifest.channel}' to {manifest.receiver}; start a new session for a new "
                     "run"
                 )
-        self.bytes_moved += manifest.bytes
+            else:
+                moved = 0
+        self.bytes_moved += moved
+
+    def _publish_new(self, manifest: Manifest, content: Path) -> int:
+        if self._protection is None:
+            self.folder.publish(manifest, content)
+            return manifest.bytes
+        sealed = content.with_suffix(".sealed")
+        try:
+            protected = self._protection.protect(manifest, content, sealed)
+            self.folder.publish(protected, sealed)
+        finally:
+            sealed.unlink(missing_ok=True)
+        return protected.bytes
+
+    def _is_same(self, earlier: Manifest, manifest: Manifest) -> bool:
+        if self._protection is None:
+            return earlier == manifest
+        return self._protection.is_same(earlier, manifest)
 
     def receive(
         self, peer: str, channel: str, columns: str, protocol: str, parameters: str
@@ -160,6 +186,12 @@ class FileExchange:
         known = self._received.get((peer, channel, nulls))
         manifest = known[0] if known else Manifest.from_json(self._wait(peer, channel))
         self._check(manifest, peer, channel, protocol, parameters)
+        if self._protection is not None:
+            self._protection.check(manifest)
+        elif manifest.sealed is not None:
+            raise MessageRejected(
+                f"message '{channel}' from {peer} is encrypted, and you run unprotected"
+            )
         if expected is not None and manifest.columns != expected:
             raise MessageRejected(
                 f"message '{channel}' from {peer} has other columns than expected: "
@@ -169,7 +201,8 @@ class FileExchange:
             return known[1]
         name = f"{peer}.{channel.replace('/', '.')}.{'any' if nulls else 'whole'}.parquet"
         target = Path(self._private.name) / name
-        accept(manifest, self.folder.data(self.session, peer, self.me, channel), target, nulls)
+        source = self.folder.data(self.session, peer, self.me, channel)
+        accept(manifest, source, target, nulls, self._protection)
         received = ReceivedFile(target, manifest.rows)
         self._received[peer, channel, nulls] = manifest, received
         self.bytes_moved += manifest.bytes

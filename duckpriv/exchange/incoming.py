@@ -15,21 +15,31 @@ import pyarrow.parquet as pq
 
 from ..errors import MessageRejected
 from .manifest import Manifest, columns_of
+from .protection import Protection
 from .types import is_allowed
 
 _CHUNK = 1 << 20
 
 
-def accept(manifest: Manifest, source: Path, target: Path, nulls: bool) -> None:
+def accept(
+    manifest: Manifest, source: Path, target: Path, nulls: bool, protection: Protection | None
+) -> None:
     """Check the message in `source` against its manifest and write it to `target`.
 
-    Raises MessageRejected and leaves no target where the length, the digest, the Arrow
+    With `protection` it is sealed, and its manifest's signature was checked. Raises
+    MessageRejected and leaves no target where the length, the digest, the Arrow
     structure, the columns or the number of rows differ, or where there is a NULL and `nulls`
     does not allow it.
     """
     copy = target.with_suffix(".arrow")
     try:
         _copy_checked(manifest, source, copy)
+        if protection is not None:
+            sealed = copy.replace(copy.with_suffix(".sealed"))
+            try:
+                protection.open(manifest, sealed, copy)
+            finally:
+                sealed.unlink()
         try:
             rows = _to_parquet(manifest, copy, target, nulls)
         except (pa.ArrowException, OSError, ValueError) as error:

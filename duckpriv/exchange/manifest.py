@@ -5,18 +5,41 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from string import hexdigits
 from typing import Any, TypeAlias
 
 import pyarrow as pa
 
+from ..crypto.sealing import WRAPPED_BYTES
 from ..errors import InvalidValue, MessageRejected
 from ..names import check_channel, check_name
 from .types import type_name
 
-FORMAT = "duckpriv-message/1"
+FORMAT = "duckpriv-message/2"
 LARGEST = 1 << 20
 
 Bytes: TypeAlias = bytes  # within the class, `bytes` is a field
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """How a message is protected, in hex: see `protection.py`."""
+
+    sender: str  # fingerprints of identities
+    receiver: str
+    key: str  # the wrapped content key
+    recognised: str  # a keyed hash by which the sender knows the message again
+    signature: str
+
+
+# In hex digits.
+_SEALED = {
+    "sender": 64,
+    "receiver": 64,
+    "key": 2 * WRAPPED_BYTES,
+    "recognised": 64,
+    "signature": 128,
+}
 
 
 @dataclass(frozen=True)
@@ -35,6 +58,7 @@ class Manifest:
     rows: int
     bytes: int
     sha256: str
+    sealed: Sealed | None = None
 
     def to_json(self) -> Bytes:
         """Return the manifest as JSON text."""
@@ -66,6 +90,8 @@ class Manifest:
         except InvalidValue:
             raise MessageRejected("the manifest has names that no party may have") from None
         fields["columns"] = tuple((name, type_) for name, type_ in fields["columns"])
+        if fields["sealed"] is not None:
+            fields["sealed"] = Sealed(**fields["sealed"])
         return cls(**fields)
 
 
@@ -75,9 +101,19 @@ def _well_formed(name: str, value: Any) -> bool:
             isinstance(pair, list) and len(pair) == 2 and all(_printable(text) for text in pair)
             for pair in value
         )
+    if name == "sealed":
+        return value is None or (
+            isinstance(value, dict)
+            and set(value) == set(_SEALED)
+            and all(_is_hex(value[field], length) for field, length in _SEALED.items())
+        )
     if name in ("rows", "bytes"):
         return type(value) is int and 0 <= value < 2**63
     return _printable(value)
+
+
+def _is_hex(value: Any, length: int) -> bool:
+    return isinstance(value, str) and len(value) == length and set(value) <= set(hexdigits)
 
 
 def _printable(value: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .identity import Identity, PublicIdentity
 from .joint import JointPublicKey, KeyPart, KeyShare
 from .paillier import PaillierPrivateKey, PaillierPublicKey, factors_from_pem, factors_pem
 from .rsa import RsaPrivateKey, RsaPublicKey, private_from_pem, public_der, public_pem
@@ -11,12 +12,14 @@ from .seed import SeedPart
 
 __all__ = [
     "HomomorphicPublicKey",
+    "Identity",
     "JointPublicKey",
     "KeyInfo",
     "KeyPart",
     "KeyShare",
     "PaillierPrivateKey",
     "PaillierPublicKey",
+    "PublicIdentity",
     "RsaPrivateKey",
     "RsaPublicKey",
     "SeedPart",

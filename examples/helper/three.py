@@ -43,6 +43,7 @@ def run(session: str, scripts: dict[str, tuple[str, ...]]) -> None:
         db = ":memory:" if me == "carol" else f"{me}.duckdb"
         command = ["duckpriv", "run", script, "--db", db, "--me", me]
         command += ["--exchange", "dir:mailbox", "--session", session, "--keyring", f"{me}.keys"]
+        command.append("--unprotected")
         for setting in (*NAMES, *settings):
             command += ["--set", setting]
         console.print(f"$ {' '.join(command)}", style="bold")

@@ -61,6 +61,7 @@ def run(session: str, *, bank: str, retailer: str) -> None:
         script, *settings = what.split()
         command = ["duckpriv", "run", script, "--db", f"{me}.duckdb", "--me", me, "--peer", peer]
         command += ["--exchange", "dir:mailbox", "--session", session, "--keyring", f"{me}.keys"]
+        command.append("--unprotected")
         for setting in ("table=customers", *settings):
             command += ["--set", setting]
         console.print(f"$ {' '.join(command)}", style="bold")

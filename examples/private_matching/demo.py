@@ -60,6 +60,7 @@ def start(role: str, me: str, peer: str) -> subprocess.Popen[bytes]:
     command = [
         *("duckpriv", "run", f"psi/{role}", "--db", f"{me}.duckdb", "--me", me, "--peer", peer),
         *("--exchange", "dir:mailbox", "--session", "demo", "--keyring", f"{me}.keys"),
+        "--unprotected",
         *("--set", "table=patients", "--set", "id=patient", "--set", "kind=lower"),
     ]
     console.print(f"$ {' '.join(command)}", style="bold")

@@ -1,0 +1,131 @@
+"""Messages that are encrypted to their receiver and signed by their sender.
+
+The content is sealed (`crypto/sealing.py`). The manifest, which stays readable for the carrier, is
+signed whole: session, sender, receiver, channel, protocol, parameters, columns, rows, and length,
+digest and wrapped key of what was sealed. The wrapped key is bound to the same names, and to the
+fingerprints of both parties. So whoever carries messages can read manifests and withhold messages,
+but not read contents, nor alter, exchange or move anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from dataclasses import asdict, replace
+from functools import cached_property
+from pathlib import Path
+
+from ..crypto import sealing
+from ..crypto.hashing import labelled
+from ..errors import MessageRejected
+from ..keyring import Keyring
+from ..keys.identity import PublicIdentity
+from .manifest import Manifest, Sealed
+
+
+class Protection:
+    """A party's identity, and those that it trusts."""
+
+    def __init__(self, keyring: Keyring, me: str) -> None:
+        self._keyring, self._identity = keyring, keyring.identity(me)
+
+    @cached_property
+    def _own(self) -> PublicIdentity:
+        return self._identity.public
+
+    def protect(self, manifest: Manifest, content: Path, target: Path) -> Manifest:
+        """Seal `content` to `target`; return the signed manifest. Raises KeyNotFound where the
+        receiver is not trusted."""
+        receiver = self._keyring.trusted(manifest.receiver)
+        key, wrapped = sealing.wrap_key(receiver.receives, _bound(manifest, self._own, receiver))
+        with content.open("rb") as source, target.open("wb") as sealed:
+            sealing.seal(key, source, sealed)
+        with target.open("rb") as sealed:
+            digest = hashlib.file_digest(sealed, "sha256").hexdigest()
+        protected = replace(
+            manifest,
+            bytes=target.stat().st_size,
+            sha256=digest,
+            sealed=Sealed(
+                sender=self._own.fingerprint,
+                receiver=receiver.fingerprint,
+                key=wrapped.hex(),
+                recognised=self._recognised(manifest),
+                signature="",
+            ),
+        )
+        signature = self._identity.sign(_signed(protected)).hex()
+        assert protected.sealed is not None
+        return replace(protected, sealed=replace(protected.sealed, signature=signature))
+
+    def is_same(self, earlier: Manifest, manifest: Manifest) -> bool:
+        """Whether a message that was sent earlier is this one, before it is protected."""
+        return earlier.sealed is not None and hmac.compare_digest(
+            earlier.sealed.recognised, self._recognised(manifest)
+        )
+
+    def check(self, manifest: Manifest) -> None:
+        """Raise MessageRejected unless the manifest's sender, trusted, signed it for this party;
+        KeyNotFound where the sender is not trusted."""
+        sender, sealed = self._keyring.trusted(manifest.sender), manifest.sealed
+        what = f"message '{manifest.channel}' from {manifest.sender}"
+        if sealed is None:
+            raise MessageRejected(
+                f"{what} is neither encrypted nor signed; {manifest.sender} runs unprotected"
+            )
+        if sealed.sender != sender.fingerprint:
+            raise MessageRejected(
+                f"{what} is of identity {sealed.sender[:16]}…, and you trust "
+                f"{sender.fingerprint[:16]}…; if {manifest.sender} has a new identity, compare "
+                "fingerprints and trust it anew"
+            )
+        if sealed.receiver != self._own.fingerprint:
+            raise MessageRejected(
+                f"{what} is for identity {sealed.receiver[:16]}…, and yours is "
+                f"{self._own.fingerprint[:16]}…; give {manifest.sender} your new one"
+            )
+        if not sender.verify(bytes.fromhex(sealed.signature), _signed(manifest)):
+            raise MessageRejected(f"{what} is not signed by {manifest.sender}; it was altered")
+
+    def open(self, manifest: Manifest, sealed: Path, target: Path) -> None:
+        """Decrypt the content of a message that `check` has passed. Raises MessageRejected."""
+        assert manifest.sealed is not None
+        sender = self._keyring.trusted(manifest.sender)
+        try:
+            key = sealing.unwrap_key(
+                self._identity.receives,
+                bytes.fromhex(manifest.sealed.key),
+                _bound(manifest, sender, self._own),
+            )
+            with sealed.open("rb") as source, target.open("xb") as plain:
+                sealing.unseal(key, source, plain)
+        except ValueError:
+            raise MessageRejected(
+                f"message '{manifest.channel}' from {manifest.sender} does not decrypt: it was "
+                "sealed for another session, channel or party"
+            ) from None
+
+    def _recognised(self, manifest: Manifest) -> str:
+        """Return a keyed hash of a message, by which only its sender knows it again."""
+        key = hashlib.sha256(labelled("duckpriv/recognise/v1", self._identity.receives)).digest()
+        return hmac.digest(key, _canonical(replace(manifest, sealed=None)), "sha256").hex()
+
+
+def _canonical(manifest: Manifest) -> bytes:
+    return json.dumps(asdict(manifest), sort_keys=True, separators=(",", ":")).encode()
+
+
+def _signed(manifest: Manifest) -> bytes:
+    assert manifest.sealed is not None
+    unsigned = replace(manifest, sealed=replace(manifest.sealed, signature=""))
+    return labelled("duckpriv/message/v2", _canonical(unsigned))
+
+
+def _bound(manifest: Manifest, sender: PublicIdentity, receiver: PublicIdentity) -> bytes:
+    """Return what the content key is bound to."""
+    names = (
+        *(manifest.session, manifest.sender, manifest.receiver, manifest.channel),
+        *(manifest.protocol, manifest.parameters, sender.fingerprint, receiver.fingerprint),
+    )
+    return labelled("duckpriv/message-key/v2", *(name.encode() for name in names))
