@@ -12,7 +12,7 @@ KERNEL = Path("duckpriv/crypto/_modarith")
 setup(
     ext_modules=[
         Extension(
-            "duckpriv.crypto._modarith",
+            "duckpriv.crypto._modarith.compiled",
             sources=sorted(str(source) for source in KERNEL.glob("*.c")),
             depends=sorted(str(header) for header in KERNEL.glob("*.h")),
             extra_compile_args=["-O3", "-std=gnu11", "-Wall", "-Wextra", "-Wno-unknown-pragmas"],

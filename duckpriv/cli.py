@@ -16,10 +16,15 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from . import __version__
+from .audit import COLUMNS as AUDIT_COLUMNS
+from .audit import TABLE as AUDIT_TABLE
+from .audit import entries
+from .columns.context import Context
+from .consent import announced
 from .crypto import modarith
 from .crypto.parallel import cores
 from .errors import DuckprivError
-from .exchange import Folder, Manifest
+from .exchange import Folder, Manifest, open_exchange
 from .exchange.exchange import DEFAULT_SILENCE, DEFAULT_TIMEOUT
 from .functions import FUNCTIONS
 from .keyring import Keyring
@@ -27,7 +32,7 @@ from .keys import PublicIdentity
 from .names import check_name
 from .progress import Progress
 from .report import write_report
-from .scripts import Statement, bundled, load
+from .scripts import Script, Statement, bundled, load
 from .session import Rows, connect, default_keyring
 
 _MOST_ROWS = 20
@@ -102,6 +107,8 @@ def cli() -> None:
     help="Seconds to wait for a sign of life from a peer that was running.",
 )
 @unprotected_option
+@click.option("--dry-run", is_flag=True, help="Only list every message that would be sent.")
+@click.option("--yes", is_flag=True, help="Do not ask on a terminal whether to send them.")
 @click.option("--quiet", is_flag=True, help="Show neither progress nor rows; errors are shown.")
 def run(
     script: str,
@@ -115,11 +122,14 @@ def run(
     timeout: float,
     silence: float,
     unprotected: bool,
+    dry_run: bool,
+    yes: bool,
     quiet: bool,
 ) -> None:
     """Run SCRIPT: a bundled one, such as psi/host, or a file of SQL.
 
-    'duckpriv scripts' lists the bundled ones and the variables that each takes.
+    'duckpriv scripts' lists the bundled ones and the variables that each takes. On a terminal you
+    first see what will be sent, and are asked.
     """
     variables: dict[str, object] = {}
     for setting in settings:
@@ -135,6 +145,13 @@ def run(
             "without data"
         )
     output, progress = Console(), Console(stderr=True)
+    asks = sys.stdin.isatty() and not (yes or quiet)
+    if dry_run or asks:
+        _show_messages(output, load(script), variables)
+    if dry_run:
+        return
+    if asks:
+        click.confirm("Run, and send these?", abort=True)
     if unprotected and not quiet:
         progress.print("unprotected: whoever sees the mailbox can read and alter every message")
     with connect(
@@ -158,6 +175,22 @@ def run(
                 on_rows=lambda statement, rows: _show_rows(output, statement, rows),
                 **variables,
             )
+
+
+def _show_messages(output: Console, script: Script, variables: dict[str, object]) -> None:
+    """List what a script will send."""
+    values = script.values(variables)
+    table = Table("channel", "to", "columns", "what the receiver learns", box=None)
+    part = ""
+    for message in announced(script, values):
+        if message.part != part:
+            part = message.part
+            table.add_row(Text(part, style="italic"))
+        cells = (message.channel, message.receiver, message.columns, message.reveals)
+        table.add_row(*(Text(cell) for cell in cells))
+    output.print(f"{script.name} sends:" if table.row_count else f"{script.name} sends nothing.")
+    if table.row_count:
+        output.print(table)
 
 
 @cli.command()
@@ -293,11 +326,16 @@ def keys_remove(name: str, keyring: Path) -> None:
     click.echo(f"removed {name}")
 
 
-@cli.command()
+@cli.group()
+def messages() -> None:
+    """List what was sent, open a message, and show your audit table."""
+
+
+@messages.command("list")
 @exchange_option
 @session_option
 @click.option("--me", help="Show only this party's messages, as sent or received.")
-def messages(exchange: str, session: str, me: str | None) -> None:
+def messages_list(exchange: str, session: str, me: str | None) -> None:
     """List what was sent in a session: channel, rows, columns, bytes, SHA-256.
 
     Everything is read from the manifests; no message is opened.
@@ -331,6 +369,67 @@ def messages(exchange: str, session: str, me: str | None) -> None:
         Console().print(table)
     else:
         click.echo(f"no messages of session '{session}' in {path}")
+
+
+@messages.command("show")
+@click.argument("channel")
+@click.option("--me", required=True, help="Your own name.")
+@click.option("--peer", required=True, help="Who sent it to you.")
+@exchange_option
+@session_option
+@keyring_option
+@unprotected_option
+@click.option("--rows", default=_MOST_ROWS, show_default=True, help="How many rows to show.")
+def messages_show(
+    channel: str,
+    me: str,
+    peer: str,
+    exchange: str,
+    session: str,
+    keyring: Path,
+    unprotected: bool,
+    rows: int,
+) -> None:
+    """Check and open the message on CHANNEL that a peer sent to you, and show its first rows."""
+    context = Context(Keyring(keyring), me, session)
+    opened = open_exchange(exchange, context, unprotected=unprotected)
+    try:
+        received = opened.look(peer, channel)
+        duckdb.from_parquet(str(received.path)).show(max_rows=rows)
+        click.echo(f"{received.rows:,} rows")
+    finally:
+        opened.close()
+
+
+@messages.command("audit")
+@click.option("--db", required=True, metavar="FILE", help="Your DuckDB database file.")
+@click.option("--session", help="Only this session's messages.")
+@click.option(
+    "--export",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the table to this Parquet file instead.",
+)
+def messages_audit(db: str, session: str | None, export: Path | None) -> None:
+    """Show the audit table of your database: every message that you sent or received."""
+    if not Path(db).exists():
+        raise click.UsageError(f"there is no database {db}; --db takes your DuckDB file")
+    with duckdb.connect(db, read_only=True) as con:
+        found = [dict(zip(AUDIT_COLUMNS, entry, strict=True)) for entry in entries(con, session)]
+        if export is not None and found:
+            number = ", ".join(str(entry["number"]) for entry in found)
+            con.sql(f"FROM {AUDIT_TABLE} WHERE number IN ({number}) ORDER BY number").write_parquet(
+                str(export)
+            )
+            click.echo(f"wrote {len(found):,} messages to {export}")
+            return
+    shown = ("moved_at", "session", "direction", "peer", "channel", "rows", "bytes", "protection")
+    table = Table(*shown, box=None)
+    for entry in found:
+        table.add_row(*(Text(str(entry[name])) for name in shown))
+    if found:
+        Console().print(table)
+    else:
+        click.echo("no messages were noted here")
 
 
 @cli.command()

@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +16,7 @@ from typing import Protocol
 import duckdb
 import platformdirs
 
+from .audit import record
 from .columns.context import Activity, Context
 from .engine import extend_search_path, install
 from .errors import InvalidValue, from_text
@@ -138,7 +139,9 @@ class Party:
         for part in script.parts:
             if not part.repeats:
                 if part.condition is None or self._holds(part.condition):
-                    yield from part.statements
+                    for statement in part.statements:
+                        yield statement
+                        self._record()
                 continue
             round_ = 0
             while self._holds(part.condition):
@@ -148,6 +151,7 @@ class Party:
                     yield replace(statement, title=f"{part.name} {round_}: {statement.title}")
                 if self._exchange:
                     self._exchange.forget(but=received)
+                self._record()  # once a round: a round may send a dozen messages
 
     def _holds(self, condition: str | None) -> bool:
         return bool(self.con.execute(f"SELECT {condition}").fetchall()[0][0])
@@ -187,6 +191,7 @@ class Party:
         if failure is not None:
             if self._exchange is not None:
                 self._exchange.discard()
+                self._record()
             raise interrupted or from_text(str(failure)) or failure from None
         if interrupted:
             raise interrupted
@@ -201,9 +206,17 @@ class Party:
         rows: Rows = relation.to_arrow_table().to_pylist()
         return rows
 
-    def close(self) -> None:
-        """Discard unfinished messages and received copies, and close an own connection."""
+    def _record(self) -> None:
+        """Bring the audit table up to date."""
         if self._exchange is not None:
+            record(self.con, self._exchange.me, self._exchange.moved())
+
+    def close(self) -> None:
+        """Discard unfinished messages and received copies, and close an own connection. What
+        was moved outside a script is noted in the audit table now."""
+        if self._exchange is not None:
+            with suppress(duckdb.Error):  # the connection may be closed, or in a transaction
+                self._record()
             self._exchange.close()
         if self._owns:
             self.con.close()

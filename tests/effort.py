@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+THOROUGH = bool(os.environ.get("DUCKPRIV_THOROUGH"))
+
 
 def examples(few: int) -> int:
-    return 8 * few if os.environ.get("DUCKPRIV_THOROUGH") else few
+    return 8 * few if THOROUGH else few

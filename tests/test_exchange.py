@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from duckpriv.errors import InvalidValue, MessageRejected, ProtocolError, from_text
 from duckpriv.exchange import Manifest
 from duckpriv.exchange.manifest import _SEALED, FORMAT, Sealed
+from tests.effort import examples
 
 
 def send(party, query: str, channel: str = "data", peer: str = "shop"):
@@ -381,7 +382,9 @@ def test_a_manifest_survives_its_own_json(manifest: Manifest) -> None:
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(12),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(position=st.floats(0, 1, exclude_max=True), value=st.integers(0, 255))
 def test_any_changed_byte_is_found(bank, connect, files, position: float, value: int) -> None:

@@ -15,8 +15,8 @@ LAYERS = [
     {"columns"},
     {"functions"},
     {"engine", "exchange"},
-    {"scripts"},
-    {"progress", "session"},
+    {"audit", "scripts"},
+    {"consent", "progress", "session"},
     {"report"},
     {"cli", "integrations"},
 ]

@@ -320,7 +320,9 @@ def test_seeds_are_deleted_and_no_table_keeps_a_share(cancer) -> None:
         tables = training.query(
             me, "SELECT table_name FROM duckdb_tables() WHERE database_name = current_database()"
         )
-        assert {name for (name,) in tables} <= {"t", "new", "model", "training_log", "predictions"}
+        assert {name for (name,) in tables} <= {
+            *("t", "new", "model", "training_log", "predictions", "duckpriv_audit")
+        }
 
 
 def test_weights_that_stay_shared(tmp_path) -> None:

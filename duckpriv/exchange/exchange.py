@@ -74,6 +74,7 @@ class FileExchange:
             raise InvalidValue("timeout and silence have to be more than 0 seconds")
         self._timeout, self._silence = timeout, silence
         self.bytes_moved = 0  # sent and received, for a script's log
+        self._moved: list[Manifest] = []  # not yet in the audit table
         self._heart: Heart | None = None
         self._statuses_before: dict[str, bytes] = {}
         self._context, self._protection = context, protection
@@ -141,28 +142,33 @@ class FileExchange:
                 self.session, self.me, manifest.receiver, manifest.channel
             )
             if earlier is None:
-                moved = self._publish_new(manifest, content)
+                self._publish_new(manifest, content)
             elif not self._is_same(Manifest.from_json(earlier), manifest):
                 raise ProtocolError(
                     f"session '{self.session}' has already sent another message on "
                     f"'{manifest.channel}' to {manifest.receiver}; start a new session for a new "
                     "run"
                 )
-            else:
-                moved = 0
-        self.bytes_moved += moved
 
-    def _publish_new(self, manifest: Manifest, content: Path) -> int:
-        if self._protection is None:
-            self.folder.publish(manifest, content)
-            return manifest.bytes
+    def _publish_new(self, manifest: Manifest, content: Path) -> None:
         sealed = content.with_suffix(".sealed")
         try:
-            protected = self._protection.protect(manifest, content, sealed)
-            self.folder.publish(protected, sealed)
+            if self._protection is not None:
+                manifest = self._protection.protect(manifest, content, sealed)
+                content = sealed
+            self.folder.publish(manifest, content)
         finally:
             sealed.unlink(missing_ok=True)
-        return protected.bytes
+        self._note(manifest)
+
+    def _note(self, manifest: Manifest) -> None:
+        self.bytes_moved += manifest.bytes
+        self._moved.append(manifest)
+
+    def moved(self) -> list[Manifest]:
+        """Return what was sent and received since the last call."""
+        noted, self._moved = self._moved, []
+        return noted
 
     def _is_same(self, earlier: Manifest, manifest: Manifest) -> bool:
         if self._protection is None:
@@ -186,12 +192,8 @@ class FileExchange:
         known = self._received.get((peer, channel, nulls))
         manifest = known[0] if known else Manifest.from_json(self._wait(peer, channel))
         self._check(manifest, peer, channel, protocol, parameters)
-        if self._protection is not None:
-            self._protection.check(manifest)
-        elif manifest.sealed is not None:
-            raise MessageRejected(
-                f"message '{channel}' from {peer} is encrypted, and you run unprotected"
-            )
+        if not known:
+            self._check_protection(manifest)
         if expected is not None and manifest.columns != expected:
             raise MessageRejected(
                 f"message '{channel}' from {peer} has other columns than expected: "
@@ -199,14 +201,38 @@ class FileExchange:
             )
         if known:
             return known[1]
-        name = f"{peer}.{channel.replace('/', '.')}.{'any' if nulls else 'whole'}.parquet"
-        target = Path(self._private.name) / name
-        source = self.folder.data(self.session, peer, self.me, channel)
-        accept(manifest, source, target, nulls, self._protection)
-        received = ReceivedFile(target, manifest.rows)
+        received = self._accept(manifest, nulls)
         self._received[peer, channel, nulls] = manifest, received
-        self.bytes_moved += manifest.bytes
+        self._note(manifest)
         return received
+
+    def look(self, peer: str, channel: str) -> ReceivedFile:
+        """Return the checked copy of a message that is there, whatever its protocol and settings.
+        Raises MessageRejected, InvalidValue where there is none."""
+        self._check_peer(peer)
+        data = self.folder.manifest(self.session, peer, self.me, check_channel(channel))
+        if data is None:
+            raise InvalidValue(f"{peer} has sent no '{channel}' to {self.me} in this session")
+        manifest = Manifest.from_json(data)
+        self._check(manifest, peer, channel, manifest.protocol, manifest.parameters)
+        self._check_protection(manifest)
+        return self._accept(manifest, nulls=True)
+
+    def _check_protection(self, manifest: Manifest) -> None:
+        if self._protection is not None:
+            self._protection.check(manifest)
+        elif manifest.sealed is not None:
+            raise MessageRejected(
+                f"message '{manifest.channel}' from {manifest.sender} is encrypted, and you run "
+                "unprotected"
+            )
+
+    def _accept(self, manifest: Manifest, nulls: bool) -> ReceivedFile:
+        stem = f"{manifest.sender}.{manifest.channel.replace('/', '.')}"
+        target = Path(self._private.name) / f"{stem}.{'any' if nulls else 'whole'}.parquet"
+        source = self.folder.data(self.session, manifest.sender, self.me, manifest.channel)
+        accept(manifest, source, target, nulls, self._protection)
+        return ReceivedFile(target, manifest.rows)
 
     def received(self) -> frozenset[tuple[str, str, bool]]:
         """Return what names the private copies that are kept now."""

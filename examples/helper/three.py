@@ -61,7 +61,7 @@ def main() -> None:
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir()
     make_databases()
-    plan = ("table=patients", "id=patient", "iterations=20", "batch=200", "reveal=none")
+    plan = ("table=patients", "id=patient", "iterations=12", "batch=200", "reveal=none")
     run(
         "train",
         {

@@ -109,7 +109,7 @@ def main() -> None:
             sys.exit((FOLDER / f"{name}.log").read_text())
     console.print("\nWhat each party sent, from the manifests:", style="bold")
     subprocess.run(
-        [DUCKPRIV, "messages", "--exchange", "dir:mailbox", "--session", "demo"],
+        [DUCKPRIV, "messages", "list", "--exchange", "dir:mailbox", "--session", "demo"],
         cwd=FOLDER,
         check=True,
     )

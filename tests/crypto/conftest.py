@@ -10,7 +10,7 @@ import pytest
 
 if build := os.environ.get("DUCKPRIV_TEST_KERNEL"):
     # Another build of the kernel, with sanitizers: see the Makefile.
-    name = "duckpriv.crypto._modarith"
+    name = "duckpriv.crypto._modarith.compiled"
     loader = importlib.machinery.ExtensionFileLoader(name, build)
     spec = importlib.util.spec_from_file_location(name, build, loader=loader)
     assert spec is not None

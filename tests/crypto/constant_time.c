@@ -38,6 +38,7 @@ int main(int count, char **arguments) {
     /* A secret exponent and secret bases. */
     VALGRIND_MAKE_MEM_UNDEFINED(digits, sizeof digits);
     VALGRIND_MAKE_MEM_UNDEFINED(x, sizeof x);
+    rows_are_below(m.n_bytes, WIDTH, x, 9);
     rows_power(&m, out, x, 9, digits, WINDOWS, 0);
     if (count > 1 && digits[3] == 5)
         puts("a branch on a secret");
@@ -58,6 +59,8 @@ int main(int count, char **arguments) {
     VALGRIND_MAKE_MEM_UNDEFINED(key.q.n, sizeof key.q.n);
     VALGRIND_MAKE_MEM_UNDEFINED(&key.p.n_inverse, sizeof key.p.n_inverse);
     VALGRIND_MAKE_MEM_UNDEFINED(&key.q.n_inverse, sizeof key.q.n_inverse);
+    VALGRIND_MAKE_MEM_UNDEFINED(key.p.r, sizeof key.p.r);
+    VALGRIND_MAKE_MEM_UNDEFINED(key.q.r, sizeof key.q.r);
     VALGRIND_MAKE_MEM_UNDEFINED(key.p.r2, sizeof key.p.r2);
     VALGRIND_MAKE_MEM_UNDEFINED(key.q.r2, sizeof key.q.r2);
     VALGRIND_MAKE_MEM_UNDEFINED(key.q_inverse, sizeof key.q_inverse);

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -171,3 +172,17 @@ def test_the_environment_chooses_the_implementation(wanted: str, here, monkeypat
                 implementation()
     finally:
         implementation.cache_clear()
+
+
+def test_without_the_compiled_kernel_another_one_computes(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "duckpriv.crypto._modarith.compiled", None)
+    monkeypatch.delattr("duckpriv.crypto._modarith.compiled", raising=False)
+    monkeypatch.delenv("DUCKPRIV_MODARITH", raising=False)
+    for cache in (kernel._module, implementation):
+        cache.cache_clear()
+    try:
+        assert not kernel.available()
+        assert implementation() in ("libcrypto", "gmpy2")
+    finally:
+        for cache in (kernel._module, implementation):
+            cache.cache_clear()

@@ -22,7 +22,7 @@ int table_fill(power_table *table, const uint8_t *base) {
     if (!steps || !power) {
         free(steps);
         free(power);
-        return -1;
+        return NO_MEMORY;
     }
     vec *step = power + m->stride;
     memset(power, 0, 2 * m->stride * sizeof(vec));
@@ -36,7 +36,7 @@ int table_fill(power_table *table, const uint8_t *base) {
     }
     for (size_t group = 0; group < groups; group++) {
         const uint64_t *own[LANES];
-        uint64_t unused[LANES * LARGEST_LIMBS], *target[LANES];
+        uint64_t unused[LANES * m->stride], *target[LANES];
         for (size_t lane = 0; lane < LANES; lane++)
             own[lane] = steps + (group * LANES + lane) * m->stride;
         load_pieces(m, step, own);
@@ -60,10 +60,11 @@ int table_fill(power_table *table, const uint8_t *base) {
 int table_powers_times(const power_table *table, uint8_t *out, const uint8_t *exponents,
                        const uint8_t *factors, size_t count) {
     const modulus *m = table->m;
-    vec product[LARGEST_LIMBS], power[LARGEST_LIMBS];
+    vec product[m->stride], power[m->stride];
+    vec below = vec_all(~UINT64_C(0));
     for (size_t i = 0; i < count; i += LANES) {
         size_t lanes = count - i < LANES ? count - i : LANES;
-        load_rows(product, m->limbs, factors + i * m->width, m->width, lanes);
+        load_below(m, product, factors + i * m->width, lanes, &below);
         for (size_t position = 0; position < table->bytes; position++) {
             const uint64_t *piece[LANES];
             for (size_t lane = 0; lane < LANES; lane++) {
@@ -82,5 +83,7 @@ int table_powers_times(const power_table *table, uint8_t *out, const uint8_t *ex
         reduce_once(m, product);
         store_rows(out + i * m->width, m->width, product, m->limbs, lanes);
     }
-    return 0;
+    return all_below(below);
 }
+
+LANES_END

@@ -17,7 +17,8 @@
 typedef struct {
     size_t limbs;   /* a multiple of TILE */
     size_t stride;  /* limbs of a number that stands in one piece: a multiple of LANES */
-    size_t width;   /* bytes of N */
+    size_t width;   /* bytes of a row; N may be shorter */
+    size_t bits;    /* of N */
     uint64_t n_inverse;            /* -1/N mod 2^52 */
     uint64_t n[LARGEST_LIMBS];
     uint64_t r[LARGEST_LIMBS];     /* R mod N: 1 in Montgomery form */
@@ -35,7 +36,9 @@ void limbs_of_bytes(uint64_t *limbs, size_t step, size_t count, const uint8_t *b
 void wipe(void *memory, size_t size);
 
 /* Below, rows are `width` bytes each, big-endian and below N, and results are too. Functions return
- * 0, or -1 where there is no memory. */
+ * 0, NO_MEMORY, or NOT_BELOW where a row is not below N: the results are then not to be used. */
+#define NO_MEMORY (-1)
+#define NOT_BELOW (-2)
 
 /* products.c */
 int rows_multiply(const modulus *m, uint8_t *out, const uint8_t *a, const uint8_t *b, size_t count);

@@ -13,7 +13,9 @@
 
 #ifdef __clang__
 #pragma clang attribute push(__attribute__((target("avx512f,avx512ifma"))), apply_to = function)
+#define LANES_END _Pragma("clang attribute pop") /* at the end of each file */
 #else
+#define LANES_END
 #pragma GCC target("avx512f,avx512ifma")
 #endif
 #include <immintrin.h>
@@ -58,6 +60,8 @@ INLINE void vec_store(uint64_t *to, vec a) { _mm512_storeu_si512(to, a); }
 #define PREFETCH(address) _mm_prefetch((const char *)(address), _MM_HINT_T0)
 
 #else
+
+#define LANES_END
 
 typedef struct __attribute__((aligned(64))) {
     uint64_t lane[LANES];

@@ -45,11 +45,13 @@ static int take(PyObject *const *arguments, Py_buffer *views, int count) {
 
 static PyObject *finish(Py_buffer *views, int count, const char *wrong, int failed) {
     release(views, count);
+    if (failed == NOT_BELOW)
+        wrong = "a value is not below the modulus";
     if (wrong) {
         PyErr_SetString(PyExc_ValueError, wrong);
         return NULL;
     }
-    if (failed)
+    if (failed == NO_MEMORY)
         return PyErr_NoMemory();
     Py_RETURN_NONE;
 }
@@ -73,14 +75,11 @@ static int small_number(PyObject *object, size_t most, size_t *to) {
     return 0;
 }
 
-static const char *const NOT_BELOW = "a value is not below the modulus";
 static const char *const LENGTHS = "buffers have the wrong lengths";
 
-/* What is wrong with rows that have to be as many as `count` and below N. */
+/* What is wrong with a buffer that has to hold `count` rows. */
 static const char *check_rows(const modulus *m, const Py_buffer *view, size_t count) {
-    if ((size_t)view->len != count * m->width)
-        return LENGTHS;
-    return rows_are_below(m->n_bytes, m->width, view->buf, count) ? NULL : NOT_BELOW;
+    return (size_t)view->len == count * m->width ? NULL : LENGTHS;
 }
 
 /* Modulus(n, r, r2, limbs) */
@@ -285,12 +284,12 @@ METHOD(modulus_buckets) {
     size_t piece = m->stride * sizeof(uint64_t), bases = (size_t)v[1].len / piece;
     size_t tasks = (size_t)v[4].len / sizeof(int64_t);
     const char *wrong = NULL;
-    if (v[1].len != v[2].len || (size_t)v[1].len != bases * piece ||
+    if (rows > bases || v[1].len != v[2].len || (size_t)v[1].len != bases * piece ||
         (size_t)v[4].len != tasks * sizeof(int64_t) || (size_t)v[0].len != tasks * m->width)
         wrong = LENGTHS;
     for (size_t t = 0; t < tasks && !wrong; t++) {
         int64_t start = ((const int64_t *)v[4].buf)[t];
-        if (start < 0 || rows > bases || (size_t)start > bases - rows)
+        if (start < 0 || (size_t)start > bases - rows)
             wrong = "a task goes beyond the bases";
     }
     if (!wrong)
@@ -316,8 +315,9 @@ METHOD(modulus_straus) {
     const modulus *m = MODULUS;
     size_t piece = m->stride * sizeof(uint64_t), outputs = (size_t)v[0].len / m->width;
     const char *wrong = NULL;
-    if (v[1].len != v[2].len || (size_t)v[1].len != bases * largest * piece ||
-        (size_t)v[0].len != outputs * m->width)
+    /* First that there are so many bases, so that the products below cannot overflow. */
+    if (bases > (size_t)v[1].len / piece || v[1].len != v[2].len ||
+        (size_t)v[1].len != bases * largest * piece || (size_t)v[0].len != outputs * m->width)
         wrong = LENGTHS;
     if (!wrong)
         wrong = check_digits(&v[3], windows * outputs * bases, largest);
@@ -347,6 +347,8 @@ static PyObject *table_new(PyTypeObject *type, PyObject *arguments, PyObject *ke
     const modulus *m = ((ModulusObject *)owner)->m;
     TableObject *self = NULL;
     const char *wrong = check_rows(m, &base, 1);
+    if (!wrong && !rows_are_below(m->n_bytes, m->width, base.buf, 1))
+        wrong = "the base is not below the modulus";
     if (bytes < 1 || bytes > 4096)
         wrong = "the exponents' length is out of range";
     if (wrong) {
@@ -409,7 +411,7 @@ static PyObject *rsa_new(PyTypeObject *type, PyObject *arguments, PyObject *keyw
         return NULL;
     const modulus *mp = ((ModulusObject *)p)->m, *mq = ((ModulusObject *)q)->m;
     RsaObject *self = NULL;
-    if (mp->limbs != mq->limbs || mp->width != mq->width || dp.len != dq.len ||
+    if (mp->limbs != mq->limbs || mp->width != mq->width || mp->bits != mq->bits || dp.len != dq.len ||
         (size_t)inverse.len != mp->width || n.len < 1 || (size_t)n.len > 2 * mp->width) {
         PyErr_SetString(PyExc_ValueError, LENGTHS);
     } else if ((self = (RsaObject *)type->tp_alloc(type, 0))) {
@@ -463,7 +465,7 @@ METHOD(rsa_power) {
     if (v[0].len != v[1].len || (size_t)v[1].len != count * key->width)
         wrong = LENGTHS;
     else if (!rows_are_below(key->n_bytes, key->width, v[1].buf, count))
-        wrong = NOT_BELOW;
+        wrong = "a value is not below the modulus";
     int failed = 0;
     if (!wrong) {
         Py_BEGIN_ALLOW_THREADS
@@ -503,7 +505,7 @@ static PyMethodDef rsa_methods[] = {
 };
 
 static PyTypeObject ModulusType = {
-    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "duckpriv.crypto._modarith.Modulus",
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "duckpriv.crypto._modarith.compiled.Modulus",
     .tp_basicsize = sizeof(ModulusObject),
     .tp_flags = Py_TPFLAGS_DEFAULT,
     .tp_doc = "Modulus(n, r, r2, limbs): an odd modulus, R and R^2 modulo it.",
@@ -513,7 +515,7 @@ static PyTypeObject ModulusType = {
     .tp_getset = modulus_attributes,
 };
 static PyTypeObject TableType = {
-    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "duckpriv.crypto._modarith.Table",
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "duckpriv.crypto._modarith.compiled.Table",
     .tp_basicsize = sizeof(TableObject),
     .tp_flags = Py_TPFLAGS_DEFAULT,
     .tp_doc = "Table(modulus, base, exponent_bytes): a base's byte powers.",
@@ -522,7 +524,7 @@ static PyTypeObject TableType = {
     .tp_methods = table_methods,
 };
 static PyTypeObject RsaType = {
-    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "duckpriv.crypto._modarith.Rsa",
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "duckpriv.crypto._modarith.compiled.Rsa",
     .tp_basicsize = sizeof(RsaObject),
     .tp_flags = Py_TPFLAGS_DEFAULT,
     .tp_doc = "Rsa(p, q, p_digits, q_digits, q_inverse, n): a private key.",
@@ -553,13 +555,13 @@ static PyMethodDef functions[] = {
 
 static struct PyModuleDef definition = {
     PyModuleDef_HEAD_INIT,
-    .m_name = "_modarith",
+    .m_name = "compiled",
     .m_doc = "Modular arithmetic on columns of numbers, eight at a time.",
     .m_size = -1,
     .m_methods = functions,
 };
 
-PyMODINIT_FUNC PyInit__modarith(void) {
+PyMODINIT_FUNC PyInit_compiled(void) {
     PyObject *module = PyModule_Create(&definition);
     if (!module || PyModule_AddType(module, &ModulusType) || PyModule_AddType(module, &TableType) ||
         PyModule_AddType(module, &RsaType) ||

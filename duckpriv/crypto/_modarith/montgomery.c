@@ -76,7 +76,7 @@ static void carry(vec *out, const vec *sums, size_t limbs) {
 
 void mont_multiply(const modulus *m, vec *out, const vec *a, const vec *b) {
     const size_t limbs = m->limbs;
-    vec acc[LARGEST_LIMBS];
+    vec acc[m->stride];
     for (size_t i = 0; i < limbs; i++)
         acc[i] = vec_zero();
     for (size_t row = 0; row < limbs; row += TILE) {
@@ -134,7 +134,7 @@ static void square_sums(vec *acc, const vec *a, size_t limbs) {
 
 void mont_square(const modulus *m, vec *out, const vec *a) {
     const size_t limbs = m->limbs;
-    vec acc[2 * LARGEST_LIMBS];
+    vec acc[2 * m->stride];
     square_sums(acc, a, limbs);
     for (size_t row = 0; row < limbs; row += TILE) {
         vec sum[2 * TILE], q[TILE];
@@ -160,13 +160,13 @@ void set_all(vec *out, const uint64_t *limbs, size_t count) {
 void mont_one(const modulus *m, vec *out) { set_all(out, m->r, m->limbs); }
 
 void mont_enter(const modulus *m, vec *out, const vec *a) {
-    vec r2[LARGEST_LIMBS];
+    vec r2[m->stride];
     set_all(r2, m->r2, m->limbs);
     mont_multiply(m, out, a, r2);
 }
 
 void mont_leave(const modulus *m, vec *out, const vec *a) {
-    vec one[LARGEST_LIMBS];
+    vec one[m->stride];
     for (size_t i = 0; i < m->limbs; i++)
         one[i] = vec_zero();
     one[0] = vec_all(1);
@@ -176,7 +176,7 @@ void mont_leave(const modulus *m, vec *out, const vec *a) {
 
 void reduce_once(const modulus *m, vec *a) {
     const vec mask = vec_all(LIMB_MASK);
-    vec difference[LARGEST_LIMBS], borrow = vec_zero();
+    vec difference[m->stride], borrow = vec_zero();
     for (size_t i = 0; i < m->limbs; i++) {
         vec d = vec_add(vec_sub(a[i], vec_all(m->n[i])), borrow);
         difference[i] = vec_and(d, mask);
@@ -202,13 +202,18 @@ void plain_multiply_add(vec *out, const vec *a, const vec *b, const vec *c, size
 
 int modulus_set(modulus *m, const uint8_t *n, const uint8_t *r, const uint8_t *r2, size_t width,
                 size_t limbs) {
-    if (limbs < SMALLEST_LIMBS || limbs > LARGEST_LIMBS || limbs % TILE || width == 0 ||
-        8 * width > LIMB_BITS * limbs || !(n[width - 1] & 1))
+    size_t bits = 8 * width;
+    while (bits && !(n[width - (bits + 7) / 8] >> (bits - 1) % 8 & 1))
+        bits--;
+    if (limbs < SMALLEST_LIMBS || limbs > LARGEST_LIMBS || limbs % TILE || bits < 2 ||
+        8 * width > LIMB_BITS * limbs || bits + 4 > LIMB_BITS * limbs || !(n[width - 1] & 1) ||
+        !rows_are_below(n, width, r, 1) || !rows_are_below(n, width, r2, 1))
         return -1;
     memset(m, 0, sizeof *m);
     m->limbs = limbs;
     m->stride = (limbs + LANES - 1) / LANES * LANES;
     m->width = width;
+    m->bits = bits;
     memcpy(m->n_bytes, n, width);
     limbs_of_bytes(m->n, 1, limbs, n, width);
     limbs_of_bytes(m->r, 1, limbs, r, width);
@@ -219,3 +224,5 @@ int modulus_set(modulus *m, const uint8_t *n, const uint8_t *r, const uint8_t *r
     m->n_inverse = (0 - inverse) & LIMB_MASK;
     return 0;
 }
+
+LANES_END

@@ -10,26 +10,27 @@
 #include <string.h>
 
 int pieces_of_rows(const modulus *m, uint64_t *pieces, const uint8_t *rows, size_t count) {
-    vec row[LARGEST_LIMBS];
-    uint64_t unused[LANES * LARGEST_LIMBS], *target[LANES];
-    memset(row, 0, sizeof row);
+    vec row[m->stride];
+    uint64_t unused[LANES * m->stride], *target[LANES];
+    memset(row, 0, m->stride * sizeof(vec));
+    vec below = vec_all(~UINT64_C(0));
     for (size_t i = 0; i < count; i += LANES) {
         size_t lanes = count - i < LANES ? count - i : LANES;
-        load_rows(row, m->limbs, rows + i * m->width, m->width, lanes);
+        load_below(m, row, rows + i * m->width, lanes, &below);
         mont_enter(m, row, row);
         for (size_t lane = 0; lane < LANES; lane++)
             target[lane] = lane < lanes ? pieces + (i + lane) * m->stride : unused + lane * m->stride;
         store_pieces(m, target, row);
     }
-    return 0;
+    return all_below(below);
 }
 
 /* multiples[i][j] = pieces[i]^(j + 1), j < largest */
 int pieces_multiples(const modulus *m, uint64_t *multiples, const uint64_t *pieces, size_t count,
                      size_t largest) {
-    vec base[LARGEST_LIMBS], power[LARGEST_LIMBS];
-    uint64_t unused[LANES * LARGEST_LIMBS], *target[LANES];
-    memset(power, 0, sizeof power);
+    vec base[m->stride], power[m->stride];
+    uint64_t unused[LANES * m->stride], *target[LANES];
+    memset(power, 0, m->stride * sizeof(vec));
     for (size_t i = 0; i < count; i += LANES) {
         const uint64_t *piece[LANES];
         for (size_t lane = 0; lane < LANES; lane++)
@@ -58,9 +59,9 @@ int bucket_products(const modulus *m, uint8_t *out, const uint64_t *positive,
     size_t buckets = largest + 1;
     uint64_t *memory = malloc(LANES * buckets * m->stride * sizeof *memory);
     if (!memory)
-        return -1;
-    vec base[LARGEST_LIMBS], sum[LARGEST_LIMBS], running[LARGEST_LIMBS];
-    memset(running, 0, sizeof running);
+        return NO_MEMORY;
+    vec base[m->stride], sum[m->stride], running[m->stride];
+    memset(running, 0, m->stride * sizeof(vec));
     for (size_t task = 0; task < tasks; task += LANES) {
         size_t lanes = tasks - task < LANES ? tasks - task : LANES;
         for (size_t b = 0; b < LANES * buckets; b++)
@@ -109,8 +110,8 @@ int bucket_products(const modulus *m, uint8_t *out, const uint64_t *positive,
 int straus_products(const modulus *m, uint8_t *out, const uint64_t *positive,
                     const uint64_t *negative, const int16_t *digits, size_t outputs, size_t bases,
                     size_t windows, size_t bits, size_t largest) {
-    uint64_t one[LARGEST_LIMBS];
-    vec power[LARGEST_LIMBS], product[LARGEST_LIMBS];
+    uint64_t one[m->stride];
+    vec power[m->stride], product[m->stride];
     memcpy(one, m->r, m->stride * sizeof *one);
     for (size_t o = 0; o < outputs; o += LANES) {
         size_t lanes = outputs - o < LANES ? outputs - o : LANES;
@@ -138,3 +139,5 @@ int straus_products(const modulus *m, uint8_t *out, const uint64_t *positive,
     }
     return 0;
 }
+
+LANES_END

@@ -56,33 +56,36 @@ void power_lanes(const modulus *m, vec *x, const uint8_t *const digits[LANES], s
 /* out = x^e; one exponent of `windows` digits for all rows, or one each. */
 int rows_power(const modulus *m, uint8_t *out, const uint8_t *x, size_t count,
                const uint8_t *digits, size_t windows, int one_each) {
-    vec *scratch = aligned_vecs(power_scratch(m)), row[LARGEST_LIMBS];
+    vec *scratch = aligned_vecs(power_scratch(m)), row[m->stride];
     if (!scratch)
-        return -1;
+        return NO_MEMORY;
+    vec below = vec_all(~UINT64_C(0));
     for (size_t i = 0; i < count; i += LANES) {
         size_t lanes = count - i < LANES ? count - i : LANES;
         const uint8_t *own[LANES];
         for (size_t lane = 0; lane < LANES; lane++)
             own[lane] = one_each && lane < lanes ? digits + (i + lane) * windows : digits;
-        load_rows(row, m->limbs, x + i * m->width, m->width, lanes);
+        load_below(m, row, x + i * m->width, lanes, &below);
         mont_enter(m, row, row);
         power_lanes(m, row, own, windows, scratch);
         mont_leave(m, row, row);
         store_rows(out + i * m->width, m->width, row, m->limbs, lanes);
     }
     wipe(scratch, power_scratch(m) * sizeof(vec));
+    wipe(row, sizeof row);
     free(scratch);
-    return 0;
+    return all_below(below);
 }
 
 /* out = x^e for a public exponent of few ones, such as 65537 or 2^96; big-endian, without leading
  * zeros. Square and multiply. */
 int rows_power_sparse(const modulus *m, uint8_t *out, const uint8_t *x, size_t count,
                       const uint8_t *exponent, size_t bytes) {
-    vec row[LARGEST_LIMBS], power[LARGEST_LIMBS];
+    vec row[m->stride], power[m->stride];
+    vec below = vec_all(~UINT64_C(0));
     for (size_t i = 0; i < count; i += LANES) {
         size_t lanes = count - i < LANES ? count - i : LANES;
-        load_rows(row, m->limbs, x + i * m->width, m->width, lanes);
+        load_below(m, row, x + i * m->width, lanes, &below);
         mont_enter(m, row, row);
         mont_one(m, power);
         int begun = 0;
@@ -100,5 +103,7 @@ int rows_power_sparse(const modulus *m, uint8_t *out, const uint8_t *x, size_t c
         mont_leave(m, power, power);
         store_rows(out + i * m->width, m->width, power, m->limbs, lanes);
     }
-    return 0;
+    return all_below(below);
 }
+
+LANES_END

@@ -6,12 +6,30 @@
 
 #define LARGEST_BYTES (2 * LARGEST_LIMBS * LIMB_BITS / 8)
 
-/* Whether every row is below N. In variable time: rows come from, or go to, somebody else. */
+/* 1 where a < b, both big-endian; constant-time. */
+static uint64_t is_below(const uint8_t *a, const uint8_t *b, size_t width) {
+    uint64_t borrow = 0;
+    size_t end = width;
+    for (; end >= 8; end -= 8) {
+        uint64_t x, y;
+        memcpy(&x, a + end - 8, 8);
+        memcpy(&y, b + end - 8, 8);
+        x = __builtin_bswap64(x);
+        y = __builtin_bswap64(y);
+        /* the highest bit of x - y - borrow's borrow (Warren, Hacker's Delight, 2-13) */
+        borrow = ((~x & y) | ((~x | y) & (x - y - borrow))) >> 63;
+    }
+    for (; end > 0; end--)
+        borrow = ((uint64_t)a[end - 1] - b[end - 1] - borrow) >> 63;
+    return borrow;
+}
+
+/* Whether every row is below N. */
 int rows_are_below(const uint8_t *n, size_t width, const uint8_t *rows, size_t count) {
+    uint64_t all = 1;
     for (size_t i = 0; i < count; i++)
-        if (memcmp(rows + i * width, n, width) >= 0)
-            return 0;
-    return 1;
+        all &= is_below(rows + i * width, n, width);
+    return (int)all;
 }
 
 /* limbs[0], limbs[step], …: a big-endian number of `width` bytes in `count` limbs. */
@@ -64,6 +82,22 @@ void load_rows(vec *out, size_t limbs, const uint8_t *rows, size_t width, size_t
     }
 }
 
+void load_below(const modulus *m, vec *out, const uint8_t *rows, size_t count, vec *below) {
+    load_rows(out, m->limbs, rows, m->width, count);
+    vec borrow = vec_zero();
+    for (size_t i = 0; i < m->limbs; i++)
+        borrow = vec_shift_right_signed(vec_add(vec_sub(out[i], vec_all(m->n[i])), borrow),
+                                        LIMB_BITS);
+    *below = vec_and(*below, borrow); /* -1 where it was smaller */
+}
+
+int all_below(vec below) {
+    uint64_t all = ~UINT64_C(0);
+    for (int lane = 0; lane < LANES; lane++)
+        all &= ((const uint64_t *)&below)[lane];
+    return all ? 0 : NOT_BELOW;
+}
+
 void store_rows(uint8_t *rows, size_t width, const vec *a, size_t limbs, size_t count) {
     const uint64_t *lanes = (const uint64_t *)a;
     for (size_t lane = 0; lane < count; lane++)
@@ -98,3 +132,5 @@ void wipe(void *memory, size_t size) {
     memset(memory, 0, size);
     __asm__ volatile("" : : "r"(memory) : "memory");
 }
+
+LANES_END

@@ -8,7 +8,7 @@
 static void power_mod_prime(const modulus *m, vec *out, const vec *x, const uint8_t *digits,
                             size_t windows, vec *scratch) {
     const uint8_t *same[LANES];
-    vec high[LARGEST_LIMBS], low[LARGEST_LIMBS];
+    vec high[m->stride], low[m->stride];
     for (int lane = 0; lane < LANES; lane++)
         same[lane] = digits;
     /* enter() takes any number below R; high * R in Montgomery form is high * R^2. */
@@ -25,15 +25,17 @@ static void power_mod_prime(const modulus *m, vec *out, const vec *x, const uint
     }
     power_lanes(m, low, same, windows, scratch);
     mont_leave(m, out, low);
+    wipe(high, sizeof high);
+    wipe(low, sizeof low);
 }
 
 int rows_rsa(const rsa_key *key, uint8_t *out, const uint8_t *x, size_t count) {
     const modulus *p = &key->p;
     const size_t limbs = p->limbs;
     vec *scratch = aligned_vecs(power_scratch(p));
-    vec row[2 * LARGEST_LIMBS], mod_p[LARGEST_LIMBS], mod_q[LARGEST_LIMBS], h[LARGEST_LIMBS];
+    vec row[2 * p->stride], mod_p[p->stride], mod_q[p->stride], h[p->stride], other[p->stride];
     if (!scratch)
-        return -1;
+        return NO_MEMORY;
     const vec mask = vec_all(LIMB_MASK);
     for (size_t i = 0; i < count; i += LANES) {
         size_t lanes = count - i < LANES ? count - i : LANES;
@@ -48,7 +50,6 @@ int rows_rsa(const rsa_key *key, uint8_t *out, const uint8_t *x, size_t count) {
             h[j] = vec_and(d, mask);
             over = vec_shift_right_signed(d, LIMB_BITS);
         }
-        vec other[LARGEST_LIMBS];
         set_all(other, key->q_inverse, limbs);
         mont_multiply(p, h, h, other);
         reduce_once(p, h);
@@ -57,6 +58,12 @@ int rows_rsa(const rsa_key *key, uint8_t *out, const uint8_t *x, size_t count) {
         store_rows(out + i * key->width, key->width, row, 2 * limbs, lanes);
     }
     wipe(scratch, power_scratch(p) * sizeof(vec));
+    wipe(mod_p, sizeof mod_p);
+    wipe(mod_q, sizeof mod_q);
+    wipe(h, sizeof h);
+    wipe(other, sizeof other);
     free(scratch);
     return 0;
 }
+
+LANES_END

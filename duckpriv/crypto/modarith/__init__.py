@@ -2,7 +2,8 @@
 
 `ifma` is the compiled kernel, for processors with AVX-512 IFMA; `libcrypto` is OpenSSL, with gmpy2
 for public exponents; `gmpy2` is always there. All are constant-time where an exponent is secret.
-`DUCKPRIV_MODARITH` forces one of them; otherwise the first that can run does.
+`DUCKPRIV_MODARITH` forces one of them; otherwise the first that can run does. Rows have to be below
+the modulus; the kernel raises ValueError for others, and gmpy2 reduces them.
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ def rsa_private_operation(pkcs8: bytes) -> RsaPrivateOperation:
     if implementation() == "ifma":
         try:
             return kernel.RsaPrivateOperation(pkcs8)
-        except ValueError:  # primes of different length
+        except kernel.UnequalPrimes:
             pass
     if implementation() != "gmpy2" and libcrypto.available():
         return libcrypto.RsaPrivateOperation(pkcs8)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from functools import cache, lru_cache
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -25,13 +26,12 @@ from .digits import signed_digits
 _LIMB_BITS, _LANES, _WINDOW = 52, 8, 4
 # An exponent with so few ones is raised to by squaring and multiplying.
 _SPARSE = 4
+_MOST_TABLES = 1 << 28  # bytes
 
 
 @cache
 def _module() -> ModuleType:
-    from .. import _modarith
-
-    return _modarith
+    return import_module("duckpriv.crypto._modarith.compiled")
 
 
 def available() -> bool:
@@ -177,7 +177,7 @@ def multi_power(modulus: int, bases: ByteMatrix, exponents: NDArray[np.int64]) -
     outputs, rows = exponents.shape
     prepared = _public(modulus, bases.shape[1])
     bits = max(int(np.abs(exponents).max()).bit_length(), 1)
-    straus, window, chunks = _cheapest(outputs, rows, bits)
+    straus, window, chunks = _cheapest(outputs, rows, bits, 8 * prepared.stride)
     digits = signed_digits(exponents, window).astype(np.int16)
     positive = negative = _pieces(prepared, bases)
     if (digits < 0).any():
@@ -188,9 +188,9 @@ def multi_power(modulus: int, bases: ByteMatrix, exponents: NDArray[np.int64]) -
     return _buckets(modulus, bases.shape[1], positive, negative, digits, window, chunks)
 
 
-def _cheapest(outputs: int, rows: int, bits: int) -> tuple[bool, int, int]:
+def _cheapest(outputs: int, rows: int, bits: int, size: int) -> tuple[bool, int, int]:
     """Return whether Straus's method needs fewer multiplications, the best window, and into
-    how many chunks to cut the rows so that all lanes have work."""
+    how many chunks to cut the rows so that all lanes have work. Numbers take `size` bytes."""
     costs = []
 
     def rounds(lanes: int) -> int:
@@ -200,7 +200,8 @@ def _cheapest(outputs: int, rows: int, bits: int) -> tuple[bool, int, int]:
         windows = math.ceil((bits + 1) / window)
         half = 1 << (window - 1)
         tables = 2 * rounds(rows) * half
-        costs.append((tables + rounds(outputs) * (bits + windows * rows), True, window, 1))
+        if 2 * rows * half * size <= _MOST_TABLES:
+            costs.append((tables + rounds(outputs) * (bits + windows * rows), True, window, 1))
         for chunks in (1, 2, 4, 8, 16, 32):
             if chunks <= rows:
                 buckets = rounds(outputs * windows * chunks) * (math.ceil(rows / chunks) + 2 * half)
@@ -291,9 +292,13 @@ def _buckets(
     return result
 
 
+class UnequalPrimes(Exception):
+    """The primes of an RSA key differ in length."""
+
+
 class RsaPrivateOperation:
-    """x^d mod N for one key, through the CRT. Raises ValueError for a key whose primes differ in
-    length, which no usual key's do."""
+    """x^d mod N for one key, through the CRT. Raises UnequalPrimes for a key whose primes differ
+    in length, which no usual key's do."""
 
     def __init__(self, pkcs8: bytes) -> None:
         key = load_der_private_key(pkcs8, None)
@@ -302,7 +307,7 @@ class RsaPrivateOperation:
         numbers = key.private_numbers()
         p, q, bits = numbers.p, numbers.q, numbers.p.bit_length()
         if q.bit_length() != bits:
-            raise ValueError("the key's primes differ in length")
+            raise UnequalPrimes
         width = (bits + 7) // 8
         # R / q mod p: the kernel multiplies by it and divides by R.
         q_inverse = (numbers.iqmp << _LIMB_BITS * _limbs(p, width)) % p

@@ -1,0 +1,101 @@
+"""The audit table: every message that a party sent or received, in its own database.
+
+Rows are only ever added, and each has a hash over itself and the one before, so that a row that was
+changed or deleted (other than the last ones) is noticed. Nothing keeps the owner of the database
+from making the whole table anew: it is a record for the party, not evidence against it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import duckdb
+import pyarrow as pa
+
+from .errors import InvalidValue
+from .exchange import Manifest
+
+TABLE = "duckpriv_audit"
+COLUMNS = {
+    "number": "BIGINT",
+    "moved_at": "TIMESTAMP",  # UTC
+    "session": "VARCHAR",
+    "direction": "VARCHAR",
+    "peer": "VARCHAR",
+    "channel": "VARCHAR",
+    "rows": "BIGINT",
+    "bytes": "BIGINT",
+    "columns": "VARCHAR",
+    "sha256": "VARCHAR",
+    "protection": "VARCHAR",
+    "chain": "VARCHAR",
+}
+
+
+def record(con: duckdb.DuckDBPyConnection, me: str, messages: Sequence[Manifest]) -> None:
+    """Add messages to the table, which is made where there is none."""
+    if not messages:
+        return
+    columns = ", ".join(f"{name} {type_} NOT NULL" for name, type_ in COLUMNS.items())
+    con.execute(f"CREATE TABLE IF NOT EXISTS {TABLE} ({columns})")
+    last = con.execute(f"SELECT number, chain FROM {TABLE} ORDER BY number DESC LIMIT 1").fetchall()
+    number, chain = last[0] if last else (0, "")
+    rows: list[list[object]] = []
+    for manifest in messages:
+        number += 1
+        fields = [number, datetime.now(UTC).replace(tzinfo=None), *_told(manifest, me)]
+        chain = _chained(chain, fields)
+        rows.append([*fields, chain])
+    added = pa.table([pa.array(column) for column in zip(*rows, strict=True)], list(COLUMNS))
+    con.register("duckpriv_internal_audit", added)
+    con.execute(f"INSERT INTO {TABLE} FROM duckpriv_internal_audit").fetchall()
+    con.unregister("duckpriv_internal_audit")
+
+
+def entries(con: duckdb.DuckDBPyConnection, session: str | None = None) -> list[tuple[object, ...]]:
+    """Return the table's rows, of one session or all. Raises InvalidValue where the chain is
+    broken: rows were changed or deleted."""
+    if not con.execute(
+        "SELECT count(*) FROM duckdb_tables() WHERE table_name = $1 AND NOT temporary", [TABLE]
+    ).fetchall()[0][0]:
+        return []
+    rows = con.execute(f"SELECT {', '.join(COLUMNS)} FROM {TABLE} ORDER BY number").fetchall()
+    chain = ""
+    for expected, row in enumerate(rows, 1):
+        chain = _chained(chain, list(row[:-1]))
+        if row[0] != expected or chain != row[-1]:
+            raise InvalidValue(
+                f"the audit table is not whole: row {expected} was changed, or rows before it "
+                "deleted"
+            )
+    return [row for row in rows if session in (None, row[2])]
+
+
+def _told(manifest: Manifest, me: str) -> list[object]:
+    sent = manifest.sender == me
+    return [
+        manifest.session,
+        "sent" if sent else "received",
+        manifest.receiver if sent else manifest.sender,
+        manifest.channel,
+        manifest.rows,
+        manifest.bytes,
+        ", ".join(f"{name} {type_}" for name, type_ in manifest.columns),
+        manifest.sha256,
+        _protection(manifest),
+    ]
+
+
+def _protection(manifest: Manifest) -> str:
+    """Say how the message was protected: what was received was checked before it came here."""
+    if manifest.sealed is None:
+        return "none"
+    return f"sealed, signed by {manifest.sealed.sender[:16]}"
+
+
+def _chained(before: str, fields: list[object]) -> str:
+    text = json.dumps([before, *(str(field) for field in fields)])
+    return hashlib.sha256(text.encode()).hexdigest()

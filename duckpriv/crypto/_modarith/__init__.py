@@ -1,0 +1,1 @@
+"""The kernel's C, compiled to the module `compiled` where there was a compiler."""
