@@ -113,6 +113,7 @@ def _create_macros(con: duckdb.DuckDBPyConnection) -> None:
     # A cursor's search path is its own, so the user's stays as it is while we create.
     with con.cursor() as cursor:
         cursor.execute(f"USE {_CATALOG}.main")
+        cursor.execute("BEGIN")
         _create_function_list(cursor)
         created = set()
         for function in FUNCTIONS:
@@ -124,6 +125,7 @@ def _create_macros(con: duckdb.DuckDBPyConnection) -> None:
             kind = "MACRO TABLE" if function.kind in ("table", "call") else "MACRO"
             comment = f"{function.signature}: {function.about}".replace("'", "''")
             cursor.execute(f"COMMENT ON {kind} {function.name} IS '{comment}'")
+        cursor.execute("COMMIT")
 
 
 def _passing_on(function: Function) -> str:
@@ -136,13 +138,16 @@ def _create_function_list(con: duckdb.DuckDBPyConnection) -> None:
         "CREATE TABLE function_list (name VARCHAR, kind VARCHAR, signature VARCHAR, "
         "returns VARCHAR, about VARCHAR, reveals VARCHAR, example VARCHAR, randomised BOOLEAN)"
     )
-    con.executemany(
-        "INSERT INTO function_list VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            [f.name, f.kind, f.signature, f.returns, f.about, f.reveals, f.example, f.randomised]
-            for f in FUNCTIONS
-        ],
+    described = [
+        (f.name, f.kind, f.signature, f.returns, f.about, f.reveals, f.example, f.randomised)
+        for f in FUNCTIONS
+    ]
+    columns = [pa.array(column) for column in zip(*described, strict=True)]
+    con.register(
+        "duckpriv_internal_described", pa.table(columns, [str(i) for i in range(len(columns))])
     )
+    con.execute("INSERT INTO function_list FROM duckpriv_internal_described")
+    con.unregister("duckpriv_internal_described")
 
 
 def _register(con: duckdb.DuckDBPyConnection, udf: Udf, context: Context) -> None:
