@@ -7,8 +7,9 @@ BIN := .venv/bin
 demo: .venv/demo
 	$(BIN)/python examples/private_matching/demo.py
 
-# A process for each core; the tests of a file stay in one.
-PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+# A process for each core; the tests of a file stay in one. Without the option for the order, files of
+# few and long tests come last, and one core waits.
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 test: .venv/test
 	$(PYTEST)

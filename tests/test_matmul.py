@@ -111,7 +111,7 @@ def matrices(draw):
     return x, w, (k, n)
 
 
-@settings(max_examples=examples(3), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(1), deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=matrices(), bits=st.sampled_from([2048, 2048, 3072]))
 @example(data=([[2.5]], [[-4.0]], (1, 1)), bits=2048)
 @example(data=([], [[1.0], [2.0]], (2, 1)), bits=2048)

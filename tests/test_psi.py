@@ -115,7 +115,7 @@ ids = st.lists(
 )
 
 
-@settings(max_examples=examples(4), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(2), deadline=None, suppress_health_check=list(HealthCheck))
 @given(host_ids=ids, guest_ids=ids, kind=st.sampled_from(sorted(KINDS)))
 @example(host_ids=[], guest_ids=[], kind="raw")
 @example(host_ids=["a"], guest_ids=[], kind="raw")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from duckpriv.crypto.bytecolumns import from_rows, rows_of
 from duckpriv.crypto.modarith.digits import signed_digits
 from duckpriv.crypto.modarith.exponentiation import fixed_base, multi_power, power_each
+from tests.effort import examples
 
 N = 2**512 - 569  # a prime
 WIDTH = 64
@@ -25,7 +26,7 @@ def matrix(values, width: int = WIDTH):
     return from_rows([value.to_bytes(width, "big") for value in values], width)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=SAME_FIXTURE)
+@settings(max_examples=examples(12), deadline=None, suppress_health_check=SAME_FIXTURE)
 @given(data=st.data())
 def test_multi_power(computed_by, data) -> None:
     rows = data.draw(st.integers(0, 30))
