@@ -24,7 +24,7 @@ from .consent import announced
 from .crypto import modarith
 from .crypto.parallel import cores
 from .errors import DuckprivError
-from .exchange import Folder, Manifest, open_exchange
+from .exchange import Manifest, open_exchange, open_folder
 from .exchange.exchange import DEFAULT_SILENCE, DEFAULT_TIMEOUT
 from .functions import FUNCTIONS
 from .keyring import Keyring
@@ -193,6 +193,11 @@ def _show_messages(output: Console, script: Script, variables: dict[str, object]
         output.print(table)
 
 
+def _need_database(db: str) -> None:
+    if not Path(db).exists():
+        raise click.UsageError(f"there is no database {db}; --db takes your DuckDB file")
+
+
 @cli.command()
 def scripts() -> None:
     """List the bundled scripts and the variables that they take."""
@@ -340,14 +345,12 @@ def messages_list(exchange: str, session: str, me: str | None) -> None:
 
     Everything is read from the manifests; no message is opened.
     """
-    kind, _, path = exchange.partition(":")
-    if kind != "dir" or not path:
-        raise click.UsageError("--exchange takes dir:PATH")
+    folder = open_folder(exchange)
     check_name("the session", session)
     table = Table(
         *("from", "to", "channel", "rows", "bytes", "sealed", "columns", "SHA-256"), box=None
     )
-    for file, data in Folder(path).manifests(session):
+    for file, data in folder.manifests(session):
         try:
             message = Manifest.from_json(data)
         except DuckprivError as error:
@@ -368,7 +371,7 @@ def messages_list(exchange: str, session: str, me: str | None) -> None:
     if table.row_count:
         Console().print(table)
     else:
-        click.echo(f"no messages of session '{session}' in {path}")
+        click.echo(f"no messages of session '{session}' in {folder.path}")
 
 
 @messages.command("show")
@@ -411,8 +414,7 @@ def messages_show(
 )
 def messages_audit(db: str, session: str | None, export: Path | None) -> None:
     """Show the audit table of your database: every message that you sent or received."""
-    if not Path(db).exists():
-        raise click.UsageError(f"there is no database {db}; --db takes your DuckDB file")
+    _need_database(db)
     with duckdb.connect(db, read_only=True) as con:
         found = [dict(zip(AUDIT_COLUMNS, entry, strict=True)) for entry in entries(con, session)]
         if export is not None and found:
@@ -446,8 +448,7 @@ def messages_audit(db: str, session: str | None, export: Path | None) -> None:
 @click.option("--label", default="label", show_default=True, help="Its column of labels, 0 or 1.")
 def report(db: str, output: Path, scored: str | None, score: str, label: str) -> None:
     """Write a report on a training: loss, model, and ROC and calibration of scores."""
-    if not Path(db).exists():
-        raise click.UsageError(f"there is no database {db}; --db takes your DuckDB file")
+    _need_database(db)
     write_report(Path(db), output, scored, score, label)
     click.echo(f"wrote {output}")
 

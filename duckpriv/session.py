@@ -279,7 +279,8 @@ def register(
     that is then dropped crashes DuckDB 2.0. A cursor sees the functions as
     `duckpriv.rsa_blind(…)`, or short after `SET search_path`; so does the connection itself
     after USE. A second call replaces the settings, for a new session. Nothing is written into your
-    database; the functions stand in an attached in-memory database named duckpriv.
+    database but the table duckpriv_audit, once messages are moved; the functions stand in an
+    attached in-memory database named duckpriv.
     """
     return _join(con, me, exchange, keyring, session, timeout, silence, unprotected, owns=False)
 

@@ -1,7 +1,6 @@
 """Messages between parties, and what carries them."""
 
-from .exchange import FileExchange, open_exchange
-from .folder import Folder
+from .exchange import FileExchange, open_exchange, open_folder
 from .manifest import Manifest
 
-__all__ = ["FileExchange", "Folder", "Manifest", "open_exchange"]
+__all__ = ["FileExchange", "Manifest", "open_exchange", "open_folder"]

@@ -31,6 +31,14 @@ _LONGEST_BEAT = 15.0
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.005, 1.0
 
 
+def open_folder(address: str) -> Folder:
+    """Return the mailbox at `address`, `dir:PATH`. Raises InvalidValue for another kind."""
+    kind, _, path = address.partition(":")
+    if kind != "dir" or not path:
+        raise InvalidValue("the exchange has to be 'dir:' and a folder that both parties see")
+    return Folder(path)
+
+
 def open_exchange(
     address: str,
     context: Context,
@@ -44,14 +52,12 @@ def open_exchange(
     Raises InvalidValue for another kind of address, or where `context` lacks `me` or `session`;
     KeyNotFound where the keyring has no identity of this party.
     """
-    kind, _, path = address.partition(":")
-    if kind != "dir" or not path:
-        raise InvalidValue("the exchange has to be 'dir:' and a folder that both parties see")
+    folder = open_folder(address)
     if context.me is None:
         raise InvalidValue("an exchange needs your own name as the peers know it: me='bank'")
     session = context.need_session()
     protection = None if unprotected else Protection(context.need_keyring(), context.me)
-    return FileExchange(Folder(path), context.me, session, context, timeout, silence, protection)
+    return FileExchange(folder, context.me, session, context, timeout, silence, protection)
 
 
 class FileExchange:

@@ -118,6 +118,17 @@ static void modulus_free(PyObject *object) {
 #define METHOD(name) \
     static PyObject *name(PyObject *object, PyObject *const *arguments, Py_ssize_t given)
 #define MODULUS (((ModulusObject *)object)->m)
+/* The end of a method: unless something is wrong, call without the GIL. */
+#define COMPUTE(count, call)                  \
+    do {                                      \
+        int failed = 0;                       \
+        if (!wrong) {                         \
+            Py_BEGIN_ALLOW_THREADS            \
+            failed = (call);                  \
+            Py_END_ALLOW_THREADS              \
+        }                                     \
+        return finish(v, count, wrong, failed); \
+    } while (0)
 
 /* multiply(out, a, b) */
 METHOD(modulus_multiply) {
@@ -129,13 +140,7 @@ METHOD(modulus_multiply) {
     const char *wrong = (size_t)v[0].len == count * m->width ? NULL : LENGTHS;
     for (int i = 1; i < 3 && !wrong; i++)
         wrong = check_rows(m, &v[i], count);
-    int failed = 0;
-    if (!wrong) {
-        Py_BEGIN_ALLOW_THREADS
-        failed = rows_multiply(m, v[0].buf, v[1].buf, v[2].buf, count);
-        Py_END_ALLOW_THREADS
-    }
-    return finish(v, 3, wrong, failed);
+    COMPUTE(3, rows_multiply(m, v[0].buf, v[1].buf, v[2].buf, count));
 }
 
 /* prefix(out, x) */
@@ -146,13 +151,7 @@ METHOD(modulus_prefix) {
     const modulus *m = MODULUS;
     size_t count = (size_t)v[1].len / m->width;
     const char *wrong = v[0].len == v[1].len ? check_rows(m, &v[1], count) : LENGTHS;
-    int failed = 0;
-    if (!wrong) {
-        Py_BEGIN_ALLOW_THREADS
-        failed = rows_prefix(m, v[0].buf, v[1].buf, count);
-        Py_END_ALLOW_THREADS
-    }
-    return finish(v, 2, wrong, failed);
+    COMPUTE(2, rows_prefix(m, v[0].buf, v[1].buf, count));
 }
 
 /* unwind(out, x, prefixes, inverses) */
@@ -167,13 +166,7 @@ METHOD(modulus_unwind) {
         wrong = check_rows(m, &v[2], count);
     if (!wrong)
         wrong = check_rows(m, &v[3], count < LANES ? count : LANES);
-    int failed = 0;
-    if (!wrong) {
-        Py_BEGIN_ALLOW_THREADS
-        failed = rows_unwind(m, v[0].buf, v[1].buf, v[2].buf, v[3].buf, count);
-        Py_END_ALLOW_THREADS
-    }
-    return finish(v, 4, wrong, failed);
+    COMPUTE(4, rows_unwind(m, v[0].buf, v[1].buf, v[2].buf, v[3].buf, count));
 }
 
 /* power(out, x, digits, one_each): digits of 4 bits, most significant first */
@@ -197,13 +190,7 @@ METHOD(modulus_power) {
         high |= ((const uint8_t *)v[2].buf)[i];
     if (high >> WINDOW)
         wrong = "a digit of an exponent is out of range";
-    int failed = 0;
-    if (!wrong) {
-        Py_BEGIN_ALLOW_THREADS
-        failed = rows_power(m, v[0].buf, v[1].buf, count, v[2].buf, windows, one_each);
-        Py_END_ALLOW_THREADS
-    }
-    return finish(v, 3, wrong, failed);
+    COMPUTE(3, rows_power(m, v[0].buf, v[1].buf, count, v[2].buf, windows, one_each));
 }
 
 /* power_sparse(out, x, exponent): a public exponent, big-endian */
@@ -214,13 +201,7 @@ METHOD(modulus_power_sparse) {
     const modulus *m = MODULUS;
     size_t count = (size_t)v[1].len / m->width;
     const char *wrong = v[0].len == v[1].len ? check_rows(m, &v[1], count) : LENGTHS;
-    int failed = 0;
-    if (!wrong) {
-        Py_BEGIN_ALLOW_THREADS
-        failed = rows_power_sparse(m, v[0].buf, v[1].buf, count, v[2].buf, (size_t)v[2].len);
-        Py_END_ALLOW_THREADS
-    }
-    return finish(v, 3, wrong, failed);
+    COMPUTE(3, rows_power_sparse(m, v[0].buf, v[1].buf, count, v[2].buf, (size_t)v[2].len));
 }
 
 /* pieces(out, rows): numbers in one piece, in Montgomery form */
@@ -233,13 +214,7 @@ METHOD(modulus_pieces) {
     const char *wrong = check_rows(m, &v[1], count);
     if ((size_t)v[0].len != count * m->stride * sizeof(uint64_t))
         wrong = LENGTHS;
-    int failed = 0;
-    if (!wrong) {
-        Py_BEGIN_ALLOW_THREADS
-        failed = pieces_of_rows(m, v[0].buf, v[1].buf, count);
-        Py_END_ALLOW_THREADS
-    }
-    return finish(v, 2, wrong, failed);
+    COMPUTE(2, pieces_of_rows(m, v[0].buf, v[1].buf, count));
 }
 
 /* multiples(out, pieces, largest): each piece's powers up to `largest` */
@@ -254,13 +229,7 @@ METHOD(modulus_multiples) {
     const char *wrong = NULL;
     if ((size_t)v[1].len != count * piece || (size_t)v[0].len != count * largest * piece)
         wrong = LENGTHS;
-    int failed = 0;
-    if (!wrong) {
-        Py_BEGIN_ALLOW_THREADS
-        failed = pieces_multiples(m, v[0].buf, v[1].buf, count, largest);
-        Py_END_ALLOW_THREADS
-    }
-    return finish(v, 2, wrong, failed);
+    COMPUTE(2, pieces_multiples(m, v[0].buf, v[1].buf, count, largest));
 }
 
 static const char *check_digits(const Py_buffer *digits, size_t count, size_t largest) {
@@ -294,14 +263,8 @@ METHOD(modulus_buckets) {
     }
     if (!wrong)
         wrong = check_digits(&v[3], tasks * rows, largest);
-    int failed = 0;
-    if (!wrong) {
-        Py_BEGIN_ALLOW_THREADS
-        failed = bucket_products(m, v[0].buf, v[1].buf, v[2].buf, v[3].buf, v[4].buf, tasks, rows,
-                                 largest);
-        Py_END_ALLOW_THREADS
-    }
-    return finish(v, 5, wrong, failed);
+    COMPUTE(5, bucket_products(m, v[0].buf, v[1].buf, v[2].buf, v[3].buf, v[4].buf, tasks,
+            rows, largest));
 }
 
 /* straus(out, positive, negative, digits, bases, windows, bits, largest) */
@@ -321,14 +284,8 @@ METHOD(modulus_straus) {
         wrong = LENGTHS;
     if (!wrong)
         wrong = check_digits(&v[3], windows * outputs * bases, largest);
-    int failed = 0;
-    if (!wrong) {
-        Py_BEGIN_ALLOW_THREADS
-        failed = straus_products(m, v[0].buf, v[1].buf, v[2].buf, v[3].buf, outputs, bases,
-                                 windows, bits, largest);
-        Py_END_ALLOW_THREADS
-    }
-    return finish(v, 4, wrong, failed);
+    COMPUTE(4, straus_products(m, v[0].buf, v[1].buf, v[2].buf, v[3].buf, outputs, bases,
+            windows, bits, largest));
 }
 
 static PyObject *modulus_stride(PyObject *object, void *unused) {
@@ -391,13 +348,7 @@ METHOD(table_powers) {
     const char *wrong = v[0].len == v[2].len ? check_rows(table->m, &v[2], count) : LENGTHS;
     if ((size_t)v[1].len != count * table->bytes)
         wrong = LENGTHS;
-    int failed = 0;
-    if (!wrong) {
-        Py_BEGIN_ALLOW_THREADS
-        failed = table_powers_times(table, v[0].buf, v[1].buf, v[2].buf, count);
-        Py_END_ALLOW_THREADS
-    }
-    return finish(v, 3, wrong, failed);
+    COMPUTE(3, table_powers_times(table, v[0].buf, v[1].buf, v[2].buf, count));
 }
 
 /* Rsa(p, q, p_digits, q_digits, q_inverse, n): p and q are of Modulus; digits of d mod p - 1 and
@@ -466,13 +417,7 @@ METHOD(rsa_power) {
         wrong = LENGTHS;
     else if (!rows_are_below(key->n_bytes, key->width, v[1].buf, count))
         wrong = "a value is not below the modulus";
-    int failed = 0;
-    if (!wrong) {
-        Py_BEGIN_ALLOW_THREADS
-        failed = rows_rsa(key, v[0].buf, v[1].buf, count);
-        Py_END_ALLOW_THREADS
-    }
-    return finish(v, 2, wrong, failed);
+    COMPUTE(2, rows_rsa(key, v[0].buf, v[1].buf, count));
 }
 
 #define FAST(name, function, about) {name, (PyCFunction)(void (*)(void))function, METH_FASTCALL, about}
@@ -566,8 +511,7 @@ PyMODINIT_FUNC PyInit_compiled(void) {
     if (!module || PyModule_AddType(module, &ModulusType) || PyModule_AddType(module, &TableType) ||
         PyModule_AddType(module, &RsaType) ||
         PyModule_AddIntConstant(module, "TILE", TILE) ||
-        PyModule_AddIntConstant(module, "SMALLEST_LIMBS", SMALLEST_LIMBS) ||
-        PyModule_AddIntConstant(module, "LARGEST_LIMBS", LARGEST_LIMBS)) {
+        PyModule_AddIntConstant(module, "SMALLEST_LIMBS", SMALLEST_LIMBS)) {
         Py_XDECREF(module);
         return NULL;
     }

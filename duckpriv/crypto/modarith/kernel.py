@@ -8,6 +8,7 @@ Every operation raises ValueError for a row that is not below the modulus.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import cache, lru_cache
 from importlib import import_module
 from types import ModuleType
@@ -15,13 +16,12 @@ from typing import Any
 
 import gmpy2
 import numpy as np
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import load_der_private_key
 from numpy.typing import NDArray
 
 from ..bytecolumns import from_integers, to_integers
 from ..parallel import ByteMatrix, cores, map_rows
 from .digits import signed_digits
+from .with_gmpy2 import private_numbers
 
 _LIMB_BITS, _LANES, _WINDOW = 52, 8, 4
 # An exponent with so few ones is raised to by squaring and multiplying.
@@ -61,31 +61,32 @@ def _modulus(modulus: int, width: int) -> Any:
 _public = lru_cache(maxsize=32)(_modulus)
 
 
-def multiply(a: ByteMatrix, b: ByteMatrix, modulus: int) -> ByteMatrix:
-    """Return a * b mod `modulus`, row by row."""
-    prepared = _public(modulus, a.shape[1])
+def _on_rows(
+    operation: Callable[..., None], x: ByteMatrix, *others: ByteMatrix, also: tuple[Any, ...] = ()
+) -> ByteMatrix:
+    """Call `operation(out, x, *others, *also)` on slices of the columns; `out` is like `x`."""
 
-    def part(a: ByteMatrix, b: ByteMatrix) -> ByteMatrix:
-        out = np.empty(a.shape, np.uint8)
-        prepared.multiply(out, a, b)
+    def part(x: ByteMatrix, *others: ByteMatrix) -> ByteMatrix:
+        out = np.empty(x.shape, np.uint8)
+        operation(out, x, *others, *also)
         return out
 
-    return map_rows(part, np.ascontiguousarray(a), np.ascontiguousarray(b))
+    columns = (np.ascontiguousarray(column) for column in (x, *others))
+    return map_rows(part, *columns, smallest=_LANES)
+
+
+def multiply(a: ByteMatrix, b: ByteMatrix, modulus: int) -> ByteMatrix:
+    """Return a * b mod `modulus`, row by row."""
+    return _on_rows(_public(modulus, a.shape[1]).multiply, a, b)
 
 
 def power_public(x: ByteMatrix, exponent: int, modulus: int) -> ByteMatrix:
     """Return x^exponent mod `modulus` of every row, for an exponent that is no secret."""
-    if exponent.bit_count() > _SPARSE:
-        return _power(_public(modulus, x.shape[1]), x, exponent)
     prepared = _public(modulus, x.shape[1])
+    if exponent.bit_count() > _SPARSE:
+        return _power(prepared, x, exponent)
     data = exponent.to_bytes((exponent.bit_length() + 7) // 8, "big")
-
-    def part(x: ByteMatrix) -> ByteMatrix:
-        out = np.empty(x.shape, np.uint8)
-        prepared.power_sparse(out, x, data)
-        return out
-
-    return map_rows(part, np.ascontiguousarray(x))
+    return _on_rows(prepared.power_sparse, x, also=(data,))
 
 
 def secret_power(x: ByteMatrix, exponent: int, modulus: int) -> ByteMatrix:
@@ -96,13 +97,7 @@ def secret_power(x: ByteMatrix, exponent: int, modulus: int) -> ByteMatrix:
 
 def _power(prepared: Any, x: ByteMatrix, exponent: int) -> ByteMatrix:
     digits = _digits(exponent, -(-exponent.bit_length() // 64) * 64)
-
-    def part(x: ByteMatrix) -> ByteMatrix:
-        out = np.empty(x.shape, np.uint8)
-        prepared.power(out, x, digits, False)
-        return out
-
-    return map_rows(part, np.ascontiguousarray(x), smallest=_LANES)
+    return _on_rows(prepared.power, x, also=(digits, False))
 
 
 def _digits(exponent: int, bits: int) -> bytes:
@@ -117,13 +112,7 @@ def power_each(x: ByteMatrix, exponents: NDArray[np.int64], modulus: int) -> Byt
     windows = max(-(-int(exponents.max(initial=0)).bit_length() // _WINDOW), 1)
     shifts = np.arange(_WINDOW * (windows - 1), -1, -_WINDOW)
     digits = (exponents[:, None] >> shifts & 15).astype(np.uint8)
-
-    def part(x: ByteMatrix, digits: ByteMatrix) -> ByteMatrix:
-        out = np.empty(x.shape, np.uint8)
-        prepared.power(out, x, np.ascontiguousarray(digits), True)
-        return out
-
-    return map_rows(part, np.ascontiguousarray(x), digits, smallest=_LANES)
+    return _on_rows(prepared.power, x, digits, also=(True,))
 
 
 def inverse(x: ByteMatrix, modulus: int) -> ByteMatrix:
@@ -161,14 +150,10 @@ class FixedBase:
 
     def powers_times(self, exponents: ByteMatrix, factors: ByteMatrix) -> ByteMatrix:
         """Return base^exponent * factor for each row: see `exponentiation.FixedBase`."""
-
-        def part(exponents: ByteMatrix, factors: ByteMatrix) -> ByteMatrix:
-            out = np.empty(factors.shape, np.uint8)
-            self._table.powers_times(out, exponents, factors)
-            return out
-
-        columns = (np.ascontiguousarray(exponents), np.ascontiguousarray(factors))
-        return map_rows(part, *columns, smallest=_LANES)
+        return _on_rows(
+            lambda out, factors, exponents: self._table.powers_times(out, exponents, factors),
+            *(factors, exponents),
+        )
 
 
 def multi_power(modulus: int, bases: ByteMatrix, exponents: NDArray[np.int64]) -> ByteMatrix:
@@ -301,10 +286,7 @@ class RsaPrivateOperation:
     in length, which no usual key's do."""
 
     def __init__(self, pkcs8: bytes) -> None:
-        key = load_der_private_key(pkcs8, None)
-        if not isinstance(key, rsa.RSAPrivateKey):
-            raise TypeError("not an RSA private key")
-        numbers = key.private_numbers()
+        numbers = private_numbers(pkcs8)
         p, q, bits = numbers.p, numbers.q, numbers.p.bit_length()
         if q.bit_length() != bits:
             raise UnequalPrimes
@@ -323,13 +305,7 @@ class RsaPrivateOperation:
 
     def __call__(self, x: ByteMatrix) -> ByteMatrix:
         """Return x^d mod N of every row."""
-
-        def part(x: ByteMatrix) -> ByteMatrix:
-            out = np.empty(x.shape, np.uint8)
-            self._key.power(out, x)
-            return out
-
-        results = map_rows(part, np.ascontiguousarray(x), smallest=_LANES)
+        results = _on_rows(self._key.power, x)
         if not np.array_equal(power_public(results, self._e, self._n), x):
             raise ArithmeticError("an RSA private-key operation failed its check")
         return results

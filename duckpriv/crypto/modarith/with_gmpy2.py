@@ -49,6 +49,14 @@ def inverse(x: ByteMatrix, modulus: int) -> ByteMatrix:
     return from_integers(inverses, x.shape[1])
 
 
+def private_numbers(pkcs8: bytes) -> rsa.RSAPrivateNumbers:
+    """Return the numbers of an RSA private key (DER, PKCS #8, unencrypted)."""
+    key = load_der_private_key(pkcs8, None)
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise TypeError("not an RSA private key")
+    return key.private_numbers()
+
+
 class RsaPrivateOperation:
     """x^d mod N through the CRT, for machines without libcrypto.
 
@@ -59,10 +67,7 @@ class RsaPrivateOperation:
     """
 
     def __init__(self, pkcs8: bytes) -> None:
-        key = load_der_private_key(pkcs8, None)
-        if not isinstance(key, rsa.RSAPrivateKey):
-            raise TypeError("not an RSA private key")
-        numbers = key.private_numbers()
+        numbers = private_numbers(pkcs8)
         self._n = gmpy2.mpz(numbers.public_numbers.n)
         self._e = gmpy2.mpz(numbers.public_numbers.e)
         self._p, self._q = gmpy2.mpz(numbers.p), gmpy2.mpz(numbers.q)
