@@ -116,11 +116,12 @@ def test_what_would_arrive_as_something_else_is_not_sent(bank, query, problem) -
 
 def test_a_compressed_message_is_rejected(bank, shop, files) -> None:
     send(bank, "SELECT 1 AS x")
-    table = pa.table({"x": pa.array([7] * 1_000_000, pa.int32())})
+    rows = [i * i % 251 % 8 for i in range(1_000_000)]
+    table = pa.table({"x": pa.array(rows, pa.int32())})
     options = pa.ipc.IpcWriteOptions(compression="zstd")
     with (
         pa.OSFile(str(files[0]), "wb") as file,
-        pa.ipc.new_file(file, table.schema, options=options) as writer,
+        pa.ipc.new_stream(file, table.schema, options=options) as writer,
     ):
         writer.write_table(table)
     forge(files, rows=1_000_000)
@@ -167,11 +168,11 @@ def test_a_query_that_fails_half_way_publishes_nothing(bank, shop, tmp_path: Pat
     assert receive(shop) == [(1,)]
 
 
-def test_the_same_bytes_may_be_sent_again_and_others_may_not(bank, shop) -> None:
-    first = send(bank, "SELECT 1 AS x")
-    assert send(bank, "SELECT 1 AS x") == first
-    with pytest.raises(duckdb.Error, match="DUCKPRIV_PROTOCOL: .* already sent another message"):
-        send(bank, "SELECT 2 AS x")
+def test_a_channel_carries_one_message_in_a_session(bank, shop) -> None:
+    send(bank, "SELECT 1 AS x")
+    for query in ("SELECT 1 AS x", "SELECT 2 AS x"):
+        with pytest.raises(duckdb.Error, match="DUCKPRIV_PROTOCOL: .* already sent a message"):
+            send(bank, query)
     assert receive(shop) == [(1,)]
 
 
@@ -265,7 +266,7 @@ def damage(kind: str, data: Path, description: Path) -> None:
         ("longer", "should have .* and has more"),
         ("one bit", "SHA-256"),
         ("no data", "no data"),
-        ("not arrow", "not a well-formed Arrow IPC file"),
+        ("not arrow", "not a well-formed Arrow IPC stream"),
         ("not json", "not JSON"),
         ("deep json", "not JSON"),
         ("huge manifest", "larger than"),
@@ -351,7 +352,7 @@ def test_different_settings_are_named_on_both_sides(bank, shop) -> None:
 def test_types_that_no_message_may_have_are_rejected(bank, shop, files, type_) -> None:
     send(bank, "SELECT 1 AS x")
     schema = pa.schema([("x", type_)])
-    with pa.OSFile(str(files[0]), "wb") as file, pa.ipc.new_file(file, schema) as writer:
+    with pa.OSFile(str(files[0]), "wb") as file, pa.ipc.new_stream(file, schema) as writer:
         writer.write_table(schema.empty_table())
     forge(files, rows=0, columns=[["x", str(type_)]])
     with pytest.raises(duckdb.Error, match="DUCKPRIV_MESSAGE_REJECTED: .* no message may have"):

@@ -133,7 +133,9 @@ class Training(Folder):
     def received(self, me: str, session: str) -> dict[str, pa.Table]:
         """Every message to a party, by sender and channel."""
         files = (self.folder / "mailbox" / session).glob(f"*/{me}/*.arrow")
-        return {f"{f.parts[-3]}/{f.stem}": pa.ipc.open_file(f).read_all() for f in files}
+        return {
+            f"{f.parts[-3]}/{f.stem}": pa.ipc.open_stream(f.read_bytes()).read_all() for f in files
+        }
 
 
 def descend(a, y, present, order, *, iterations, batch, rate, kind="logistic", l2=0.0, decay=0.0):

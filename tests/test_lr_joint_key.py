@@ -206,7 +206,7 @@ def blobs(training: Training) -> list[bytes]:
     """Every BLOB in the mailbox."""
     found = []
     for file in (training.folder / "mailbox").glob("**/*.arrow"):
-        for column in pa.ipc.open_file(file).read_all().columns:
+        for column in pa.ipc.open_stream(file.read_bytes()).read_all().columns:
             if pa.types.is_binary(column.type):
                 found += column.to_pylist()
     return found
@@ -329,7 +329,9 @@ def test_who_asks_for_predictions_gets_them_and_no_others(hidden) -> None:
     assert len(at_host) == len(host)
     assert all(abs(at_guest[name] - at_host[name]) < 1e-6 for name in common)
     mailbox = training.folder / "mailbox"
-    asked = pa.ipc.open_file(mailbox / "p3" / "guest" / "host" / "predict.rows.arrow").read_all()
+    asked = pa.ipc.open_stream(
+        (mailbox / "p3" / "guest" / "host" / "predict.rows.arrow").read_bytes()
+    ).read_all()
     assert len(asked) == len(host)  # not only the common rows: the host cannot tell them
 
 
@@ -338,7 +340,7 @@ def test_the_host_sees_the_same_whichever_rows_the_guest_has(hidden) -> None:
     training, *_ = hidden
     sent = training.folder / "mailbox" / "s1" / "guest" / "host"
     for i in range(1, 5):
-        rows = pa.ipc.open_file(sent / f"lr.intermediate-{i}.arrow").read_all()
+        rows = pa.ipc.open_stream((sent / f"lr.intermediate-{i}.arrow").read_bytes()).read_all()
         assert len(rows) == 150
         assert len({(blob[:30], len(blob)) for blob in rows["ct"].to_pylist()}) == 1
         assert rows["row"].to_pylist() == sorted(rows["row"].to_pylist())

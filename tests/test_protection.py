@@ -67,17 +67,17 @@ def test_a_message_arrives_and_nobody_else_can_read_it(parties, mailbox) -> None
 def test_several_receivers_get_messages_of_their_own(parties, mailbox) -> None:
     send(parties["bank"], "shop,eve")
     assert receive(parties["shop"], "bank") == receive(parties["eve"], "bank")
-    data = [files(mailbox, receiver=name)[0].read_bytes() for name in ("shop", "eve")]
-    assert data[0] != data[1]
+    manifests = [json.loads(files(mailbox, receiver=to)[1].read_text()) for to in ("shop", "eve")]
+    assert manifests[0]["sealed"]["key"] != manifests[1]["sealed"]["key"]
 
 
-def test_the_same_message_again_is_known_and_another_one_refused(parties, mailbox) -> None:
+def test_a_second_message_is_refused(connect, parties, mailbox) -> None:
     send(parties["bank"], "shop")
     before = files(mailbox)[0].read_bytes()
-    send(parties["bank"], "shop")
+    for party in (parties["bank"], connect("bank", unprotected=False)):
+        with pytest.raises(duckdb.Error, match="already sent a message"):
+            send(party, "shop")
     assert files(mailbox)[0].read_bytes() == before
-    with pytest.raises(duckdb.Error, match="already sent another message"):
-        send(parties["bank"], "shop", text="other")
 
 
 CHANGES = {
@@ -105,7 +105,7 @@ def test_a_manifest_that_was_altered_is_refused(parties, mailbox, field: str) ->
         receive(parties["shop"], "bank")
 
 
-@pytest.mark.parametrize("field", ["sender", "receiver", "key", "recognised", "signature"])
+@pytest.mark.parametrize("field", ["sender", "receiver", "key", "signature"])
 def test_protection_that_was_altered_is_refused(parties, mailbox, field: str) -> None:
     send(parties["bank"], "shop")
     _, manifest = files(mailbox)
@@ -216,14 +216,16 @@ SIZES = [0, 1, sealing.CHUNK - 1, sealing.CHUNK, sealing.CHUNK + 1, 2 * sealing.
 
 def sealed(key: bytes, data: bytes) -> bytes:
     target = io.BytesIO()
-    sealing.seal(key, io.BytesIO(data), target)
+    sealer = sealing.Sealer(key, target.write)
+    for start in range(0, len(data), 700_001):
+        sealer.write(data[start : start + 700_001])
+    sealer.finish()
     return target.getvalue()
 
 
 def unsealed(key: bytes, data: bytes) -> bytes:
-    target = io.BytesIO()
-    sealing.unseal(key, io.BytesIO(data), target)
-    return target.getvalue()
+    unsealer = sealing.Unsealer(key, io.BytesIO(data).read)
+    return b"".join(iter(lambda: unsealer.read(333_333), b""))
 
 
 @pytest.mark.parametrize("size", SIZES)

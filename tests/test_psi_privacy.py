@@ -67,7 +67,7 @@ def everything_of_the_host(folder: Path, host) -> dict[str, object]:
         place = file.relative_to(folder).as_posix()
         seen[f"size of {place}"] = file.stat().st_size
         if file.suffix == ".arrow":
-            table = pa.ipc.open_file(file).read_all()
+            table = pa.ipc.open_stream(file.read_bytes()).read_all()
             seen[f"schema of {place}"] = table.schema
             for column in set(table.column_names) - {"pid", "blinded"}:
                 values = table[column].to_pylist()
@@ -109,9 +109,9 @@ def test_messages_have_no_order_that_tells_anything(run_both) -> None:
     folder, _ = run_both("order", IDS, IDS[20:] + OTHERS[:20])
     mailbox = folder / "mailbox/s1"
     for file in ("bank/shop/psi.tokens.arrow", "shop/bank/psi.map.arrow"):
-        tokens = pa.ipc.open_file(mailbox / file).read_all()["token"].to_pylist()
+        tokens = pa.ipc.open_stream((mailbox / file).read_bytes()).read_all()["token"].to_pylist()
         assert tokens == sorted(tokens)
-    blinded = pa.ipc.open_file(mailbox / "shop/bank/psi.blinded.arrow").read_all()
+    blinded = pa.ipc.open_stream((mailbox / "shop/bank/psi.blinded.arrow").read_bytes()).read_all()
     assert blinded["seq"].to_pylist() == list(range(1, 41))
 
 
@@ -131,7 +131,7 @@ def test_blinded_values_of_the_same_ids_differ_between_sessions(run_both) -> Non
     for name in ("one", "two"):
         folder, _ = run_both(name, ["x"], IDS)
         file = folder / "mailbox/s1/shop/bank/psi.blinded.arrow"
-        seen |= set(pa.ipc.open_file(file).read_all()["blinded"].to_pylist())
+        seen |= set(pa.ipc.open_stream(file.read_bytes()).read_all()["blinded"].to_pylist())
     assert len(seen) == 2 * len(IDS)
 
 

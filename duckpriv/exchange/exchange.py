@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
+import secrets
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 
 from ..columns.context import Activity, Context, ReceivedFile, Sent
+from ..crypto.sealing import new_key
 from ..errors import ExchangeTimeout, InvalidValue, MessageRejected, ProtocolError
 from ..names import check_channel, check_name
-from .folder import Folder
+from .folder import Folder, already_sent
 from .incoming import accept
+from .limits import Limits
 from .manifest import FORMAT, Manifest, columns_of, parameters_hash
-from .outgoing import OutgoingMessage
+from .outgoing import OutgoingMessage, Written
 from .protection import Protection
 from .status import Heart, Watch
 from .types import expected_columns
@@ -45,6 +48,7 @@ def open_exchange(
     timeout: float = DEFAULT_TIMEOUT,
     silence: float = DEFAULT_SILENCE,
     unprotected: bool = False,
+    limits: Limits | None = None,
 ) -> FileExchange:
     """Return the exchange at `address`, `dir:PATH`, for the party of `context`.
 
@@ -57,11 +61,21 @@ def open_exchange(
         raise InvalidValue("an exchange needs your own name as the peers know it: me='bank'")
     session = context.need_session()
     protection = None if unprotected else Protection(context.need_keyring(), context.me)
-    return FileExchange(folder, context.me, session, context, timeout, silence, protection)
+    return FileExchange(
+        folder, context.me, session, context, timeout, silence, protection, limits or Limits()
+    )
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A message that was written and not yet handed to the carrier."""
+
+    manifest: Manifest
+    content: Path
 
 
 class FileExchange:
-    """Sends and receives one party's messages of one session through a folder."""
+    """Sends and receives one party's messages of one session through a mailbox."""
 
     def __init__(
         self,
@@ -72,6 +86,7 @@ class FileExchange:
         timeout: float,
         silence: float,
         protection: Protection | None,
+        limits: Limits,
     ) -> None:
         self.folder = folder
         self.me = check_name("your own name (me)", me)
@@ -81,29 +96,45 @@ class FileExchange:
         self._timeout, self._silence = timeout, silence
         self.bytes_moved = 0  # sent and received, for a script's log
         self._moved: list[Manifest] = []  # not yet in the audit table
+        # The SHA-256 of what was sent and received: by sender, receiver and channel.
+        self._known: dict[tuple[str, str, str], str] = {}
         self._heart: Heart | None = None
         self._statuses_before: dict[str, bytes] = {}
-        self._context, self._protection = context, protection
+        self._context, self._protection, self._limits = context, protection, limits
         self._handles = itertools.count(1)
         self._open: dict[int, OutgoingMessage] = {}
         self._received: dict[tuple[str, str, bool], tuple[Manifest, ReceivedFile]] = {}
         self._private = tempfile.TemporaryDirectory(prefix="duckpriv-")
+        self._outbox: Path | None = None
+        self._staged: list[Staged] = []
         self._lock = threading.Lock()
 
     def open(self, peer: str, channel: str, protocol: str, parameters: str) -> int:
-        """Begin a message to `peer`, one or several with commas between; return its handle."""
-        for name in peer.split(","):
-            self._check_peer(name)
+        """Begin a message to `peer`, one or several with commas between; return its handle.
+
+        Raises ProtocolError where this session has sent one on the channel already.
+        """
+        receivers = tuple(peer.split(","))
         check_channel(channel)
+        for name in receivers:
+            self._check_peer(name)
+            if (self.me, name, channel) in self._known or self.folder.manifest(
+                self.session, self.me, name, channel
+            ):
+                raise already_sent(self.session, channel, name)
+        key = None if self._protection is None else new_key()
+        folder = self._outbox or Path(self._private.name)
         with self._lock:
             # What a statement that failed has left on this channel.
             for stale in [
-                h for h, m in self._open.items() if (m.peer, m.channel) == (peer, channel)
+                h for h, m in self._open.items() if (m.receivers, m.channel) == (receivers, channel)
             ]:
                 self._open.pop(stale).discard()
+            path = folder / f"{secrets.token_hex(16)}.message"
             handle = next(self._handles)
-            path = Path(self._private.name) / f"{handle}.sending"
-            self._open[handle] = OutgoingMessage(path, peer, channel, protocol, parameters)
+            self._open[handle] = OutgoingMessage(
+                path, receivers, channel, protocol, parameters, key
+            )
         return handle
 
     def stage(self, handle: int, rows: pa.StructArray, sql_type: str) -> None:
@@ -111,63 +142,44 @@ class FileExchange:
         self._open[handle].add(rows, sql_type)
 
     def publish(self, handle: int, rows: int, schema: pa.StructType, sql_type: str) -> Sent:
-        """Finish a message and make it visible to its receiver.
-
-        Raises ProtocolError where this session has sent other bytes on the channel already.
-        """
+        """Finish a message and make it visible to its receivers: at once, or, while a journal
+        holds messages back, by `deliver`."""
         message = self._open[handle]
-        arrow_schema = message.finish(schema, sql_type)
-        if rows != message.rows:
-            raise ProtocolError("the query's rows and the rows written differ; nothing was sent")
-        with message.path.open("rb") as written:
-            digest = hashlib.file_digest(written, "sha256").hexdigest()
-        size = message.path.stat().st_size
-        receivers = message.peer.split(",")
-        for receiver in receivers:
-            manifest = Manifest(
-                format=FORMAT,
-                session=self.session,
-                sender=self.me,
-                receiver=receiver,
-                channel=message.channel,
-                protocol=message.protocol,
-                parameters=message.parameters,
-                parameters_sha256=parameters_hash(message.protocol, message.parameters),
-                columns=columns_of(arrow_schema),
-                rows=rows,
-                bytes=size,
-                sha256=digest,
-            )
-            self._publish(manifest, message.path)
-        self._open.pop(handle).discard()
-        return Sent(rows, size * len(receivers), digest)
+        written = message.finish(rows, schema, sql_type)
+        staged = [
+            Staged(self._manifest(message, to, written), message.path) for to in message.receivers
+        ]
+        self._open.pop(handle)
+        if self._outbox is not None:
+            self._staged += staged
+        else:
+            self.deliver(staged)
+        for one in staged:
+            self._note(one.manifest)
+        return Sent(rows, written.bytes * len(staged), written.sha256)
 
-    def _publish(self, manifest: Manifest, content: Path) -> None:
-        with self._lock:
-            earlier = self.folder.manifest(
-                self.session, self.me, manifest.receiver, manifest.channel
-            )
-            if earlier is None:
-                self._publish_new(manifest, content)
-            elif not self._is_same(Manifest.from_json(earlier), manifest):
-                raise ProtocolError(
-                    f"session '{self.session}' has already sent another message on "
-                    f"'{manifest.channel}' to {manifest.receiver}; start a new session for a new "
-                    "run"
-                )
-
-    def _publish_new(self, manifest: Manifest, content: Path) -> None:
-        sealed = content.with_suffix(".sealed")
-        try:
-            if self._protection is not None:
-                manifest = self._protection.protect(manifest, content, sealed)
-                content = sealed
-            self.folder.publish(manifest, content)
-        finally:
-            sealed.unlink(missing_ok=True)
-        self._note(manifest)
+    def _manifest(self, message: OutgoingMessage, receiver: str, written: Written) -> Manifest:
+        manifest = Manifest(
+            format=FORMAT,
+            session=self.session,
+            sender=self.me,
+            receiver=receiver,
+            channel=message.channel,
+            protocol=message.protocol,
+            parameters=message.parameters,
+            parameters_sha256=parameters_hash(message.protocol, message.parameters),
+            columns=columns_of(written.schema),
+            rows=written.rows,
+            bytes=written.bytes,
+            sha256=written.sha256,
+        )
+        self._limits.check(manifest)
+        if self._protection is None or message.key is None:
+            return manifest
+        return self._protection.protect(manifest, message.key)
 
     def _note(self, manifest: Manifest) -> None:
+        self._known[manifest.sender, manifest.receiver, manifest.channel] = manifest.sha256
         self.bytes_moved += manifest.bytes
         self._moved.append(manifest)
 
@@ -176,10 +188,32 @@ class FileExchange:
         noted, self._moved = self._moved, []
         return noted
 
-    def _is_same(self, earlier: Manifest, manifest: Manifest) -> bool:
-        if self._protection is None:
-            return earlier == manifest
-        return self._protection.is_same(earlier, manifest)
+    @contextmanager
+    def holding(self, outbox: Path, known: dict[tuple[str, str, str], str]) -> Iterator[None]:
+        """Keep messages in the folder `outbox`, until `staged` is asked for and they are
+        delivered. `known` is what this session has moved before: it is not sent again, and only
+        received again as it was."""
+        outbox.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._outbox = outbox
+        self._known |= known
+        try:
+            yield
+        finally:
+            self._outbox = None
+            with suppress(OSError):  # something waits there for the next run
+                outbox.rmdir()
+
+    def staged(self) -> list[Staged]:
+        """Return the messages that were finished since the last call."""
+        staged, self._staged = self._staged, []
+        return staged
+
+    def deliver(self, messages: list[Staged]) -> None:
+        """Hand messages to the carrier, and delete them here."""
+        for message in messages:
+            self.folder.publish(message.manifest, message.content)
+        for message in messages:
+            message.content.unlink(missing_ok=True)
 
     def receive(
         self, peer: str, channel: str, columns: str, protocol: str, parameters: str
@@ -197,6 +231,12 @@ class FileExchange:
         nulls = expected is None
         known = self._received.get((peer, channel, nulls))
         manifest = known[0] if known else Manifest.from_json(self._wait(peer, channel))
+        before = self._known.get((peer, self.me, channel))
+        if before not in (None, manifest.sha256):
+            raise MessageRejected(
+                f"message '{channel}' from {peer} is not the one that was received before in this "
+                "session; somebody has exchanged it"
+            )
         self._check(manifest, peer, channel, protocol, parameters)
         if not known:
             self._check_protection(manifest)
@@ -209,7 +249,8 @@ class FileExchange:
             return known[1]
         received = self._accept(manifest, nulls)
         self._received[peer, channel, nulls] = manifest, received
-        self._note(manifest)
+        if before is None:
+            self._note(manifest)
         return received
 
     def look(self, peer: str, channel: str) -> ReceivedFile:
@@ -225,6 +266,7 @@ class FileExchange:
         return self._accept(manifest, nulls=True)
 
     def _check_protection(self, manifest: Manifest) -> None:
+        self._limits.check(manifest)
         if self._protection is not None:
             self._protection.check(manifest)
         elif manifest.sealed is not None:
@@ -236,8 +278,9 @@ class FileExchange:
     def _accept(self, manifest: Manifest, nulls: bool) -> ReceivedFile:
         stem = f"{manifest.sender}.{manifest.channel.replace('/', '.')}"
         target = Path(self._private.name) / f"{stem}.{'any' if nulls else 'whole'}.parquet"
-        source = self.folder.data(self.session, manifest.sender, self.me, manifest.channel)
-        accept(manifest, source, target, nulls, self._protection)
+        key = None if self._protection is None else self._protection.content_key(manifest)
+        with self.folder.open(manifest) as source:
+            accept(manifest, source, target, nulls, key, self._limits)
         return ReceivedFile(target, manifest.rows)
 
     def received(self) -> frozenset[tuple[str, str, bool]]:
@@ -272,9 +315,16 @@ class FileExchange:
                 self.folder.set_status(self.session, self.me, self._heart.status())
 
     def discard(self) -> None:
-        """Delete messages that were begun and not published."""
+        """Delete messages that were begun or finished, and not handed to the carrier; forget that
+        they were to be moved."""
         while self._open:
             self._open.popitem()[1].discard()
+        for message in self._staged:
+            message.content.unlink(missing_ok=True)
+            place = (message.manifest.sender, message.manifest.receiver, message.manifest.channel)
+            self._known.pop(place, None)
+            self._moved.remove(message.manifest)
+        self._staged.clear()
 
     def close(self) -> None:
         """Delete what is unfinished, and the private copies of received messages."""

@@ -1,6 +1,6 @@
 """Messages in a folder that both parties see: `dir:PATH`.
 
-PATH/SESSION/SENDER/RECEIVER/CHANNEL.arrow is an Arrow IPC file, CHANNEL.json its manifest
+PATH/SESSION/SENDER/RECEIVER/CHANNEL.arrow is the content, CHANNEL.json its manifest
 (a '/' in the channel is a '.' in the file's name). Both are written under a temporary name
 and renamed, the manifest last: a message is there when its manifest is.
 PATH/SESSION/SENDER/status.json says whether that party runs.
@@ -13,8 +13,9 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
-from ..errors import InvalidValue
+from ..errors import InvalidValue, MessageRejected, ProtocolError
 from .manifest import LARGEST, Manifest
 
 _STATUS = "status.json"
@@ -29,10 +30,15 @@ class Folder:
             raise InvalidValue(f"the exchange {self.path} is not a folder")
 
     def publish(self, manifest: Manifest, content: Path) -> None:
-        """Make the message with this manifest and content visible to its receiver."""
+        """Make the message with this manifest and content visible to its receiver; the same one
+        again changes nothing. Raises ProtocolError where another one is in its place."""
         data, description = self._files(
             manifest.session, manifest.sender, manifest.receiver, manifest.channel
         )
+        if description.exists():
+            if description.read_bytes() != manifest.to_json():
+                raise already_sent(manifest.session, manifest.channel, manifest.receiver)
+            return
         data.parent.mkdir(parents=True, exist_ok=True)
         partial = data.parent / f".{secrets.token_hex(8)}.partial"
         try:
@@ -51,9 +57,15 @@ class Folder:
         except FileNotFoundError:
             return None
 
-    def data(self, session: str, sender: str, receiver: str, channel: str) -> Path:
-        """Return the path of a message's Arrow IPC file."""
-        return self._files(session, sender, receiver, channel)[0]
+    def open(self, manifest: Manifest) -> BinaryIO:
+        """Open the content of a message for reading. Raises MessageRejected where there is none."""
+        names = (manifest.session, manifest.sender, manifest.receiver, manifest.channel)
+        try:
+            return self._files(*names)[0].open("rb", buffering=0)
+        except FileNotFoundError:
+            raise MessageRejected(
+                f"message '{manifest.channel}' from {manifest.sender} has a manifest but no data"
+            ) from None
 
     def manifests(self, session: str) -> Iterator[tuple[Path, bytes]]:
         """Return path and bytes of every manifest of a session, oldest first."""
@@ -92,8 +104,22 @@ class Folder:
         return folder / f"{name}.arrow", folder / f"{name}.json"
 
 
+def already_sent(session: str, channel: str, receiver: str) -> ProtocolError:
+    """Return the error of a second message in the place of one that was sent."""
+    return ProtocolError(
+        f"session '{session}' has already sent a message on '{channel}' to {receiver}, and a "
+        "second one could tell more than the protocol does; start a new session for a new run"
+    )
+
+
 def _replace(partial: Path, target: Path) -> None:
-    """Rename a file that is whole on disk."""
+    """Rename a file that is whole on disk; both survive a power failure then."""
     with partial.open("rb") as written:
         os.fsync(written.fileno())
     partial.replace(target)
+    if os.name == "posix":
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

@@ -1,52 +1,57 @@
 """A received message: checked whole, then kept as a private Parquet copy that DuckDB scans.
 
 The file in the mailbox may change under our hands, and DuckDB has no Arrow IPC reader of its
-own. So the bytes are first copied and hashed, then the copy is checked and written as
-Parquet; only that is ever read again.
+own. So the message is read once, from beginning to end: its bytes are counted and hashed,
+decrypted, checked batch by batch, and written as Parquet; only that is ever read again, and only
+if all was right.
 """
 
 from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ..crypto.sealing import Unsealer
 from ..errors import MessageRejected
+from .limits import Limits
 from .manifest import Manifest, columns_of
-from .protection import Protection
 from .types import is_allowed
 
 _CHUNK = 1 << 20
 
 
 def accept(
-    manifest: Manifest, source: Path, target: Path, nulls: bool, protection: Protection | None
+    manifest: Manifest,
+    source: BinaryIO,
+    target: Path,
+    nulls: bool,
+    key: bytes | None,
+    limits: Limits,
 ) -> None:
-    """Check the message in `source` against its manifest and write it to `target`.
+    """Check the message that `source` reads against its manifest and write it to `target`.
 
-    With `protection` it is sealed, and its manifest's signature was checked. Raises
-    MessageRejected and leaves no target where the length, the digest, the Arrow
-    structure, the columns or the number of rows differ, or where there is a NULL and `nulls`
-    does not allow it.
+    `key` is the content key of a sealed message. Raises MessageRejected and leaves no target where
+    the length, the digest, the Arrow structure, the columns or the number of rows differ, or
+    where there is a NULL and `nulls` does not allow it.
     """
-    copy = target.with_suffix(".arrow")
+    content = _Content(manifest, source, key, limits)
     try:
-        _copy_checked(manifest, source, copy)
-        if protection is not None:
-            sealed = copy.replace(copy.with_suffix(".sealed"))
-            try:
-                protection.open(manifest, sealed, copy)
-            finally:
-                sealed.unlink()
         try:
-            rows = _to_parquet(manifest, copy, target, nulls)
+            rows = _to_parquet(manifest, content, target, nulls)
+        except MessageRejected:
+            content.check_end()  # that it was altered says more
+            raise
         except (pa.ArrowException, OSError, ValueError) as error:
+            content.check_end()
             raise MessageRejected(
-                f"{_name(manifest)} is not a well-formed Arrow IPC file ({type(error).__name__}); "
-                "ask for it again in a new session"
+                f"{_name(manifest)} is not a well-formed Arrow IPC stream "
+                f"({type(error).__name__}); ask for it again in a new session"
             ) from None
+        content.check_end()
         if rows != manifest.rows:
             raise MessageRejected(
                 f"{_name(manifest)} has {rows} rows; its manifest says {manifest.rows}"
@@ -54,40 +59,68 @@ def accept(
     except BaseException:
         target.unlink(missing_ok=True)
         raise
-    finally:
-        copy.unlink(missing_ok=True)
 
 
 def _name(manifest: Manifest) -> str:
     return f"message '{manifest.channel}' from {manifest.sender}"
 
 
-def _copy_checked(manifest: Manifest, source: Path, copy: Path) -> None:
-    digest, length = hashlib.sha256(), 0
-    try:
-        with source.open("rb") as reader, copy.open("xb") as writer:
-            # One byte more than expected is enough to know that there is more.
-            while chunk := reader.read(min(_CHUNK, manifest.bytes + 1 - length)):
-                length += len(chunk)
-                digest.update(chunk)
-                writer.write(chunk)
-    except FileNotFoundError:
-        raise MessageRejected(f"{_name(manifest)} has a manifest but no data") from None
-    if length != manifest.bytes:
-        found = "more" if length > manifest.bytes else str(length)
-        raise MessageRejected(
-            f"{_name(manifest)} should have {manifest.bytes} bytes and has {found}; it was cut "
-            "off, altered or is still being copied"
-        )
-    if digest.hexdigest() != manifest.sha256:
-        raise MessageRejected(
-            f"{_name(manifest)} does not have the SHA-256 that its manifest says; it was altered"
-        )
+class _Content:
+    """What Arrow reads from: counts, hashes and decrypts."""
+
+    closed = False
+
+    def __init__(
+        self, manifest: Manifest, source: BinaryIO, key: bytes | None, limits: Limits
+    ) -> None:
+        self._manifest, self._source, self._largest = manifest, source, limits.batch_bytes
+        self._digest, self._length = hashlib.sha256(), 0
+        self._read = self._take if key is None else Unsealer(key, self._take).read
+
+    def read(self, length: int) -> bytes:
+        """Return as many bytes, or fewer at the end."""
+        if length > self._manifest.bytes:
+            raise ValueError("a part of the stream is longer than the stream")
+        if length > self._largest:
+            raise MessageRejected(
+                f"{_name(self._manifest)} has a part of {length} bytes, more than the limit of "
+                f"{self._largest}; ask the sender for shorter rows, or raise the limit batch_bytes"
+            )
+        return self._read(length)
+
+    def _take(self, length: int) -> bytes:
+        # One byte more than expected is enough to know that there is more.
+        parts, left = [], min(length, self._manifest.bytes + 1 - self._length)
+        while left > 0 and (part := self._source.read(min(left, _CHUNK))):
+            self._digest.update(part)
+            self._length += len(part)
+            left -= len(part)
+            parts.append(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def close(self) -> None:
+        """The source is closed by who opened it."""
+
+    def check_end(self) -> None:
+        """Raise MessageRejected unless exactly the manifest's bytes were there."""
+        while self._take(_CHUNK):
+            pass
+        if self._length != self._manifest.bytes:
+            found = "more" if self._length > self._manifest.bytes else str(self._length)
+            raise MessageRejected(
+                f"{_name(self._manifest)} should have {self._manifest.bytes} bytes and has {found};"
+                " it was cut off, altered or is still being copied"
+            )
+        if self._digest.hexdigest() != self._manifest.sha256:
+            raise MessageRejected(
+                f"{_name(self._manifest)} does not have the SHA-256 that its manifest says; it was "
+                "altered"
+            )
 
 
-def _to_parquet(manifest: Manifest, copy: Path, target: Path, nulls: bool) -> int:
+def _to_parquet(manifest: Manifest, content: _Content, target: Path, nulls: bool) -> int:
     rows = 0
-    with pa.memory_map(str(copy)) as source, pa.ipc.open_file(source) as reader:
+    with pa.ipc.open_stream(pa.PythonFile(content, "r")) as reader:
         schema = reader.schema.remove_metadata()
         if columns_of(schema) != manifest.columns:
             raise MessageRejected(
@@ -101,14 +134,17 @@ def _to_parquet(manifest: Manifest, copy: Path, target: Path, nulls: bool) -> in
         with pq.ParquetWriter(
             target, schema, compression="none", use_dictionary=False, write_statistics=False
         ) as writer:
-            for i in range(reader.num_record_batches):
-                batch = reader.get_batch(i)
+            for batch in reader:
                 batch.validate(full=True)
-                # Batches are slices of the file, unless their buffers were compressed.
+                # A batch's buffers stand in the message as they are, unless they were compressed.
                 if batch.get_total_buffer_size() > manifest.bytes:
                     raise MessageRejected(f"{_name(manifest)} is compressed, which is not allowed")
                 if not nulls and any(column.null_count for column in batch.columns):
                     raise MessageRejected(f"{_name(manifest)} has NULLs where none may be")
                 rows += len(batch)
+                if rows > manifest.rows:
+                    return rows
                 writer.write_batch(batch.replace_schema_metadata(None))
+    if content.read(1):
+        raise MessageRejected(f"{_name(manifest)} has something behind its rows")
     return rows

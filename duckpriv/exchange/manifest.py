@@ -15,7 +15,7 @@ from ..errors import InvalidValue, MessageRejected
 from ..names import check_channel, check_name
 from .types import type_name
 
-FORMAT = "duckpriv-message/2"
+FORMAT = "duckpriv-message/3"
 LARGEST = 1 << 20
 
 Bytes: TypeAlias = bytes  # within the class, `bytes` is a field
@@ -28,7 +28,6 @@ class Sealed:
     sender: str  # fingerprints of identities
     receiver: str
     key: str  # the wrapped content key
-    recognised: str  # a keyed hash by which the sender knows the message again
     signature: str
 
 
@@ -37,7 +36,6 @@ _SEALED = {
     "sender": 64,
     "receiver": 64,
     "key": 2 * WRAPPED_BYTES,
-    "recognised": 64,
     "signature": 128,
 }
 

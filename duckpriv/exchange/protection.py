@@ -9,12 +9,9 @@ but not read contents, nor alter, exchange or move anything.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 from dataclasses import asdict, replace
 from functools import cached_property
-from pathlib import Path
 
 from ..crypto import sealing
 from ..crypto.hashing import labelled
@@ -34,36 +31,23 @@ class Protection:
     def _own(self) -> PublicIdentity:
         return self._identity.public
 
-    def protect(self, manifest: Manifest, content: Path, target: Path) -> Manifest:
-        """Seal `content` to `target`; return the signed manifest. Raises KeyNotFound where the
-        receiver is not trusted."""
+    def protect(self, manifest: Manifest, key: bytes) -> Manifest:
+        """Return the signed manifest of a message whose content was sealed with `key`. Raises
+        KeyNotFound where the receiver is not trusted."""
         receiver = self._keyring.trusted(manifest.receiver)
-        key, wrapped = sealing.wrap_key(receiver.receives, _bound(manifest, self._own, receiver))
-        with content.open("rb") as source, target.open("wb") as sealed:
-            sealing.seal(key, source, sealed)
-        with target.open("rb") as sealed:
-            digest = hashlib.file_digest(sealed, "sha256").hexdigest()
-        protected = replace(
+        wrapped = sealing.wrap_key(key, receiver.receives, _bound(manifest, self._own, receiver))
+        unsigned = replace(
             manifest,
-            bytes=target.stat().st_size,
-            sha256=digest,
             sealed=Sealed(
                 sender=self._own.fingerprint,
                 receiver=receiver.fingerprint,
                 key=wrapped.hex(),
-                recognised=self._recognised(manifest),
                 signature="",
             ),
         )
-        signature = self._identity.sign(_signed(protected)).hex()
-        assert protected.sealed is not None
-        return replace(protected, sealed=replace(protected.sealed, signature=signature))
-
-    def is_same(self, earlier: Manifest, manifest: Manifest) -> bool:
-        """Whether a message that was sent earlier is this one, before it is protected."""
-        return earlier.sealed is not None and hmac.compare_digest(
-            earlier.sealed.recognised, self._recognised(manifest)
-        )
+        signature = self._identity.sign(_signed(unsigned)).hex()
+        assert unsigned.sealed is not None
+        return replace(unsigned, sealed=replace(unsigned.sealed, signature=signature))
 
     def check(self, manifest: Manifest) -> None:
         """Raise MessageRejected unless the manifest's sender, trusted, signed it for this party;
@@ -88,28 +72,21 @@ class Protection:
         if not sender.verify(bytes.fromhex(sealed.signature), _signed(manifest)):
             raise MessageRejected(f"{what} is not signed by {manifest.sender}; it was altered")
 
-    def open(self, manifest: Manifest, sealed: Path, target: Path) -> None:
-        """Decrypt the content of a message that `check` has passed. Raises MessageRejected."""
+    def content_key(self, manifest: Manifest) -> bytes:
+        """Return the key of a message whose manifest `check` has passed. Raises MessageRejected."""
         assert manifest.sealed is not None
         sender = self._keyring.trusted(manifest.sender)
         try:
-            key = sealing.unwrap_key(
+            return sealing.unwrap_key(
                 self._identity.receives,
                 bytes.fromhex(manifest.sealed.key),
                 _bound(manifest, sender, self._own),
             )
-            with sealed.open("rb") as source, target.open("xb") as plain:
-                sealing.unseal(key, source, plain)
         except ValueError:
             raise MessageRejected(
                 f"message '{manifest.channel}' from {manifest.sender} does not decrypt: it was "
                 "sealed for another session, channel or party"
             ) from None
-
-    def _recognised(self, manifest: Manifest) -> str:
-        """Return a keyed hash of a message, by which only its sender knows it again."""
-        key = hashlib.sha256(labelled("duckpriv/recognise/v1", self._identity.receives)).digest()
-        return hmac.digest(key, _canonical(replace(manifest, sealed=None)), "sha256").hex()
 
 
 def _canonical(manifest: Manifest) -> bytes:
@@ -119,7 +96,7 @@ def _canonical(manifest: Manifest) -> bytes:
 def _signed(manifest: Manifest) -> bytes:
     assert manifest.sealed is not None
     unsigned = replace(manifest, sealed=replace(manifest.sealed, signature=""))
-    return labelled("duckpriv/message/v2", _canonical(unsigned))
+    return labelled("duckpriv/message/v3", _canonical(unsigned))
 
 
 def _bound(manifest: Manifest, sender: PublicIdentity, receiver: PublicIdentity) -> bytes:
@@ -128,4 +105,4 @@ def _bound(manifest: Manifest, sender: PublicIdentity, receiver: PublicIdentity)
         *(manifest.session, manifest.sender, manifest.receiver, manifest.channel),
         *(manifest.protocol, manifest.parameters, sender.fingerprint, receiver.fingerprint),
     )
-    return labelled("duckpriv/message-key/v2", *(name.encode() for name in names))
+    return labelled("duckpriv/message-key/v3", *(name.encode() for name in names))
