@@ -33,6 +33,8 @@ COLUMNS = {
     "protection": "VARCHAR",
     "chain": "VARCHAR",
 }
+_MOVED = ("direction", "peer", "channel", "sha256")
+_AT = {name: position for position, name in enumerate(COLUMNS)}
 
 
 def record(con: duckdb.DuckDBPyConnection, me: str, messages: Sequence[Manifest]) -> None:
@@ -53,6 +55,18 @@ def record(con: duckdb.DuckDBPyConnection, me: str, messages: Sequence[Manifest]
     con.register("duckpriv_internal_audit", added)
     con.execute(f"INSERT INTO {TABLE} FROM duckpriv_internal_audit").fetchall()
     con.unregister("duckpriv_internal_audit")
+
+
+def moved_before(
+    con: duckdb.DuckDBPyConnection, me: str, session: str
+) -> dict[tuple[str, str, str], str]:
+    """Return the SHA-256 of each message of a session, by sender, receiver and channel."""
+    found = {}
+    for entry in entries(con, session):
+        direction, peer, channel, digest = (str(entry[_AT[name]]) for name in _MOVED)
+        sender, receiver = (me, peer) if direction == "sent" else (peer, me)
+        found[sender, receiver, channel] = digest
+    return found
 
 
 def entries(con: duckdb.DuckDBPyConnection, session: str | None = None) -> list[tuple[object, ...]]:

@@ -168,11 +168,19 @@ def run(
         if quiet:
             party.run(script, **variables)  # type: ignore[arg-type]
             return
+
+        def resumed(steps: int, finished: bool) -> None:
+            if finished:
+                progress.print(f"{script} is finished in session '{session}'; it is not run again")
+            else:
+                progress.print(f"going on after {steps} finished statements")
+
         with Progress(progress, party.activity) as observer:
             party.run(
                 script,
                 observer=observer,
                 on_rows=lambda statement, rows: _show_rows(output, statement, rows),
+                on_resume=resumed,
                 **variables,
             )
 

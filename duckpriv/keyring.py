@@ -13,6 +13,7 @@ import os
 import secrets
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -35,12 +36,14 @@ from .keys import (
     RsaPrivateKey,
     RsaPublicKey,
     SeedPart,
+    Unfinished,
     factors_from_pem,
     factors_pem,
     private_from_pem,
     public_der,
     public_pem,
 )
+from .keys.unfinished import delete, settle
 from .names import check_key_name, check_name
 
 _PRIVATE, _PUBLIC, _SECRET = ".private.pem", ".public.pem", ".secret"
@@ -72,6 +75,7 @@ class Keyring:
         self.path = Path(path).expanduser()
         self._lock = threading.RLock()
         self._loaded: dict[str, object] = {}  # by file name
+        self._unfinished: Unfinished | None = None  # while a statement runs that may be undone
 
     def generate_rsa(self, name: str, bits: int) -> KeyInfo:
         """Make an RSA key pair with e = 65537. Raises InvalidValue for a size outside
@@ -403,9 +407,49 @@ class Keyring:
             found = [file for file in files if file.exists()]
             if not found:
                 raise self._not_found(name)
+            if self._unfinished is not None:
+                self._unfinished.removed.append(name)
+                return
             for file in found:
                 file.unlink()
                 self._loaded.pop(file.name, None)
+
+    def begin(self, run: str, step: int) -> Unfinished:
+        """From now on keys that are made can be undone, and keys to be removed stay, until `keep`
+        or `undo`: by statement `step` of a run."""
+        self._unfinished = Unfinished(self.path, run, step)
+        return self._unfinished
+
+    def keep(self) -> None:
+        """What was made and removed since `begin` is to stay so."""
+        done, self._unfinished = self._unfinished, None
+        if done is not None:
+            done.keep()
+            for name in done.removed:
+                with suppress(KeyNotFound):
+                    self.remove(name)
+
+    def undo(self) -> None:
+        """Delete the keys that were made since `begin`; remove none."""
+        undone, self._unfinished = self._unfinished, None
+        if undone is not None:
+            undone.undo()
+            for file in undone.made:
+                self._loaded.pop(file, None)
+
+    def settle(self, run: str, step: int, removed: builtins.list[str]) -> None:
+        """After a kill: keep what the run's statements up to `step` made and delete the rest;
+        remove the keys `removed`, which the last of them removes."""
+        settle(self.path, run, step)
+        for name in removed:
+            with suppress(KeyNotFound):
+                self.remove(name)
+
+    def delete_files(self, files: builtins.list[str]) -> None:
+        """Delete the files that a statement made, as `Unfinished.made` names them."""
+        delete(self.path, files)
+        for file in files:
+            self._loaded.pop(file, None)
 
     def _load(self, name: str, suffix: str, parse: Callable[[bytes], _Key]) -> _Key | None:
         """Return the parsed file of a key, read once; None where there is none."""
@@ -480,8 +524,12 @@ class Keyring:
                 output.write(data)
                 output.flush()
                 os.fsync(output.fileno())
+            if self._unfinished is not None:
+                self._unfinished.make(file)
             os.link(partial, self.path / file)  # fails where another process was first
         except FileExistsError:
+            if self._unfinished is not None:
+                self._unfinished.leave(file)
             raise KeyMismatch(
                 f"'{file}' was just made in this keyring by another process; run again"
             ) from None

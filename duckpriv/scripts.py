@@ -20,6 +20,7 @@ and take statements from another file, beside it:
 from __future__ import annotations
 
 import difflib
+import hashlib
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,6 +33,15 @@ from .errors import InvalidValue
 _DECLARATION = re.compile(r"-- set (\w+)(?: = (.*?))?(?:\s{2,}(.*))?$")
 _PART = re.compile(r"^-- part (\S+)(?: (if|while) (.+))?$", re.MULTILINE)
 _INCLUDE = re.compile(r"^-- include (\S+)$", re.MULTILINE)
+_SET_VARIABLE = re.compile(r'(?:RE)?SET\s+VARIABLE\s+"?((?:[^"\s=]|"")+)"?', re.IGNORECASE)
+_SHOWING = (duckdb.StatementType.SELECT, duckdb.StatementType.CALL)
+_CONNECTING = (
+    duckdb.StatementType.ATTACH,
+    duckdb.StatementType.DETACH,
+    duckdb.StatementType.LOAD,
+    duckdb.StatementType.PRAGMA,
+    duckdb.StatementType.SET,
+)
 # What the session sets for every script.
 PROVIDED = ("me", "session")
 
@@ -52,6 +62,9 @@ class Statement:
     sql: str
     title: str
     shows_rows: bool
+    sets_variable: str | None = None
+    # Of the connection, not the database (SET, ATTACH, LOAD): run again where a run goes on.
+    about_connection: bool = False
 
     @property
     def is_call(self) -> bool:
@@ -77,6 +90,7 @@ class Script:
     about: str
     variables: tuple[Variable, ...]
     parts: tuple[Part, ...]
+    sha256: str  # of the text, with what it includes
 
     @property
     def statements(self) -> tuple[Statement, ...]:
@@ -156,7 +170,8 @@ def parse(name: str, text: str) -> Script:
             variables.append(Variable(match[1], match[2], (match[3] or "").strip()))
         elif not variables:
             about.append(line.removeprefix("--").strip())
-    return Script(name, " ".join(about).strip(), tuple(variables), _parts(name, text))
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return Script(name, " ".join(about).strip(), tuple(variables), _parts(name, text), digest)
 
 
 def _parts(name: str, text: str) -> tuple[Part, ...]:
@@ -196,8 +211,18 @@ def _statements(name: str, text: str) -> tuple[Statement, ...]:
         while end and (not lines[end - 1].strip() or lines[end - 1].startswith("--")):
             end -= 1
         sql = "\n".join(lines[:end])
-        shows_rows = statement.type in (duckdb.StatementType.SELECT, duckdb.StatementType.CALL)
-        statements.append(Statement(sql, title or sql.splitlines()[0][:70], shows_rows))
+        if statement.type == duckdb.StatementType.TRANSACTION:
+            raise InvalidValue(f"{name}: '{sql}': each statement is a transaction of its own")
+        variable = _SET_VARIABLE.match(sql)
+        statements.append(
+            Statement(
+                sql,
+                title or sql.splitlines()[0][:70],
+                shows_rows=statement.type in _SHOWING,
+                sets_variable=variable[1].replace('""', '"') if variable else None,
+                about_connection=variable is None and statement.type in _CONNECTING,
+            )
+        )
         title = _comment("\n".join(lines[end:])) or title
     return tuple(statements)
 

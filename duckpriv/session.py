@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -15,16 +15,18 @@ from typing import Protocol
 
 import duckdb
 import platformdirs
+import pyarrow as pa
 
 from .audit import record
 from .columns.context import Activity, Context
 from .engine import extend_search_path, install
-from .errors import InvalidValue, from_text
+from .errors import Cancelled, DuckprivError, ExchangeTimeout, InvalidValue, from_text
 from .exchange import FileExchange, open_exchange
 from .exchange.exchange import DEFAULT_SILENCE, DEFAULT_TIMEOUT
+from .journal import Journal, Position
 from .keyring import Keyring
 from .names import check_name
-from .scripts import PROVIDED, Script, Statement, bundled, load
+from .scripts import PROVIDED, Part, Script, Statement, bundled, load
 
 # The rows of a query: a dictionary each, by column name.
 Rows = list[dict[str, object]]
@@ -98,6 +100,7 @@ class Party:
         *,
         observer: Observer | None = None,
         on_rows: Callable[[Statement, Rows], None] | None = None,
+        on_resume: Callable[[int, bool], None] | None = None,
         **variables: object,
     ) -> Rows:
         """Run a bundled script ('psi/host') or a file; return the rows of its last query.
@@ -105,7 +108,12 @@ class Party:
         `variables` are set as DuckDB variables; a script says at its top which it takes.
         Each statement is a transaction of its own. On an error or Ctrl-C the statement
         that runs is undone, and messages that were begun are deleted. Afterwards the connection's
-        variables are as before; working tables are temporary and stay.
+        variables are as before, and the script's working tables (TEMP) are gone.
+
+        With an exchange, a journal in the database (`journal.py`) lets the same call go on after
+        the last finished statement, also if the process was killed: then `on_resume` is called
+        with the number of finished statements, and with whether all were, so that only their
+        result is returned. A run that has sent nothing begins anew if it failed or was finished.
 
         Raises a DuckprivError, DuckDB's own error (a missing table), or KeyboardInterrupt.
         """
@@ -114,44 +122,89 @@ class Party:
             if name in variables:
                 raise InvalidValue(f"'{name}' is set when the party connects, not by run()")
         values = parsed.values({name: _as_variable(value) for name, value in variables.items()})
-        values |= {"me": self._context.me, "session": self._context.session}
         extend_search_path(self.con)
-        result: Rows = []
         self._context.cancelled.clear()
-        with (
-            self._announced(parsed),
-            _variables(self.con, values),
-            ThreadPoolExecutor(1, "duckpriv-statement") as worker,
-        ):
-            for statement in self._in_order(parsed):
-                self._context.activity.start_statement()
-                if observer:
-                    observer.start(statement)
-                rows = self._execute(worker, statement, observer)
-                if statement.shows_rows:
-                    result = rows
-                    if on_rows:
-                        on_rows(statement, rows)
+        if self._exchange is None:
+            return self._run(parsed, values, None, observer, on_rows)
+        journal = Journal(self.con, self._exchange, self.keyring, parsed, values)
+        if on_resume and (journal.finished or journal.steps):
+            on_resume(journal.steps, journal.finished)
+        if journal.finished:
+            return [] if journal.result is None else journal.result.to_pylist()
+        return self._run(parsed, values, journal, observer, on_rows)
+
+    def _run(
+        self,
+        script: Script,
+        values: dict[str, object],
+        journal: Journal | None,
+        observer: Observer | None,
+        on_rows: Callable[[Statement, Rows], None] | None,
+    ) -> Rows:
+        provided = {"me": self._context.me, "session": self._context.session}
+        result: Rows = []
+        with ExitStack() as entered:
+            entered.enter_context(self._announced(script))
+            entered.enter_context(_variables(self.con, values | provided))
+            if journal is not None:
+                entered.enter_context(journal.running())
+                if journal.result is not None:
+                    result = journal.result.to_pylist()
+            worker = entered.enter_context(ThreadPoolExecutor(1, "duckpriv-statement"))
+            try:
+                for position, statement in self._in_order(
+                    script, journal.after if journal else None
+                ):
+                    self._context.activity.start_statement()
+                    if observer:
+                        observer.start(statement)
+                    rows = self._execute(worker, journal, position, statement, observer)
+                    if statement.shows_rows:
+                        result = rows
+                        if on_rows:
+                            on_rows(statement, rows)
+            except (DuckprivError, duckdb.Error) as error:
+                if journal and not isinstance(error, (Cancelled, ExchangeTimeout)):
+                    journal.give_up()
+                raise
+            if journal is not None:
+                journal.finish()
         return result
 
-    def _in_order(self, script: Script) -> Iterator[Statement]:
-        """Yield the statements as the conditions of their parts have it."""
-        for part in script.parts:
-            if not part.repeats:
-                if part.condition is None or self._holds(part.condition):
-                    for statement in part.statements:
-                        yield statement
-                        self._record()
+    def _in_order(
+        self, script: Script, after: Position | None
+    ) -> Iterator[tuple[Position, Statement]]:
+        """Yield the statements behind `after` as the conditions of their parts have it; of those
+        before, only what is about the connection."""
+        for number, part in enumerate(script.parts):
+            if after and number < after.part:
+                for index, statement in enumerate(part.statements):
+                    if statement.about_connection:
+                        yield Position(number, 0, index), statement
                 continue
-            round_ = 0
-            while self._holds(part.condition):
-                round_ += 1
-                received = self._exchange.received() if self._exchange else frozenset()
-                for statement in part.statements:
-                    yield replace(statement, title=f"{part.name} {round_}: {statement.title}")
-                if self._exchange:
-                    self._exchange.forget(but=received)
-                self._record()  # once a round: a round may send a dozen messages
+            entered = after is not None and number == after.part
+            round_ = after.round if after and entered else 0
+            if entered:
+                yield from self._round(part, number, round_, after)
+            if part.repeats:
+                while self._holds(part.condition):
+                    round_ += 1
+                    yield from self._round(part, number, round_, None)
+            elif not entered and (part.condition is None or self._holds(part.condition)):
+                yield from self._round(part, number, 0, None)
+
+    def _round(
+        self, part: Part, number: int, round_: int, after: Position | None
+    ) -> Iterator[tuple[Position, Statement]]:
+        received = self._exchange.received() if self._exchange else frozenset()
+        for index, statement in enumerate(part.statements):
+            if after is None or index > after.statement or statement.about_connection:
+                title = (
+                    f"{part.name} {round_}: {statement.title}" if part.repeats else statement.title
+                )
+                yield Position(number, round_, index), replace(statement, title=title)
+        if self._exchange and part.repeats:
+            self._exchange.forget(but=received)
 
     def _holds(self, condition: str | None) -> bool:
         return bool(self.con.execute(f"SELECT {condition}").fetchall()[0][0])
@@ -168,11 +221,30 @@ class Party:
             yield
 
     def _execute(
-        self, worker: ThreadPoolExecutor, statement: Statement, observer: Observer | None
+        self,
+        worker: ThreadPoolExecutor,
+        journal: Journal | None,
+        position: Position,
+        statement: Statement,
+        observer: Observer | None,
     ) -> Rows:
         """Run one statement in a thread, so that this one can show progress and be interrupted."""
         started = time.monotonic()
-        outcome = worker.submit(self._rows_of, statement.sql, observer is not None)
+
+        def rows_of(sql: str) -> pa.Table | None:
+            relation = self.con.sql(sql)
+            return None if relation is None else relation.to_arrow_table()
+
+        def work() -> Rows:
+            if observer and self._took.get(statement.sql, _WORTH_ESTIMATING) >= _WORTH_ESTIMATING:
+                self.activity.expected_rows = _estimated_rows(self.con, statement.sql)
+            if journal is None:
+                table = rows_of(statement.sql)
+            else:
+                table = journal.execute(position, statement, rows_of)
+            return [] if table is None else table.to_pylist()
+
+        outcome = worker.submit(work)
         interrupted: BaseException | None = None
         while not outcome.done():
             try:
@@ -197,19 +269,11 @@ class Party:
             raise interrupted
         return outcome.result()
 
-    def _rows_of(self, sql: str, estimate: bool) -> Rows:
-        if estimate and self._took.get(sql, _WORTH_ESTIMATING) >= _WORTH_ESTIMATING:
-            self.activity.expected_rows = _estimated_rows(self.con, sql)
-        relation = self.con.sql(sql)
-        if relation is None:
-            return []
-        rows: Rows = relation.to_arrow_table().to_pylist()
-        return rows
-
     def _record(self) -> None:
         """Bring the audit table up to date."""
         if self._exchange is not None:
-            record(self.con, self._exchange.me, self._exchange.moved())
+            record(self.con, self._exchange.me, self._exchange.moved)
+            self._exchange.moved.clear()
 
     def close(self) -> None:
         """Discard unfinished messages and received copies, and close an own connection. What

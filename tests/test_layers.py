@@ -16,6 +16,7 @@ LAYERS = [
     {"functions"},
     {"engine", "exchange"},
     {"audit", "scripts"},
+    {"journal"},
     {"consent", "progress", "session"},
     {"report"},
     {"cli", "integrations"},

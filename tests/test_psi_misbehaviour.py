@@ -38,8 +38,12 @@ def say(bad, to: str, channel: str, query: str) -> None:
 
 
 def tables(party) -> set[str]:
-    found = party.con.execute("SELECT table_name FROM duckdb_tables() WHERE NOT temporary")
-    return {name for (name,) in found.fetchall()} - {"people", "function_list", "duckpriv_audit"}
+    """What stands in the user's own schema."""
+    found = party.con.execute(
+        "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'main' "
+        "AND database_name = current_database() AND NOT starts_with(table_name, 'duckpriv_')"
+    )
+    return {name for (name,) in found.fetchall()} - {"people"}
 
 
 def assert_refused(error: object) -> None:

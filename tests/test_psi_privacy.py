@@ -14,6 +14,24 @@ IDS = [f"customer{i}" for i in range(40)]
 OTHERS = [f"stranger{i}" for i in range(40)]
 
 
+class AtTheEnd:
+    """Notes all tables before a script's last statement, when the working tables are there."""
+
+    def __init__(self, party) -> None:
+        self.con = party.con
+        self.tables: dict[str, tuple[list[str], list[tuple]]] = {}
+
+    def start(self, statement) -> None:
+        if statement.title == "summary":
+            query = "SELECT table_name FROM duckdb_tables() WHERE table_name <> 'function_list'"
+            for (name,) in self.con.execute(query).fetchall():
+                found = self.con.sql(f"FROM {name}")
+                self.tables[name] = found.columns, found.fetchall()
+
+    def tick(self) -> None:
+        pass
+
+
 @pytest.fixture
 def run_both(connect, together, tmp_path):
     """Run host and guest on database files in a folder of the run's own."""
@@ -30,36 +48,44 @@ def run_both(connect, together, tmp_path):
                 keyring=folder / f"{me}.keys",
             )
             make_table(parties[me].con, ids)
+        seen = {me: AtTheEnd(party) for me, party in parties.items()}
         results = together(
             lambda: parties["bank"].run(
-                "psi/host", peer="shop", table="people", id="id", bits=2048
+                "psi/host",
+                peer="shop",
+                table="people",
+                id="id",
+                bits=2048,
+                observer=seen["bank"],
             ),
-            lambda: parties["shop"].run("psi/guest", peer="bank", table="people", id="id"),
+            lambda: parties["shop"].run(
+                "psi/guest", peer="bank", table="people", id="id", observer=seen["shop"]
+            ),
         )
         for result in results:
             assert isinstance(result, list), result
         for party in parties.values():
             party.con.execute("CHECKPOINT")
-        return folder, parties
+        return folder, parties, {me: noted.tables for me, noted in seen.items()}
 
     return run
 
 
-def everything_of_the_host(folder: Path, host) -> dict[str, object]:
+# In the audit table and the journal: times, names and digests of random content.
+RANDOM = {
+    *("pid", "moved_at", "sha256", "chain", "run", "began_at", "ended_at", "finished_at"),
+    *("messages", "result"),
+}
+
+
+def everything_of_the_host(folder: Path, tables: dict) -> dict[str, object]:
     """All that the host holds after a run, with only what is random taken out: the pids and
     the blinded values, and the digests over them."""
-    seen: dict[str, object] = {}
-    temporary = host.con.execute(
-        "SELECT table_name, sql FROM duckdb_tables() WHERE table_name <> 'function_list' ORDER BY 1"
-    ).fetchall()
-    seen["tables"] = temporary
-    for name, _ in temporary:
-        # In the audit table, times, and digests of random content.
-        random = {"pid", "moved_at", "sha256", "chain"}
-        columns = [c for c in host.con.sql(f"FROM {name}").columns if c not in random]
-        seen[f"rows of {name}"] = host.con.execute(f"SELECT count(*) FROM {name}").fetchall()
-        quoted = ", ".join(f'"{c}"' for c in columns)
-        rows = host.con.execute(f"SELECT {quoted} FROM {name}").fetchall()
+    seen: dict[str, object] = {"tables": sorted(tables)}
+    for name, (columns, found) in tables.items():
+        kept = [i for i, column in enumerate(columns) if column not in RANDOM]
+        rows = [tuple(row[i] for i in kept) for row in found]
+        seen[f"columns of {name}"] = columns
         # What came from the guest in the order it came in: it could tell something. The
         # order of the host's own rows changes from run to run.
         seen[f"table {name}"] = rows if name == "psi_map_here" else sorted(rows, key=repr)
@@ -92,8 +118,8 @@ def test_nothing_that_the_host_has_depends_on_which_ids_match(run_both, monkeypa
     monkeypatch.setattr(Keyring, "generate_rsa", same_key)
     views = []
     for name, guest_ids in (("disjoint", OTHERS), ("equal", IDS)):
-        folder, parties = run_both(name, IDS, guest_ids)
-        views.append(everything_of_the_host(folder, parties["bank"]))
+        folder, parties, tables = run_both(name, IDS, guest_ids)
+        views.append(everything_of_the_host(folder, tables["bank"]))
         pids = [p for (p,) in parties["bank"].con.execute("SELECT pid FROM alignment").fetchall()]
         assert len(set(pids)) == len(IDS)
         assert {pid.version for pid in pids} == {4}
@@ -106,7 +132,7 @@ def test_nothing_that_the_host_has_depends_on_which_ids_match(run_both, monkeypa
 
 
 def test_messages_have_no_order_that_tells_anything(run_both) -> None:
-    folder, _ = run_both("order", IDS, IDS[20:] + OTHERS[:20])
+    folder, *_ = run_both("order", IDS, IDS[20:] + OTHERS[:20])
     mailbox = folder / "mailbox/s1"
     for file in ("bank/shop/psi.tokens.arrow", "shop/bank/psi.map.arrow"):
         tokens = pa.ipc.open_stream((mailbox / file).read_bytes()).read_all()["token"].to_pylist()
@@ -118,9 +144,10 @@ def test_messages_have_no_order_that_tells_anything(run_both) -> None:
 def test_the_guests_sequence_is_a_random_order_of_its_ids(run_both) -> None:
     orders = []
     for name in ("one", "two"):
-        _, parties = run_both(name, ["x"], IDS)
-        sequence = parties["shop"].con.execute("SELECT psi_id FROM psi_sequence ORDER BY seq")
-        orders.append([id_ for (id_,) in sequence.fetchall()])
+        *_, tables = run_both(name, ["x"], IDS)
+        columns, rows = tables["shop"]["psi_sequence"]
+        assert columns == ["seq", "psi_id"]
+        orders.append([id_ for _, id_ in sorted(rows)])
     assert sorted(orders[0]) == sorted(orders[1]) == sorted(IDS)
     assert orders[0] != orders[1]
     assert IDS not in orders
@@ -129,14 +156,14 @@ def test_the_guests_sequence_is_a_random_order_of_its_ids(run_both) -> None:
 def test_blinded_values_of_the_same_ids_differ_between_sessions(run_both) -> None:
     seen = set()
     for name in ("one", "two"):
-        folder, _ = run_both(name, ["x"], IDS)
+        folder, *_ = run_both(name, ["x"], IDS)
         file = folder / "mailbox/s1/shop/bank/psi.blinded.arrow"
         seen |= set(pa.ipc.open_stream(file.read_bytes()).read_all()["blinded"].to_pylist())
     assert len(seen) == 2 * len(IDS)
 
 
 def test_no_secret_reaches_a_database_the_mailbox_or_a_catalog(run_both) -> None:
-    folder, parties = run_both("secrets", IDS, IDS)
+    folder, parties, _ = run_both("secrets", IDS, IDS)
     numbers = parties["bank"].keyring.rsa_private("psi-s1-bank")._key.private_numbers()
     secrets = [
         x.to_bytes((x.bit_length() + 7) // 8, "big")
@@ -160,7 +187,7 @@ def test_no_secret_reaches_a_database_the_mailbox_or_a_catalog(run_both) -> None
 
 
 def test_no_id_reaches_the_mailbox(run_both) -> None:
-    folder, _ = run_both("ids", IDS, IDS[:10] + OTHERS)
+    folder, *_ = run_both("ids", IDS, IDS[:10] + OTHERS)
     for file in (folder / "mailbox").rglob("*.*"):
         content = file.read_bytes()
         assert b"customer" not in content

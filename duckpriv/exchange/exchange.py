@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import secrets
 import tempfile
 import threading
@@ -95,7 +96,7 @@ class FileExchange:
             raise InvalidValue("timeout and silence have to be more than 0 seconds")
         self._timeout, self._silence = timeout, silence
         self.bytes_moved = 0  # sent and received, for a script's log
-        self._moved: list[Manifest] = []  # not yet in the audit table
+        self.moved: list[Manifest] = []  # sent and received, and not yet in the audit table
         # The SHA-256 of what was sent and received: by sender, receiver and channel.
         self._known: dict[tuple[str, str, str], str] = {}
         self._heart: Heart | None = None
@@ -146,17 +147,14 @@ class FileExchange:
         holds messages back, by `deliver`."""
         message = self._open[handle]
         written = message.finish(rows, schema, sql_type)
-        staged = [
-            Staged(self._manifest(message, to, written), message.path) for to in message.receivers
-        ]
+        manifests = [self._manifest(message, to, written) for to in message.receivers]
         self._open.pop(handle)
-        if self._outbox is not None:
-            self._staged += staged
-        else:
-            self.deliver(staged)
-        for one in staged:
-            self._note(one.manifest)
-        return Sent(rows, written.bytes * len(staged), written.sha256)
+        self._staged += [Staged(manifest, message.path) for manifest in manifests]
+        if self._outbox is None:
+            self.deliver()
+        for manifest in manifests:
+            self._note(manifest)
+        return Sent(rows, written.bytes * len(manifests), written.sha256)
 
     def _manifest(self, message: OutgoingMessage, receiver: str, written: Written) -> Manifest:
         manifest = Manifest(
@@ -181,39 +179,54 @@ class FileExchange:
     def _note(self, manifest: Manifest) -> None:
         self._known[manifest.sender, manifest.receiver, manifest.channel] = manifest.sha256
         self.bytes_moved += manifest.bytes
-        self._moved.append(manifest)
-
-    def moved(self) -> list[Manifest]:
-        """Return what was sent and received since the last call."""
-        noted, self._moved = self._moved, []
-        return noted
+        self.moved.append(manifest)
 
     @contextmanager
-    def holding(self, outbox: Path, known: dict[tuple[str, str, str], str]) -> Iterator[None]:
-        """Keep messages in the folder `outbox`, until `staged` is asked for and they are
-        delivered. `known` is what this session has moved before: it is not sent again, and only
-        received again as it was."""
-        outbox.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._outbox = outbox
+    def holding(
+        self, outbox: Path | None, known: dict[tuple[str, str, str], str]
+    ) -> Iterator[None]:
+        """Keep finished messages in the folder `outbox` (None: a private one) until `deliver`.
+        `known` is what this session has moved before: it is not sent again, and is only received
+        again as it was."""
+        self._outbox = outbox or Path(self._private.name) / "outbox"
+        self._outbox.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._known |= known
         try:
             yield
         finally:
-            self._outbox = None
             with suppress(OSError):  # something waits there for the next run
-                outbox.rmdir()
+                self._outbox.rmdir()
+                if outbox is not None:
+                    outbox.parent.rmdir()
+            self._outbox = None
 
-    def staged(self) -> list[Staged]:
-        """Return the messages that were finished since the last call."""
-        staged, self._staged = self._staged, []
-        return staged
+    def held(self) -> list[str]:
+        """Return the messages that wait for `deliver`, to be written down."""
+        return [
+            json.dumps({"file": m.content.name, "manifest": m.manifest.to_json().decode()})
+            for m in self._staged
+        ]
 
-    def deliver(self, messages: list[Staged]) -> None:
-        """Hand messages to the carrier, and delete them here."""
-        for message in messages:
+    def deliver_again(self, held: list[str]) -> None:
+        """Deliver those messages that were written down and still are in the outbox; delete what
+        else is there."""
+        assert self._outbox is not None
+        files = {file.name: file for file in self._outbox.iterdir()}
+        for message in map(json.loads, held):
+            if message["file"] in files:
+                manifest = Manifest.from_json(message["manifest"].encode())
+                self._staged.append(Staged(manifest, files[message["file"]]))
+        self.deliver()
+        for file in files.values():
+            file.unlink(missing_ok=True)
+
+    def deliver(self) -> None:
+        """Hand finished messages to the carrier, and delete them here."""
+        for message in self._staged:
             self.folder.publish(message.manifest, message.content)
-        for message in messages:
+        for message in self._staged:  # several may share a file
             message.content.unlink(missing_ok=True)
+        self._staged.clear()
 
     def receive(
         self, peer: str, channel: str, columns: str, protocol: str, parameters: str
@@ -323,7 +336,7 @@ class FileExchange:
             message.content.unlink(missing_ok=True)
             place = (message.manifest.sender, message.manifest.receiver, message.manifest.channel)
             self._known.pop(place, None)
-            self._moved.remove(message.manifest)
+            self.moved.remove(message.manifest)
         self._staged.clear()
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ from .joint import JointPublicKey, KeyPart, KeyShare
 from .paillier import PaillierPrivateKey, PaillierPublicKey, factors_from_pem, factors_pem
 from .rsa import RsaPrivateKey, RsaPublicKey, private_from_pem, public_der, public_pem
 from .seed import SeedPart
+from .unfinished import Unfinished
 
 __all__ = [
     "HomomorphicPublicKey",
@@ -23,6 +24,7 @@ __all__ = [
     "RsaPrivateKey",
     "RsaPublicKey",
     "SeedPart",
+    "Unfinished",
     "factors_from_pem",
     "factors_pem",
     "private_from_pem",

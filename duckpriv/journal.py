@@ -1,0 +1,408 @@
+"""The journal of a script's run, in the party's own database: what lets a run go on after a kill.
+
+A statement, its row in the journal, the audit of what it moved, the variables, and the working
+tables that it made are one transaction. Its messages wait in the outbox, already sealed, and go to
+the carrier once that transaction is committed; keys that it made are marked until then
+(`keys/unfinished.py`). So whatever a peer has seen is of a statement that is finished, and a
+finished statement is never run again: no message is made twice with other randomness.
+
+Working tables (TEMP in the script) stand in a schema of the run's own while it goes on, since
+DuckDB forgets temporary tables when the process ends.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from .audit import moved_before, record
+from .errors import InvalidValue
+from .exchange import FileExchange
+from .keyring import Keyring
+from .keys import Unfinished
+from .scripts import Script, Statement
+
+RUNS, STATEMENTS = "duckpriv_runs", "duckpriv_journal"
+_COLUMNS = {
+    RUNS: "run VARCHAR, session VARCHAR, script VARCHAR, settings VARCHAR, text_sha256 VARCHAR, "
+    "state VARCHAR, began_at TIMESTAMP, ended_at TIMESTAMP, messages BIGINT, result BLOB",
+    STATEMENTS: "run VARCHAR, step BIGINT, part BIGINT, round BIGINT, statement BIGINT, "
+    "title VARCHAR, finished_at TIMESTAMP, messages VARCHAR[], made VARCHAR[], removed VARCHAR[], "
+    "result BLOB",
+}
+_VARIABLES = "duckpriv_variables"
+_TEMPORARY = re.compile(
+    r"(CREATE\s+(?:OR\s+REPLACE\s+)?)TEMP(?:ORARY)?\s+"
+    r"((?:TABLE|VIEW|MACRO|FUNCTION|SEQUENCE|TYPE)\s+(?:IF\s+NOT\s+EXISTS\s+)?)"
+    r"(\w+|\"(?:[^\"]|\"\")+\")(?!\s*\.)",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Position:
+    """A place in a script: the number of a part, of its round, and of a statement in it."""
+
+    part: int
+    round: int
+    statement: int
+
+
+class Journal:
+    """A run of a script that goes on where it was ended.
+
+    `after` is the last statement that is finished, or None; `finished` says whether all are, and
+    `result` are the rows of the last query so far.
+    """
+
+    def __init__(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        exchange: FileExchange,
+        keyring: Keyring,
+        script: Script,
+        settings: dict[str, object],
+    ) -> None:
+        """Find the run of `script` in this session, or begin one. Raises InvalidValue where it has
+        sent messages, and the script or its settings were others."""
+        self._con, self._exchange, self._keyring = con, exchange, keyring
+        self._tables = _Tables(con)
+        self.after: Position | None = None
+        self.finished = False
+        self.result: pa.Table | None = None
+        self.steps = 0  # finished statements
+        self._variables = set(settings)
+        self._changed = True  # a variable, since the last note
+        self._hides_nothing: set[str] = set()  # names of working tables
+        self._tables.create()
+        if not self._found(script, _settings(settings)):
+            self.run = self._tables.begin(exchange.session, script, _settings(settings))
+
+    def _found(self, script: Script, settings: str) -> bool:
+        run = self._tables.run(self._exchange.session, script.name)
+        if run is None:
+            return False
+        same = (run["settings"], run["text_sha256"]) == (settings, script.sha256)
+        if run["messages"] == 0 and (run["state"] == "finished" or not same):
+            self._tables.discard(run["run"], self._keyring)  # nobody has seen anything of it
+            return False
+        if not same:
+            raise InvalidValue(
+                f"session '{self._exchange.session}' has run {script.name} with other settings or "
+                "another version of the script, and has sent messages; go on with the same, or "
+                "start a new session"
+            )
+        self.run, self.finished = run["run"], run["state"] == "finished"
+        last = self._tables.last(self.run)
+        if last is not None:
+            self.steps = last["step"]
+            self.after = Position(last["part"], last["round"], last["statement"])
+        self._keyring.settle(self.run, self.steps, last["removed"] if last else [])
+        stored = self._tables.last_result(self.run) or run["result"]
+        self.result = None if stored is None else pa.ipc.open_stream(stored).read_all()
+        return True
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Hold messages back until their statements are committed, and let the connection find
+        the run's working tables and its variables."""
+        (path,) = self._con.execute("SELECT current_setting('search_path')").fetchall()[0]
+        # Behind the user's own schema, which stays the one where results are made.
+        first, *rest = re.findall(r'(?:"(?:[^"]|"")*"|[^,"])+', path)
+        extended = ",".join([first, self._tables.schema(self.run), *rest])
+        known = moved_before(self._con, self._exchange.me, self._exchange.session)
+        try:
+            self._con.execute(f"SET search_path = {_text(extended)}")
+            with self._exchange.holding(self._tables.outbox(self.run), known):
+                self._variables |= self._tables.restore_variables(self.run)
+                self._exchange.deliver_again(self._tables.messages(self.run))
+                yield
+        finally:
+            with suppress(duckdb.Error):  # the connection may be closed
+                self._con.execute(f"SET search_path = {_text(path)}")
+
+    def execute(
+        self, position: Position, statement: Statement, rows_of: Callable[[str], pa.Table | None]
+    ) -> pa.Table | None:
+        """Run a statement with `rows_of` and note it; return its rows."""
+        if statement.sets_variable or statement.about_connection:
+            # Noted with the next statement: set twice, they are as set once.
+            if statement.sets_variable:
+                self._variables.add(statement.sets_variable)
+                self._changed = True
+            return rows_of(statement.sql)
+        sql = self._placed(statement.sql)
+        keys = self._keyring.begin(self.run, self.steps + 1)
+        try:
+            with _transaction(self._con):
+                rows = rows_of(sql)
+                checks = rows is not None and all(
+                    c.startswith("require") for c in rows.column_names
+                )
+                if not checks or keys.made or keys.removed or self._exchange.moved:
+                    self._note(position, statement, rows, keys)
+        except BaseException:
+            self._keyring.undo()
+            raise
+        self._keyring.keep()
+        self._exchange.moved.clear()
+        self._exchange.deliver()
+        return rows
+
+    def _note(
+        self, position: Position, statement: Statement, rows: pa.Table | None, keys: Unfinished
+    ) -> None:
+        """Write down, in the statement's transaction, that it is finished, and what has to be done
+        once that is committed."""
+        if self._changed and self._variables:
+            self._tables.keep_variables(self.run, self._variables)
+            self._changed = False
+        record(self._con, self._exchange.me, self._exchange.moved)
+        shown = rows if rows is not None and statement.shows_rows else None
+        self.steps += 1
+        self._con.execute(
+            f"INSERT INTO {self._tables.home}.{STATEMENTS} "
+            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+            [
+                *(self.run, self.steps, position.part, position.round, position.statement),
+                *(statement.title, _now(), self._exchange.held()),
+                *(keys.made, keys.removed, _stored(shown)),
+            ],
+        ).fetchall()
+        if shown is not None:
+            self.result = shown
+
+    def _placed(self, sql: str) -> str:
+        """Return the statement with a TEMP table in the run's schema instead."""
+        found = _TEMPORARY.match(sql)
+        if found is None:
+            return sql
+        create, kind, name = found.groups()
+        plain = name[1:-1].replace('""', '"') if name.startswith('"') else name
+        if name not in self._hides_nothing and self._tables.hides(plain):
+            raise InvalidValue(
+                f'the script needs a working table "{plain}", and you have something of that name; '
+                "rename it first"
+            )
+        self._hides_nothing.add(name)
+        return f"{create}{kind}{self._tables.schema(self.run)}.{name}{sql[found.end() :]}"
+
+    def finish(self) -> None:
+        """All statements are finished: delete the working tables, keep the result."""
+        self._tables.finish(self.run, _stored(self.result))
+
+    def give_up(self) -> None:
+        """After an error: where nobody has seen anything of the run, the next one begins anew."""
+        if not self._tables.messages(self.run):
+            self._tables.discard(self.run, self._keyring)
+
+
+def runs(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """Return the runs that this database knows, oldest first."""
+    tables = _Tables(con)
+    if not tables.exist():
+        return []
+    return tables.rows(f"FROM {tables.home}.{RUNS} ORDER BY began_at")
+
+
+def discard(con: duckdb.DuckDBPyConnection, keyring: Keyring, session: str) -> list[str]:
+    """Delete working tables, keys and unsent messages of a session's runs that did not finish;
+    return their scripts. They cannot go on, and the session cannot send their messages again."""
+    tables = _Tables(con)
+    unfinished = [
+        run for run in runs(con) if (run["session"], run["state"]) == (session, "running")
+    ]
+    for run in unfinished:
+        tables.discard(run["run"], keyring)
+    return [run["script"] for run in unfinished]
+
+
+class _Tables:
+    """The journal's tables in the schema that is current now, and the schema of each run."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+        self._con = con
+        self._names = con.execute("SELECT current_database(), current_schema()").fetchall()[0]
+        self.home = ".".join(_quoted(name) for name in self._names)
+
+    def rows(self, query: str, values: list[object] | None = None) -> list[dict[str, Any]]:
+        found = self._con.execute(query, values or []).fetchall()
+        names = [column[0] for column in self._con.description or []]
+        return [dict(zip(names, row, strict=True)) for row in found]
+
+    def exist(self) -> bool:
+        return bool(
+            self.rows(
+                "FROM duckdb_tables() "
+                "WHERE (database_name, schema_name, table_name) = ($1, $2, $3)",
+                [*self._names, RUNS],
+            )
+        )
+
+    def create(self) -> None:
+        for table, columns in _COLUMNS.items():
+            self._con.execute(f"CREATE TABLE IF NOT EXISTS {self.home}.{table} ({columns})")
+
+    def schema(self, run: str) -> str:
+        return f'{_quoted(self._names[0])}."duckpriv_{run}"'
+
+    def outbox(self, run: str) -> Path | None:
+        """Return the folder of messages that wait, beside the database; None in memory."""
+        (path,) = self._con.execute(
+            "SELECT path FROM duckdb_databases() WHERE database_name = $1", [self._names[0]]
+        ).fetchall()[0]
+        return Path(f"{path}.outbox") / run if path else None
+
+    def run(self, session: str, script: str) -> dict[str, Any] | None:
+        """Return the run of a script in a session, with the number of messages it has sent."""
+        found = self.rows(
+            f"SELECT * REPLACE (messages + (SELECT coalesce(sum(len(messages)), 0)::BIGINT "
+            f"FROM {self.home}.{STATEMENTS} s WHERE s.run = r.run) AS messages) "
+            f"FROM {self.home}.{RUNS} r "
+            "WHERE session = $1 AND script = $2 AND state <> 'discarded'",
+            [session, script],
+        )
+        return found[0] if found else None
+
+    def begin(self, session: str, script: Script, settings: str) -> str:
+        """Write down a new run; return its name."""
+        run = secrets.token_hex(8)
+        with _transaction(self._con):
+            self._con.execute(
+                f"INSERT INTO {self.home}.{RUNS} "
+                "VALUES ($1, $2, $3, $4, $5, 'running', $6, NULL, 0, NULL)",
+                [run, session, script.name, settings, script.sha256, _now()],
+            ).fetchall()
+            self._con.execute(f"CREATE SCHEMA {self.schema(run)}")
+        return run
+
+    def last(self, run: str) -> dict[str, Any] | None:
+        """Return the last statement that is finished."""
+        found = self.rows(
+            f"FROM {self.home}.{STATEMENTS} WHERE run = $1 ORDER BY step DESC LIMIT 1", [run]
+        )
+        return found[0] if found else None
+
+    def last_result(self, run: str) -> bytes | None:
+        """Return the rows of the last finished query, as `_stored` has it."""
+        found = self.rows(
+            f"SELECT result FROM {self.home}.{STATEMENTS} "
+            "WHERE run = $1 AND result IS NOT NULL ORDER BY step DESC LIMIT 1",
+            [run],
+        )
+        return found[0]["result"] if found else None
+
+    def messages(self, run: str) -> list[str]:
+        """Return the messages of finished statements, as `FileExchange.held` wrote them."""
+        query = f"SELECT unnest(messages) AS m FROM {self.home}.{STATEMENTS} WHERE run = $1"
+        return [row["m"] for row in self.rows(query, [run])]
+
+    def keep_variables(self, run: str, names: set[str]) -> None:
+        values = ", ".join(f"getvariable({_text(n)}) AS {_quoted(n)}" for n in sorted(names))
+        self._con.execute(
+            f"CREATE OR REPLACE TABLE {self.schema(run)}.{_VARIABLES} AS SELECT {values}"
+        )
+
+    def restore_variables(self, run: str) -> set[str]:
+        """Set the variables that were kept; return their names."""
+        kept, names = f"{self.schema(run)}.{_VARIABLES}", set()
+        for column in self.rows(
+            "FROM duckdb_columns() WHERE (schema_name, table_name) = ($1, $2)",
+            [f"duckpriv_{run}", _VARIABLES],
+        ):
+            name = _quoted(column["column_name"])
+            # A NULL had no type as a variable, and has one as a column.
+            (null,) = self._con.execute(f"SELECT {name} IS NULL FROM {kept}").fetchall()[0]
+            value = "NULL" if null else f"(SELECT {name} FROM {kept})"
+            self._con.execute(f"SET VARIABLE {name} = {value}")
+            names.add(column["column_name"])
+        return names
+
+    def hides(self, name: str) -> bool:
+        """Whether the user has something that a working table of this name would be taken for."""
+        return bool(
+            self.rows(
+                "SELECT 1 FROM (SELECT database_name, schema_name, table_name AS name, temporary "
+                "FROM duckdb_tables() UNION ALL "
+                "SELECT database_name, schema_name, view_name, temporary FROM duckdb_views()) "
+                "WHERE lower(name) = lower($3) "
+                "AND (temporary OR (database_name, schema_name) = ($1, $2))",
+                [*self._names, name],
+            )
+        )
+
+    def finish(self, run: str, result: bytes | None) -> None:
+        self._end(run, "finished", result)
+
+    def discard(self, run: str, keyring: Keyring) -> None:
+        """Delete what is left of a run: its keys, messages that wait, and working tables."""
+        last = self.last(run)
+        keyring.settle(run, last["step"] if last else 0, last["removed"] if last else [])
+        made = f"SELECT unnest(made) AS file FROM {self.home}.{STATEMENTS} WHERE run = $1"
+        keyring.delete_files([row["file"] for row in self.rows(made, [run])])
+        if outbox := self.outbox(run):
+            shutil.rmtree(outbox, ignore_errors=True)
+        self._end(run, "discarded", None)
+
+    def _end(self, run: str, state: str, result: bytes | None) -> None:
+        with _transaction(self._con):
+            self._con.execute(
+                f"UPDATE {self.home}.{RUNS} SET state = $2, ended_at = $3, result = $4, "
+                "messages = messages + (SELECT coalesce(sum(len(messages)), 0) "
+                f"FROM {self.home}.{STATEMENTS} WHERE run = $1) WHERE run = $1",
+                [run, state, _now(), result],
+            ).fetchall()
+            self._con.execute(
+                f"DELETE FROM {self.home}.{STATEMENTS} WHERE run = $1", [run]
+            ).fetchall()
+            self._con.execute(f"DROP SCHEMA IF EXISTS {self.schema(run)} CASCADE")
+
+
+@contextmanager
+def _transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    con.execute("BEGIN")
+    try:
+        yield
+        con.execute("COMMIT")
+    except BaseException:
+        with suppress(duckdb.Error):  # a COMMIT that fails has rolled back
+            con.execute("ROLLBACK")
+        raise
+
+
+def _settings(values: dict[str, object]) -> str:
+    return json.dumps({name: str(value) for name, value in sorted(values.items())})
+
+
+def _stored(rows: pa.Table | None) -> bytes | None:
+    """Return rows as an Arrow IPC stream."""
+    if rows is None:
+        return None
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema) as writer:
+        writer.write_table(rows)
+    stored: bytes = sink.getvalue().to_pybytes()
+    return stored
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def _quoted(identifier: str) -> str:
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
