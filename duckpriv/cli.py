@@ -1,4 +1,4 @@
-"""The command line: duckpriv run, scripts, functions, identity, keys, messages, report, info."""
+"""The command line of duckpriv: see `duckpriv --help`."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ from .errors import DuckprivError
 from .exchange import Manifest, open_exchange, open_folder
 from .exchange.exchange import DEFAULT_SILENCE, DEFAULT_TIMEOUT
 from .functions import FUNCTIONS
+from .journal import discard
+from .journal import runs as all_runs
 from .keyring import Keyring
 from .keys import PublicIdentity
 from .names import check_name
@@ -82,7 +84,7 @@ def cli() -> None:
     "--db",
     required=True,
     metavar="FILE",
-    help="Your DuckDB database file, or :memory: for a party without data.",
+    help="Your DuckDB database file. With :memory:, a run that is killed cannot go on.",
 )
 @click.option("--me", required=True, help="Your own name, as the peer knows it.")
 @click.option("--peer", help="The other party's name; the same as --set peer=NAME.")
@@ -129,7 +131,8 @@ def run(
     """Run SCRIPT: a bundled one, such as psi/host, or a file of SQL.
 
     'duckpriv scripts' lists the bundled ones and the variables that each takes. On a terminal you
-    first see what will be sent, and are asked.
+    first see what will be sent, and are asked. If a run is ended by an error, by Ctrl-C, or killed,
+    the same command goes on after the last finished statement.
     """
     variables: dict[str, object] = {}
     for setting in settings:
@@ -139,15 +142,14 @@ def run(
         variables[name] = value
     if peer is not None:
         variables["peer"] = peer
-    if db != ":memory:" and not Path(db).exists():
-        raise click.UsageError(
-            f"there is no database {db}; --db takes your DuckDB file, or :memory: for a party "
-            "without data"
-        )
+    parsed = load(script)
+    # A party without data has a database for its journal only, and may begin with none.
+    if db != ":memory:" and (parsed.takes_table or not Path(db).parent.is_dir()):
+        _need_database(db)
     output, progress = Console(), Console(stderr=True)
     asks = sys.stdin.isatty() and not (yes or quiet)
     if dry_run or asks:
-        _show_messages(output, load(script), variables)
+        _show_messages(output, parsed, variables)
     if dry_run:
         return
     if asks:
@@ -169,20 +171,25 @@ def run(
             party.run(script, **variables)  # type: ignore[arg-type]
             return
 
-        def resumed(steps: int, finished: bool) -> None:
-            if finished:
-                progress.print(f"{script} is finished in session '{session}'; it is not run again")
+        finished = False
+
+        def resumed(steps: int, all_: bool) -> None:
+            nonlocal finished
+            if finished := all_:
+                progress.print(f"{script} is finished in session '{session}'; its result was:")
             else:
                 progress.print(f"going on after {steps} finished statements")
 
         with Progress(progress, party.activity) as observer:
-            party.run(
+            rows = party.run(
                 script,
                 observer=observer,
                 on_rows=lambda statement, rows: _show_rows(output, statement, rows),
                 on_resume=resumed,
                 **variables,
             )
+        if finished:
+            _show_rows(output, parsed.statements[-1], rows)
 
 
 def _show_messages(output: Console, script: Script, variables: dict[str, object]) -> None:
@@ -337,6 +344,43 @@ def keys_remove(name: str, keyring: Path) -> None:
     """Delete the key NAME. A session that still needs it cannot go on."""
     Keyring(keyring).remove(name)
     click.echo(f"removed {name}")
+
+
+@cli.group()
+def runs() -> None:
+    """List the runs in your database, and discard those that will not go on."""
+
+
+@runs.command("list")
+@click.option("--db", required=True, metavar="FILE", help="Your DuckDB database file.")
+def runs_list(db: str) -> None:
+    """List the runs of scripts: session, script, state, times and settings."""
+    _need_database(db)
+    with duckdb.connect(db, read_only=True) as con:
+        found = all_runs(con)
+    table = Table("session", "script", "state", "began (UTC)", "ended", "settings", box=None)
+    for run in found:
+        ended = "" if run["ended_at"] is None else f"{run['ended_at']:%Y-%m-%d %H:%M}"
+        began = f"{run['began_at']:%Y-%m-%d %H:%M}"
+        cells = (run["session"], run["script"], run["state"], began, ended, run["settings"])
+        table.add_row(*(Text(cell) for cell in cells))
+    if found:
+        Console().print(table)
+    else:
+        click.echo("no runs are noted here")
+
+
+@runs.command("discard")
+@click.argument("session")
+@click.option("--db", required=True, metavar="FILE", help="Your DuckDB database file.")
+@keyring_option
+@click.confirmation_option(prompt="A discarded run cannot go on. Discard it?")
+def runs_discard(session: str, db: str, keyring: Path) -> None:
+    """Delete working tables, keys and waiting messages of SESSION's runs that did not finish."""
+    _need_database(db)
+    with duckdb.connect(db) as con:
+        scripts = discard(con, Keyring(keyring), session)
+    click.echo(f"discarded: {', '.join(scripts)}" if scripts else "there is nothing to discard")
 
 
 @cli.group()
@@ -497,7 +541,9 @@ def main() -> NoReturn:
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         click.echo(
-            "stopped; the running statement was undone and no half message is left", err=True
+            "stopped; the running statement was undone and no half message is left. A run goes on "
+            "with the same command",
+            err=True,
         )
         sys.exit(130)
     except (DuckprivError, duckdb.Error) as error:

@@ -97,6 +97,11 @@ class Script:
         """All statements, each once."""
         return tuple(statement for part in self.parts for statement in part.statements)
 
+    @property
+    def takes_table(self) -> bool:
+        """Whether it works on a table of the party's; if nothing is declared, it may."""
+        return not self.variables or any(v.name == "table" for v in self.variables)
+
     def values(self, given: dict[str, object]) -> dict[str, object]:
         """Return the value of each variable: given, or the default.
 

@@ -1,3 +1,332 @@
 """Runs that are killed, and the same command again: the result is that of a run in one piece."""
 
 from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from duckpriv import ExchangeTimeout, InvalidValue, MessageRejected, ProtocolError
+from duckpriv.journal import discard, runs
+from tests.effort import THOROUGH
+from tests.killed import MOMENTS
+from tests.parties import Folder
+
+IDS = {"host": [f"c{i}" for i in range(0, 30)], "guest": [f"c{i}" for i in range(20, 50)]}
+
+
+def run_killed(folder: Folder, session: str, parties: dict[str, tuple[str, dict]], **how) -> dict:
+    """Run parties, each in a process that is killed and started again; return how often it died."""
+    processes = {}
+    for me, (script, settings) in parties.items():
+        base = folder.folder
+        task = {
+            "connect": {
+                "database": str(base / f"{me}.duckdb"),
+                "me": me,
+                "exchange": f"dir:{base / 'mailbox'}",
+                "keyring": str(base / f"{me}.keys"),
+                "session": session,
+                "timeout": 120,
+                "unprotected": True,
+            },
+            "script": script,
+            "settings": settings,
+            "sent": str(base / "mailbox" / session / me),
+            "notes": str(base / f"{me}-{session}.notes"),
+            **how,
+        }
+        file = base / f"{me}-{session}.json"
+        file.write_text(json.dumps(task))
+        processes[me] = subprocess.Popen(
+            [sys.executable, "-m", "tests.killed", str(file)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+    told = {me: process.communicate(timeout=300)[0] for me, process in processes.items()}
+    assert all(process.returncode == 0 for process in processes.values()), told
+    return {me: json.loads(text.splitlines()[-1])["deaths"] for me, text in told.items()}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    folder = Folder(tmp_path)
+    for me, ids in IDS.items():
+        folder.make_table(me, pa.table({"id": ids, "x": np.arange(30.0)}))
+    return folder
+
+
+MATCHING = {
+    "host": ("psi/host", {"peer": "guest", "table": "t", "id": "id", "bits": 2048}),
+    "guest": ("psi/guest", {"peer": "host", "table": "t", "id": "id"}),
+}
+
+
+def assert_matched(folder: Folder) -> None:
+    query = "SELECT id, pid FROM alignment ORDER BY id"
+    host, guest = (dict(folder.query(me, query)) for me in ("host", "guest"))
+    assert sorted(host) == sorted(IDS["host"])
+    assert sorted(guest) == sorted(set(IDS["host"]) & set(IDS["guest"]))
+    assert guest.items() <= host.items()
+
+
+def assert_nothing_left(folder: Folder, me: str) -> None:
+    schemas = folder.query(
+        me, "SELECT schema_name FROM duckdb_schemas() WHERE database_name = current_database()"
+    )
+    assert not [name for (name,) in schemas if name.startswith("duckpriv_")]
+    assert folder.query(me, "SELECT count(*) FROM duckpriv_journal") == [(0,)]
+    assert not list(folder.folder.glob("*.outbox"))
+    assert not list((folder.folder / f"{me}.keys").glob(".*"))
+
+
+def test_matching_survives_a_kill_in_every_statement(folder) -> None:
+    """At one moment of each, chosen at random; at every moment in make test-all."""
+    per_statement = len(MOMENTS) if THOROUGH else 1
+    deaths = run_killed(folder, "s1", MATCHING, moments=MOMENTS, per_statement=per_statement)
+    assert min(deaths.values()) > 7 * per_statement
+    assert_matched(folder)
+    for me in MATCHING:
+        assert_nothing_left(folder, me)
+        moved = folder.query(me, "SELECT direction, channel FROM duckpriv_audit ORDER BY ALL")
+        assert len(moved) == len(set(moved)) == 5  # no message is noted twice
+
+
+def test_matching_survives_kills_at_random(folder) -> None:
+    deaths = 12 if THOROUGH else 4
+    run_killed(folder, "s1", MATCHING, seconds=[0.05, 0.8], deaths=deaths)
+    assert_matched(folder)
+
+
+def weights(folder: Folder, me: str) -> list:
+    return folder.query(me, "SELECT feature, weight FROM model ORDER BY feature")
+
+
+def plain_and_killed(folder: Folder, parties: dict, **how) -> dict:
+    """Train in one piece, then with kills; return the weights of both trainings and the deaths."""
+    found = {}
+    for session, moments in (("plain", {}), ("killed", how)):
+        found["deaths"] = run_killed(folder, session, parties, **moments)
+        found[session] = {me: weights(folder, me) for me in parties if me != "helper"}
+    return found
+
+
+def training_data(folder: Path) -> Folder:
+    rng = np.random.default_rng(1)
+    data = Folder(folder)
+    x, ids = rng.normal(size=(40, 4)), np.arange(40)
+    y = (x.sum(axis=1) > 0).astype(int)
+    data.make_table("host", pa.table({"id": ids, "x0": x[:, 0], "x1": x[:, 1], "y": y}))
+    data.make_table("guest", pa.table({"id": ids, "x2": x[:, 2], "x3": x[:, 3]}))
+    data.query("helper", "SELECT 1")
+    return data
+
+
+JOINT = {
+    **{"table": "t", "id": "id", "iterations": 2, "loss_every": 1, "start": "zero"},
+    **{"accept_disclosure": "yes"},
+}
+TRAINING = {
+    "host": ("lr_joint_key/host", {**JOINT, "peer": "guest", "label": "y"}),
+    "guest": ("lr_joint_key/guest", {**JOINT, "peer": "host"}),
+}
+
+
+def test_a_training_survives_kills_in_its_statements(tmp_path: Path) -> None:
+    """In one of eight; in every one in make test-all."""
+    folder = training_data(tmp_path)
+    per_statement = 1 if THOROUGH else 1 / 8
+    found = plain_and_killed(folder, TRAINING, moments=MOMENTS, per_statement=per_statement)
+    assert min(found["deaths"].values()) > 50 * per_statement
+    for me in TRAINING:
+        for (name, weight), (other, again) in zip(
+            found["plain"][me], found["killed"][me], strict=True
+        ):
+            assert name == other
+            assert again == pytest.approx(weight, abs=1e-5)
+        assert_nothing_left(folder, me)
+
+
+WAITS = """-- waits in the middle
+-- set what = thing  something
+SET VARIABLE big = 170141183460469231731687303715884105727::HUGEINT;
+SET VARIABLE many = [{'a': 1.5, 'b': ['x', NULL]}];
+SET VARIABLE nothing = NULL;
+SET VARIABLE id = '00112233-4455-4677-8899-aabbccddeeff'::UUID;
+SET threads = 1;
+
+-- a working table
+CREATE OR REPLACE TEMP TABLE drawn AS SELECT random() AS x, getvariable('what') AS what;
+SET VARIABLE x = (SELECT x FROM drawn);
+CALL seed_keygen('once');
+CALL exchange_send('shop', 'drawn', 'FROM drawn');
+
+-- the answer
+INSERT INTO drawn SELECT y, 'theirs' FROM exchange_recv('shop', 'answer');
+SET VARIABLE nothing = 'is something';
+
+-- result
+SELECT count(*) AS n, max(x) FILTER (what <> 'theirs') = getvariable('x') AS same,
+       getvariable('many') AS many, typeof(getvariable('big')) || typeof(getvariable('id')) AS types,
+       current_setting('threads') AS threads
+FROM drawn;
+"""
+EXPECTED = {"n": 2, "same": True, "many": [{"a": 1.5, "b": ["x", None]}]}
+EXPECTED |= {"types": "HUGEINTUUID", "threads": 1}
+
+
+@pytest.fixture
+def waits(tmp_path) -> str:
+    file = tmp_path / "waits.sql"
+    file.write_text(WAITS)
+    return str(file)
+
+
+def start_and_time_out(connect, waits: str):
+    bank = connect("bank", timeout=0.2)
+    with pytest.raises(ExchangeTimeout):
+        bank.run(waits, what="some")
+    return bank
+
+
+def answer(connect) -> None:
+    connect("shop").con.execute(
+        "CALL exchange_send('bank', 'answer', 'SELECT 7.0 AS y')"
+    ).fetchall()
+
+
+def test_a_run_goes_on_with_its_tables_and_variables(connect, waits, tmp_path) -> None:
+    database = str(tmp_path / "bank.duckdb")
+    with connect("bank", database, timeout=0.2) as bank, pytest.raises(ExchangeTimeout):
+        bank.run(waits, what="some")
+    answer(connect)
+    again = connect("bank", database)
+    resumed: list = []
+    found = again.run(waits, what="some", on_resume=lambda *what: resumed.append(what))
+    assert resumed == [(3, False)]
+    assert found == [EXPECTED]
+    assert again.run(waits, what="some", on_resume=lambda *what: resumed.append(what)) == found
+    assert resumed[1:] == [(0, True)]
+    assert again.con.execute("SELECT getvariable('x')").fetchall() == [(None,)]
+
+
+def test_other_settings_do_not_go_on(connect, waits) -> None:
+    bank = start_and_time_out(connect, waits)
+    with pytest.raises(InvalidValue, match="with other settings"):
+        bank.run(waits, what="another")
+    Path(waits).write_text(WAITS + "SELECT 1;")
+    with pytest.raises(InvalidValue, match="another version of the script"):
+        bank.run(waits, what="some")
+
+
+def test_a_message_that_was_exchanged_in_between_is_refused(connect, tmp_path) -> None:
+    script = tmp_path / "reads.sql"
+    script.write_text(
+        "SELECT y FROM exchange_recv('shop', 'answer');"
+        "SELECT y FROM exchange_recv('shop', 'more');"
+        "SELECT y FROM exchange_recv('shop', 'answer');"
+    )
+    database = str(tmp_path / "bank.duckdb")
+    answer(connect)
+    with connect("bank", database, timeout=0.2) as bank, pytest.raises(ExchangeTimeout):
+        bank.run(str(script))
+    with connect("shop") as shop:
+        shop.con.execute("CALL exchange_send('bank', 'more', 'SELECT 1 AS y')").fetchall()
+    for file in (tmp_path / "mailbox/s1/shop/bank").glob("answer.*"):
+        file.unlink()
+    answer_again = "CALL exchange_send('bank', 'answer', 'SELECT 8.0 AS y')"
+    connect("shop").con.execute(answer_again).fetchall()
+    with connect("bank", database) as bank, pytest.raises(MessageRejected, match="exchanged it"):
+        bank.run(str(script))
+
+
+def test_a_run_that_sent_nothing_begins_anew(connect, tmp_path) -> None:
+    script = tmp_path / "fails.sql"
+    script.write_text("CALL seed_keygen('once'); CREATE TEMP TABLE d AS SELECT 1; FROM absent;")
+    bank = connect("bank", str(tmp_path / "bank.duckdb"))
+    for _ in range(2):
+        with pytest.raises(duckdb.CatalogException):
+            bank.run(str(script))
+        assert bank.keyring.list() == []
+        schemas = bank.con.execute("SELECT DISTINCT schema_name FROM duckdb_schemas()").fetchall()
+        assert not [name for (name,) in schemas if name.startswith("duckpriv_")]
+    script.write_text("CREATE OR REPLACE TABLE made AS SELECT random() AS x; FROM made;")
+    assert bank.run(str(script)) != bank.run(str(script))
+
+
+def test_discarded_runs_leave_nothing_and_send_nothing_again(connect, waits, tmp_path) -> None:
+    database = str(tmp_path / "bank.duckdb")
+    with connect("bank", database, timeout=0.2) as bank:
+        with pytest.raises(ExchangeTimeout):
+            bank.run(waits, what="some")
+        assert [run["state"] for run in runs(bank.con)] == ["running"]
+        assert discard(bank.con, bank.keyring, "s1") == [waits]
+        assert discard(bank.con, bank.keyring, "s1") == []
+        assert bank.keyring.list() == []
+        assert [run["state"] for run in runs(bank.con)] == ["discarded"]
+    # Not even where the carrier has forgotten the message.
+    shutil.rmtree(tmp_path / "mailbox")
+    with connect("bank", database) as bank, pytest.raises(ProtocolError, match="already sent"):
+        bank.run(waits, what="some")
+
+
+def test_scripts_that_a_journal_cannot_keep(connect, tmp_path) -> None:
+    script = tmp_path / "bad.sql"
+    script.write_text("BEGIN; SELECT 1; COMMIT;")
+    with pytest.raises(InvalidValue, match="each statement is a transaction of its own"):
+        connect("bank").run(str(script))
+    script.write_text("CREATE TEMP TABLE mine AS SELECT 1 AS x;")
+    bank = connect("bank")
+    for kind in ("TABLE", "VIEW", "TEMP TABLE", "TEMP VIEW"):
+        bank.con.execute(f"CREATE {kind} Mine AS SELECT 2 AS x")
+        with pytest.raises(InvalidValue, match='needs a working table "mine"'):
+            bank.run(str(script))
+        bank.con.execute(f"DROP {kind.removeprefix('TEMP ')} Mine")
+    bank.run(str(script))
+
+
+def test_every_way_to_write_a_working_table(connect, tmp_path) -> None:
+    script = tmp_path / "kinds.sql"
+    script.write_text(
+        'create temporary table "a ""b" as select 1 as x; insert into "a ""b" values (2);'
+        'CREATE TEMP VIEW v AS SELECT sum(x) AS s FROM "a ""b";'
+        "CREATE TEMP MACRO twice(n) AS 2 * n; CREATE TEMP TABLE IF NOT EXISTS t (n BIGINT);"
+        "INSERT INTO t FROM v; UPDATE t SET n = twice(n); CREATE TABLE kept AS FROM t; FROM kept;"
+    )
+    bank = connect("bank")
+    assert bank.run(str(script)) == [{"n": 6}]
+    tables = bank.con.execute("SELECT schema_name, table_name FROM duckdb_tables()").fetchall()
+    assert ("main", "kept") in tables
+    assert not [name for _, name in tables if name in ("t", 'a "b')]
+
+
+HELPED = {"host": "host", "guests": "guest", "helper": "helper"}
+STEPS = {**HELPED, "table": "t", "id": "id", "iterations": 3, "batch": 15}
+WITH_HELPER = {
+    "host": ("lr_helper/host", {**STEPS, "label": "y"}),
+    "guest": ("lr_helper/guest", STEPS),
+    "helper": ("lr_helper/helper", HELPED),
+}
+
+
+@pytest.mark.skipif(not THOROUGH, reason="takes minutes: make test-all")
+def test_a_training_with_a_helper_survives_kills(tmp_path: Path) -> None:
+    folder = training_data(tmp_path)
+    found = plain_and_killed(folder, WITH_HELPER, moments=MOMENTS, per_statement=1)
+    assert min(found["deaths"].values()) > 40
+    for me in ("host", "guest"):
+        for (name, weight), (other, again) in zip(
+            found["plain"][me], found["killed"][me], strict=True
+        ):
+            assert name == other
+            assert again == pytest.approx(weight, abs=1e-3)
+    for me in WITH_HELPER:
+        assert_nothing_left(folder, me)

@@ -61,8 +61,8 @@ class Watch:
         if state == "failed" and (status != self._before or silent):
             raise ProtocolError(
                 f"{self._peer} has ended its run with an error, so its message '{self._channel}' "
-                f"does not come; see what it says there. Once {self._peer} runs again, run again, "
-                "in a new session if messages were sent"
+                f"does not come; see what it says there. When that is mended, both run the same "
+                "commands again and go on; otherwise start a new session"
             )
         if state == "running" and self._script and parsed.get("script") == self._script:
             raise ProtocolError(
