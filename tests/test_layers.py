@@ -10,7 +10,7 @@ LAYERS = [
     {"errors"},
     {"names"},
     {"crypto"},
-    {"keys"},
+    {"keys", "keyfiles"},
     {"keyring"},
     {"columns"},
     {"functions"},
