@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..errors import MessageRejected
+from .arrowfile import CompressedError, read_batches
 from .manifest import Manifest, columns_of
 from .protection import Protection
 from .types import is_allowed
@@ -42,6 +43,10 @@ def accept(
                 sealed.unlink()
         try:
             rows = _to_parquet(manifest, copy, target, nulls)
+        except CompressedError:
+            raise MessageRejected(
+                f"{_name(manifest)} is compressed, which is not allowed"
+            ) from None
         except (pa.ArrowException, OSError, ValueError) as error:
             raise MessageRejected(
                 f"{_name(manifest)} is not a well-formed Arrow IPC file ({type(error).__name__}); "
@@ -86,9 +91,10 @@ def _copy_checked(manifest: Manifest, source: Path, copy: Path) -> None:
 
 
 def _to_parquet(manifest: Manifest, copy: Path, target: Path, nulls: bool) -> int:
-    rows = 0
-    with pa.memory_map(str(copy)) as source, pa.ipc.open_file(source) as reader:
-        schema = reader.schema.remove_metadata()
+    rows = size = 0
+    with pa.memory_map(str(copy)) as source:
+        schema, batches = read_batches(source)
+        schema = schema.remove_metadata()
         if columns_of(schema) != manifest.columns:
             raise MessageRejected(
                 f"{_name(manifest)} does not have the columns that its manifest says"
@@ -98,15 +104,19 @@ def _to_parquet(manifest: Manifest, copy: Path, target: Path, nulls: bool) -> in
             raise MessageRejected(
                 f"{_name(manifest)} has columns of one name, or of a type that no message may have"
             )
+        if not names:
+            raise MessageRejected(f"{_name(manifest)} has no columns")
         with pq.ParquetWriter(
             target, schema, compression="none", use_dictionary=False, write_statistics=False
         ) as writer:
-            for i in range(reader.num_record_batches):
-                batch = reader.get_batch(i)
+            for batch in batches:
                 batch.validate(full=True)
-                # Batches are slices of the file, unless their buffers were compressed.
-                if batch.get_total_buffer_size() > manifest.bytes:
-                    raise MessageRejected(f"{_name(manifest)} is compressed, which is not allowed")
+                # Columns may be the same bytes of the file, so that little becomes much.
+                size += batch.nbytes
+                if size > manifest.bytes:
+                    raise MessageRejected(
+                        f"{_name(manifest)} has more in its columns than it has bytes"
+                    )
                 if not nulls and any(column.null_count for column in batch.columns):
                     raise MessageRejected(f"{_name(manifest)} has NULLs where none may be")
                 rows += len(batch)
