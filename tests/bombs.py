@@ -65,13 +65,17 @@ def overlapping() -> bytes:
     data = ipc(pa.RecordBatch.from_arrays(arrays, [f"c{i}" for i in range(columns)]))
     size = 8 * rows
 
-    def place(i: int) -> bytes:  # as the metadata has it, behind an empty bitmap's length
-        return b"".join(n.to_bytes(8, "little") for n in (0, i * size, size))
+    def place(i: int) -> bytes:  # as the metadata has it: no bitmap, and the values
+        return b"".join(n.to_bytes(8, "little") for n in (i * size, 0, i * size, size))
 
     for i in range(1, columns):
         assert place(i) in data
         data = data.replace(place(i), place(0))
-    return data
+    # Only the first column's bytes are sent.
+    start = data.index(b"\xff\xff\xff\xff", 16)
+    body = start + 8 + int.from_bytes(data[start + 4 : start + 8], "little")
+    head = data[:body].replace((columns * size).to_bytes(8, "little"), size.to_bytes(8, "little"))
+    return head + data[body : body + size] + data[body + columns * size :]
 
 
 def repeated_blocks() -> bytes:

@@ -425,3 +425,5 @@ def test_what_is_small_stays_small(tmp_path: Path) -> None:
         assert report["mb"] < 50 + 40 * (sent >> 20), report
         assert report["seconds"] < 20, report
         assert report["left"] == [], report
+    assert "more in its columns" in found["one region of the file as 64 columns"]["outcome"]
+    assert "has 8192 rows" in found["one batch two hundred times"]["outcome"]
