@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import signal
 import sys
@@ -161,6 +162,7 @@ def run(
         me=me,
         exchange=exchange,
         keyring=keyring,
+        passphrase=_passphrase(keyring),
         session=session,
         timeout=timeout,
         silence=silence,
@@ -206,6 +208,21 @@ def _show_messages(output: Console, script: Script, variables: dict[str, object]
     output.print(f"{script.name} sends:" if table.row_count else f"{script.name} sends nothing.")
     if table.row_count:
         output.print(table)
+
+
+def _passphrase(keyring: Path) -> str | None:
+    """Return the passphrase from the environment, or asked for where the keyring has one.
+
+    Never an argument: those are seen by all users of the machine.
+    """
+    given = os.environ.get("DUCKPRIV_PASSPHRASE")
+    if not given and Keyring(keyring).protected and sys.stdin.isatty():
+        given = click.prompt(f"Passphrase of {keyring}", hide_input=True, err=True)
+    return given or None
+
+
+def _open_keyring(path: Path) -> Keyring:
+    return Keyring(path, _passphrase(path))
 
 
 def _need_database(db: str) -> None:
@@ -268,7 +285,7 @@ def identity() -> None:
 @keyring_option
 def identity_create(me: str, keyring: Path) -> None:
     """Make the identity of the party ME: your own name, as your peers know it."""
-    _show_fingerprint(Keyring(keyring).create_identity(me))
+    _show_fingerprint(_open_keyring(keyring).create_identity(me))
     click.echo(f"Give your peers what 'duckpriv identity show {me}' prints, and tell them")
     click.echo("the fingerprint in another way, such as by telephone.")
 
@@ -279,7 +296,7 @@ def identity_create(me: str, keyring: Path) -> None:
 @keyring_option
 def identity_show(me: str, fingerprint: bool, keyring: Path) -> None:
     """Print the public identity of the party ME, a line to be given to peers."""
-    own = Keyring(keyring).identity(me).public
+    own = _open_keyring(keyring).identity(me).public
     click.echo(own.fingerprint if fingerprint else own.text)
 
 
@@ -307,14 +324,14 @@ def _show_fingerprint(public: PublicIdentity) -> None:
 
 @cli.group()
 def keys() -> None:
-    """List, show and remove the keys in your keyring."""
+    """List, show and remove the keys in your keyring, and protect them with a passphrase."""
 
 
 @keys.command("list")
 @keyring_option
 def keys_list(keyring: Path) -> None:
     """List the keys and session secrets: names, kinds, sizes, fingerprints."""
-    infos = Keyring(keyring).list()
+    infos = _open_keyring(keyring).list()
     if not infos:
         click.echo(f"no keys in {keyring}")
         return
@@ -330,7 +347,7 @@ def keys_list(keyring: Path) -> None:
 @keyring_option
 def keys_show(name: str, keyring: Path) -> None:
     """Show the key NAME: kind, size, fingerprint. Never its private part."""
-    info = Keyring(keyring).info(name)
+    info = _open_keyring(keyring).info(name)
     for field, value in vars(info).items():
         if value is not None:
             click.echo(f"{field:12} {value}")
@@ -344,6 +361,31 @@ def keys_remove(name: str, keyring: Path) -> None:
     """Delete the key NAME. A session that still needs it cannot go on."""
     Keyring(keyring).remove(name)
     click.echo(f"removed {name}")
+
+
+@keys.command("protect")
+@click.option("--remove", is_flag=True, help="Remove the passphrase: decrypt all files.")
+@keyring_option
+def keys_protect(keyring: Path, remove: bool) -> None:
+    """Encrypt your private keys and secrets under a passphrase, or change it.
+
+    The passphrase is $DUCKPRIV_PASSPHRASE, or you are asked; a new one in place of another is
+    always asked for. Should this be interrupted, run it again. Nothing else should use the keyring
+    meanwhile.
+    """
+    opened = _open_keyring(keyring)
+    chosen = None
+    if not remove:
+        given = None if opened.protected else os.environ.get("DUCKPRIV_PASSPHRASE")
+        chosen = given or click.prompt(
+            "New passphrase", hide_input=True, confirmation_prompt=True, err=True
+        )
+    opened.protect(chosen)
+    click.echo(
+        f"the private keys in {keyring} are not encrypted"
+        if remove
+        else f"protected: without the passphrase, nobody opens the private keys in {keyring}"
+    )
 
 
 @cli.group()
@@ -446,7 +488,7 @@ def messages_show(
     rows: int,
 ) -> None:
     """Check and open the message on CHANNEL that a peer sent to you, and show its first rows."""
-    context = Context(Keyring(keyring), me, session)
+    context = Context(_open_keyring(keyring), me, session)
     opened = open_exchange(exchange, context, unprotected=unprotected)
     try:
         received = opened.look(peer, channel)

@@ -2,25 +2,25 @@
 
 Channels and receivers stand in its `exchange_send` statements; columns and their types in the
 counterparts' `exchange_recv`; what a message reveals in the table of the README beside the script.
+What the text does not show is listed as decided while running. Macros that stand in the user's own
+database are not followed.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
+from .calls import Argument, Call, Token, calls
 from .engine import sql_folder
 from .scripts import Script, bundled, load
 
-_SEND = re.compile(r"\bexchange_send\s*\(\s*([^,]+?)\s*,\s*(.+?),\s*(?:\$\$|'|getvariable)", re.S)
-_RECEIVE = re.compile(
-    r"\bexchange_recv(?:_all)?\s*\([^,]+,\s*'([^']+)'(?:(?!exchange_recv).)*?"
-    r"columns\s*:=\s*'([^']*)'",
-    re.S,
-)
-_LITERAL = re.compile(r"'([^']*)'(\s*\|\|.*)?$", re.S)
-_VARIABLE = re.compile(r"getvariable\('(\w+)'\)$")
+# The macro, and the function below it that begins a message.
+SENDS = ("exchange_send", "duckpriv_udf_exchange_open")
+RECEIVES = ("exchange_recv", "exchange_recv_all")
+UNKNOWN = "(decided while running)"
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,14 @@ def announced(script: Script, values: dict[str, object]) -> list[Announced]:
     found = []
     for part in script.parts:
         when = ("while " if part.repeats else "if ") + part.condition if part.condition else ""
-        for statement in part.statements:
-            for receiver, expression in _SEND.findall(statement.sql):
-                channel = shown_channel(expression)
+        # A condition is SQL as well.
+        for sql in (part.condition or "", *(statement.sql for statement in part.statements)):
+            for call in calls(sql, SENDS):
+                channel = UNKNOWN if call.quoted else channel_of(call)
                 found.append(
                     Announced(
                         channel,
-                        _receiver(receiver, values),
+                        UNKNOWN if call.quoted else _receiver(call, values),
                         when,
                         columns.get(channel, reveals.get(channel, ("", ""))[0]),
                         reveals.get(channel, ("", "not described"))[1],
@@ -57,19 +58,47 @@ def announced(script: Script, values: dict[str, object]) -> list[Announced]:
     return found
 
 
-def shown_channel(expression: str) -> str:
-    """Return a channel as people read it: 'lr/residual-N' for 'lr/residual-' || …"""
-    literal = _LITERAL.match(expression.strip())
-    if literal is None:
-        return "(decided while running)"
-    return literal[1] + ("N" if literal[2] else "")
+def channel_of(call: Call) -> str:
+    """Return the channel of a call as people read it: 'lr/residual-N' for 'lr/residual-' || …"""
+    shown = ""
+    operands = list(_operands(call.argument(1, "channel")))
+    for operand in operands:
+        literal, variable = _literal(operand), _variable(operand)
+        if literal is None and (variable is None or operand is operands[0]):
+            return UNKNOWN
+        shown += "N" if literal is None else literal
+    return shown or UNKNOWN
 
 
-def _receiver(expression: str, values: dict[str, object]) -> str:
-    variable = _VARIABLE.match(expression)
-    if variable is None:
-        return expression.strip("'")
-    return str(values.get(variable[1]) or variable[1])
+def _receiver(call: Call, values: dict[str, object]) -> str:
+    argument = call.argument(0, "peer")
+    variable = _variable(argument)
+    if variable is not None:
+        return str(values.get(variable) or variable)
+    return _literal(argument) or UNKNOWN
+
+
+def _literal(argument: Argument) -> str | None:
+    """Return the value of a text, None for anything else."""
+    return argument[0].value if len(argument) == 1 and argument[0].kind == "text" else None
+
+
+def _variable(argument: Argument) -> str | None:
+    """Return the name in getvariable('name'), None for anything else."""
+    if len(argument) != 4 or argument[2].kind != "text":
+        return None
+    around = (*argument[:2], argument[3])
+    reads = (Token("word", "getvariable"), Token("sign", "("), Token("sign", ")"))
+    return argument[2].value if around == reads else None
+
+
+def _operands(argument: Argument) -> Iterator[Argument]:
+    """Split an expression at its || signs."""
+    start = 0
+    for i, token in enumerate((*argument, Token("sign", "||"))):
+        if token == Token("sign", "||"):
+            yield argument[start:i]
+            start = i + 1
 
 
 @cache
@@ -79,9 +108,10 @@ def _columns(folder: str) -> dict[str, str]:
     for name in bundled():
         if name.startswith(f"{folder}/"):
             for statement in load(name).statements:
-                for channel, columns in _RECEIVE.findall(statement.sql):
-                    shown = channel + "N" if channel.endswith("-") else channel
-                    found[shown] = columns
+                for call in calls(statement.sql, RECEIVES):
+                    columns = _literal(call.argument(2, "columns"))
+                    if columns:
+                        found[channel_of(call)] = columns
     return found
 
 

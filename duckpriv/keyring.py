@@ -3,7 +3,8 @@
 A keyring is a folder. `NAME.private.pem` is an RSA private key (PKCS #8), `NAME.public.pem` a
 peer's imported public key (SubjectPublicKeyInfo), `NAME.secret` 32 random bytes of a session; the
 other files hold Paillier and joint keys. Private keys and secrets are read here and handed to the
-column functions; they never become a SQL value.
+column functions; they never become a SQL value. With a passphrase their files are encrypted
+(`keyfiles.py`).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from .crypto import joint_elgamal, moduli, paillier, rsabssa
 from .errors import DuckprivError, InvalidValue, KeyMismatch, KeyNotFound
+from .keyfiles import KeyFiles
 from .keys import (
     HomomorphicPublicKey,
     Identity,
@@ -69,13 +71,29 @@ _Key = TypeVar("_Key")
 
 
 class Keyring:
-    """The keys of one party in the folder `path`, which is made (mode 700) when needed."""
+    """The keys of one party in the folder `path`, which is made (mode 700) when needed.
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    With a passphrase its private files are encrypted. A new keyring gets the one that is given
+    here; `protect` sets, changes or removes that of another. Reading or making a private key
+    raises KeyNotFound where the passphrase is missing, KeyMismatch where it is a wrong one.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], passphrase: str | None = None) -> None:
         self.path = Path(path).expanduser()
+        self._files = KeyFiles(self.path, passphrase)
         self._lock = threading.RLock()
         self._loaded: dict[str, object] = {}  # by file name
         self._unfinished: Unfinished | None = None  # while a statement runs that may be undone
+
+    @property
+    def protected(self) -> bool:
+        """Whether the keyring has a passphrase."""
+        return self._files.protected
+
+    def protect(self, passphrase: str | None) -> None:
+        """Encrypt all private files under a new passphrase; None removes it. Killed in between,
+        the keyring asks for this to be run again. No other process should use it meanwhile."""
+        self._files.protect(passphrase)
 
     def generate_rsa(self, name: str, bits: int) -> KeyInfo:
         """Make an RSA key pair with e = 65537. Raises InvalidValue for a size outside
@@ -390,6 +408,12 @@ class Keyring:
 
     def list(self) -> builtins.list[KeyInfo]:
         """Describe everything in the keyring, by name."""
+        names = self._names()
+        if names:
+            self._files.unlock()  # else all private keys would be listed as damaged
+        return [self._info_or_damaged(name) for name in names]
+
+    def _names(self) -> builtins.list[str]:
         if not self.path.is_dir():
             return []
         names = {
@@ -397,7 +421,7 @@ class Keyring:
             for file in self.path.iterdir()
             if file.name.endswith(_SUFFIXES) and not file.name.startswith(".")
         }
-        return [self._info_or_damaged(name) for name in sorted(names)]
+        return sorted(names)
 
     def remove(self, name: str) -> None:
         """Delete the key or secret `name`. Raises KeyNotFound."""
@@ -501,40 +525,26 @@ class Keyring:
             )
 
     def _not_found(self, name: str) -> KeyNotFound:
-        known = ", ".join(info.name for info in self.list()) or "none yet"
+        known = ", ".join(self._names()) or "none yet"
         return KeyNotFound(
             f"no key '{name}' in the keyring {self.path}; its keys: {known}. Make one with "
             "a keygen function or import a peer's with key_import"
         )
 
     def _read(self, name: str, suffix: str) -> bytes | None:
-        check_key_name(name)
-        try:
-            return (self.path / (name + suffix)).read_bytes()
-        except FileNotFoundError:
-            return None
+        return self._files.read(check_key_name(name) + suffix)
 
     def _write(self, file: str, data: bytes) -> None:
-        """Write a new file of mode 600, whole or not at all."""
+        if self._unfinished is None:
+            self._files.write(file, data)
+            return
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        partial = self.path / f".{secrets.token_hex(8)}.partial"
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        self._unfinished.make(file)
         try:
-            with os.fdopen(descriptor, "wb") as output:
-                output.write(data)
-                output.flush()
-                os.fsync(output.fileno())
-            if self._unfinished is not None:
-                self._unfinished.make(file)
-            os.link(partial, self.path / file)  # fails where another process was first
-        except FileExistsError:
-            if self._unfinished is not None:
-                self._unfinished.leave(file)
-            raise KeyMismatch(
-                f"'{file}' was just made in this keyring by another process; run again"
-            ) from None
-        finally:
-            partial.unlink()
+            self._files.write(file, data)
+        except KeyMismatch:
+            self._unfinished.leave(file)
+            raise
 
 
 def check_modulus_bits(bits: int) -> None:

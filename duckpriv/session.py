@@ -307,6 +307,7 @@ def connect(
     timeout: float = DEFAULT_TIMEOUT,
     silence: float = DEFAULT_SILENCE,
     unprotected: bool = False,
+    passphrase: str | None = None,
 ) -> Party:
     """Open a DuckDB database with duckpriv's functions, as party `me` of `session`.
 
@@ -315,12 +316,14 @@ def connect(
     configuration folder. `timeout` is how many seconds to wait for one message, and
     `silence` how many for a sign of life from a peer that was running. Messages are encrypted to
     their receivers and signed, with the identities that `Keyring.create_identity` made and
-    `Keyring.trust` trusts; `unprotected`, for trials only, leaves that out. Without exchange, the
-    functions that only compute work.
+    `Keyring.trust` trusts; `unprotected`, for trials only, leaves that out. `passphrase` opens a
+    keyring that has one, or protects a new one. Without exchange, the functions that only compute
+    work.
     """
     con = duckdb.connect(os.fspath(database))
     try:
-        return _join(con, me, exchange, keyring, session, timeout, silence, unprotected, owns=True)
+        keys = Keyring(keyring or default_keyring(), passphrase)
+        return _join(con, me, exchange, keys, session, timeout, silence, unprotected, owns=True)
     except BaseException:
         con.close()
         raise
@@ -336,6 +339,7 @@ def register(
     timeout: float = DEFAULT_TIMEOUT,
     silence: float = DEFAULT_SILENCE,
     unprotected: bool = False,
+    passphrase: str | None = None,
 ) -> Party:
     """Put duckpriv's functions on a connection of your own; the settings are `connect`'s.
 
@@ -346,14 +350,15 @@ def register(
     database but the table duckpriv_audit, once messages are moved; the functions stand in an
     attached in-memory database named duckpriv.
     """
-    return _join(con, me, exchange, keyring, session, timeout, silence, unprotected, owns=False)
+    keys = Keyring(keyring or default_keyring(), passphrase)
+    return _join(con, me, exchange, keys, session, timeout, silence, unprotected, owns=False)
 
 
 def _join(
     con: duckdb.DuckDBPyConnection,
     me: str | None,
     exchange: str | None,
-    keyring: str | os.PathLike[str] | None,
+    keyring: Keyring,
     session: str | None,
     timeout: float,
     silence: float,
@@ -364,7 +369,7 @@ def _join(
         check_name("your own name (me)", me)
     if session is not None:
         check_name("the session", session)
-    context = Context(Keyring(keyring or default_keyring()), me, session)
+    context = Context(keyring, me, session)
     if exchange is not None:
         if con.execute("SELECT current_setting('enable_external_access')").fetchall() != [(True,)]:
             raise InvalidValue(

@@ -10,11 +10,16 @@ import sys
 import time
 from pathlib import Path
 
+import duckdb
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import duckpriv
-from duckpriv.consent import announced, shown_channel
-from duckpriv.scripts import bundled, load
+from duckpriv.calls import calls
+from duckpriv.consent import SENDS, UNKNOWN, announced, channel_of
+from duckpriv.scripts import bundled, load, parse
+from tests.effort import examples
 from tests.parties import match
 
 DUCKPRIV = str(Path(sys.executable).with_name("duckpriv"))
@@ -40,9 +45,9 @@ def test_what_was_announced_is_what_was_sent(tmp_path: Path, together) -> None:
     )
     for role, me, peer in (("host", "bank", "shop"), ("guest", "shop", "bank")):
         sent = {f.stem for f in tmp_path.glob(f"mailbox/s1/{me}/{peer}/*.json")}
-        told = announced(load(f"psi/{role}"), {"peer": peer})
-        assert {message.channel.replace("/", ".") for message in told} == sent
-        assert {message.receiver for message in told} == {peer}
+        messages = announced(load(f"psi/{role}"), {"peer": peer})
+        assert {message.channel.replace("/", ".") for message in messages} == sent
+        assert {message.receiver for message in messages} == {peer}
     types = {m.channel: m.columns for m in announced(load("psi/guest"), {"peer": "bank"})}
     assert types == {
         "psi/blinded": "seq BIGINT, blinded BLOB",
@@ -50,10 +55,142 @@ def test_what_was_announced_is_what_was_sent(tmp_path: Path, together) -> None:
     }
 
 
-def test_channels_as_people_read_them() -> None:
-    assert shown_channel("'psi/key'") == "psi/key"
-    assert shown_channel("'lr/residual-' || getvariable('iteration')") == "lr/residual-N"
-    assert shown_channel("getvariable('c')") == "(decided while running)"
+SHOWN = {
+    "'psi/key'": "psi/key",
+    "$$psi/key$$": "psi/key",
+    "'psi' || '/key'": "psi/key",
+    "'lr/residual-' || getvariable('iteration')": "lr/residual-N",
+    "'a-' || GetVariable ( 'i' ) /* step */ || '-b'": "a-N-b",
+    "getvariable('c')": UNKNOWN,
+    "getvariable('c') || 'x'": UNKNOWN,
+    "'a' || 'b' = 'c'": UNKNOWN,
+    "lower('X')": UNKNOWN,
+    "E'\\x61'": UNKNOWN,
+    "x'61'": UNKNOWN,
+    "''": UNKNOWN,
+}
+
+
+@pytest.mark.parametrize("expression", SHOWN)
+def test_channels_as_people_read_them(expression: str) -> None:
+    (call,) = calls(f"CALL exchange_send('p', {expression}, 'FROM t')", SENDS)
+    assert channel_of(call) == SHOWN[expression]
+
+
+def told(sql: str) -> list[tuple[str, str]]:
+    """What a script of this statement is said to send: channels and receivers."""
+    return [(m.channel, m.receiver) for m in announced(parse("own.sql", sql), {"peer": "shop"})]
+
+
+TOLD = {
+    "CALL exchange_send('shop', 'x', getvariable('q'))": [("x", "shop")],
+    "CALL exchange_send('shop', 'x', 'FROM ' || getvariable('t'))": [("x", "shop")],
+    "CALL exchange_send('shop', 'x', concat('FROM ', 't'))": [("x", "shop")],
+    "call Exchange_Send (\n'shop' , -- to whom, ('\n 'x', $q$ FROM t $q$)": [("x", "shop")],
+    "FROM duckpriv.main.exchange_send('shop', 'x', 'FROM t')": [("x", "shop")],
+    "FROM \"exchange_send\"('shop', 'x', 'FROM t')": [("x", "shop")],
+    "FROM exchange_send(query := 'FROM t', channel := 'x', peer := 'shop')": [("x", "shop")],
+    "FROM exchange_send(getvariable('peer'), query => 'FROM t', channel => 'x')": [("x", "shop")],
+    "CALL exchange_send(lower('SHOP'), 'x', 'FROM t')": [("x", UNKNOWN)],
+    "CALL exchange_send(concat('a', ',b)'), 'it''s, (', 'FROM t')": [("it's, (", UNKNOWN)],
+    "CALL exchange_send(/* 'bank', */ 'shop', 'x', 'FROM t')": [("x", "shop")],
+    "CALL exchange_send('shop', 'x', (SELECT max(q) FROM t))": [("x", "shop")],
+    "CALL exchange_send(['shop', 'bank'][1], ['x', 'y'][2], 'FROM t')": [(UNKNOWN, UNKNOWN)],
+    "CREATE MACRO m(p, q) AS TABLE FROM exchange_send(p, 'x', q)": [("x", UNKNOWN)],
+    "SELECT 1 -- exchange_send('shop', 'x', 'FROM t')": [],
+    "SELECT 1 /* /* exchange_send( */ exchange_send( */": [],
+    "FROM query('FROM Exchange_Send(''shop'', ''x'', ''FROM t'')')": [(UNKNOWN, UNKNOWN)],
+    "SET VARIABLE q = $$ CALL exchange_send('a', 'b', 'c') $$": [(UNKNOWN, UNKNOWN)],
+    "PREPARE p AS FROM exchange_send($1, $2, $3)": [(UNKNOWN, UNKNOWN)],
+    "SELECT duckpriv_udf_exchange_open('shop', 'x', '', '')": [("x", "shop")],
+    "CALL exchange_send('shop', 'x', 'FROM exchange_send(''a'', ''b'', ''c'')')": [
+        ("x", "shop"),
+        (UNKNOWN, UNKNOWN),
+    ],
+}
+
+
+@pytest.mark.parametrize("sql", TOLD)
+def test_every_way_to_write_a_call_is_told(sql: str) -> None:
+    assert told(sql) == TOLD[sql]
+
+
+def test_a_condition_that_sends_is_told() -> None:
+    script = (
+        "-- part p if (SELECT count(*) FROM exchange_send('shop', 'x', 'FROM t')) > 0\nSELECT 1"
+    )
+    assert told(script) == [("x", "shop")]
+
+
+@pytest.fixture(scope="module")
+def serialized():
+    """DuckDB's own reading of a SELECT, as JSON; an error's text where it is none."""
+    with duckdb.connect() as con:
+        yield lambda sql: con.execute("SELECT json_serialize_sql($1::VARCHAR)", [sql]).fetchone()[0]
+
+
+def test_the_oracle_finds_calls(serialized) -> None:
+    tree = serialized("SELECT 1 FROM exchange_send('a', 'b', 'c')")
+    assert '"function_name":"exchange_send"' in tree
+
+
+FRAGMENTS = [
+    *("exchange_send", "EXCHANGE_SEND", '"exchange_send"', "exchange_send('a', 'b', 'c')"),
+    *(
+        "(",
+        ")",
+        "[",
+        "]",
+        ",",
+        ".",
+        "'",
+        "''",
+        '"',
+        "$$",
+        "$t$",
+        "$",
+        "\\",
+        "\n",
+        "\r",
+        " ",
+        "\u00a0",
+    ),
+    *(
+        "--",
+        "/*",
+        "*/",
+        "E'",
+        "e",
+        "1",
+        "1E",
+        "x",
+        "é",
+        "U&",
+        "||",
+        ":=",
+        "-",
+        "*",
+        "/",
+        "FROM",
+        ";",
+    ),
+]
+
+
+@settings(
+    max_examples=examples(1500),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(pieces=st.lists(st.sampled_from(FRAGMENTS), max_size=14))
+def test_no_call_that_duckdb_finds_is_missed(serialized, pieces: list[str]) -> None:
+    for sql in (
+        "SELECT 'x' FROM " + "".join(pieces),
+        "SELECT " + "".join(pieces) + " FROM exchange_send('a', 'b', 'c')",
+    ):
+        tree = serialized(sql)
+        called = len(re.findall(r'"function_name":"exchange_send"', tree, re.IGNORECASE))
+        assert len(calls(sql, SENDS)) >= called, sql
 
 
 @pytest.fixture

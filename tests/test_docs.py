@@ -13,7 +13,9 @@ import pytest
 
 import duckpriv
 from docs.reference import reference
+from duckpriv.calls import calls
 from duckpriv.cli import cli
+from duckpriv.consent import RECEIVES, SENDS, channel_of
 from duckpriv.functions import FUNCTIONS
 from duckpriv.scripts import bundled, load
 
@@ -109,12 +111,8 @@ def test_the_protocols_readme_names_every_message_its_scripts_send() -> None:
         folder, _, _ = name.partition("/")
         text = (ROOT / "sql" / folder / "README.md").read_text()
         for statement in load(name).statements:
-            for channel in re.findall(
-                r"exchange_(?:send|recv|recv_all)\([^,]+, '([^']+)'", statement.sql
-            ):
-                # A channel with the number of a step at its end stands as `name-N`.
-                shown = f"{channel}N" if channel.endswith("-") else channel
-                assert f"`{shown}`" in text, f"{name} uses {channel}"
+            for call in calls(statement.sql, SENDS + RECEIVES):
+                assert f"`{channel_of(call)}`" in text, f"{name} uses {channel_of(call)}"
 
 
 def test_every_command_has_help() -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent.parent / "duckpriv"
 LAYERS = [
     {"errors"},
-    {"names"},
+    {"calls", "names"},
     {"crypto"},
-    {"keys"},
+    {"keys", "keyfiles"},
     {"keyring"},
     {"columns"},
     {"functions"},

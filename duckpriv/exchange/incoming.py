@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from ..crypto.sealing import Unsealer
 from ..errors import MessageRejected
+from .arrowstream import CompressedError, read_batches
 from .limits import Limits
 from .manifest import Manifest, columns_of
 from .types import is_allowed
@@ -42,6 +43,10 @@ def accept(
     try:
         try:
             rows = _to_parquet(manifest, content, target, nulls)
+        except CompressedError:
+            raise MessageRejected(
+                f"{_name(manifest)} is compressed, which is not allowed"
+            ) from None
         except MessageRejected:
             content.check_end()  # that it was altered says more
             raise
@@ -119,9 +124,10 @@ class _Content:
 
 
 def _to_parquet(manifest: Manifest, content: _Content, target: Path, nulls: bool) -> int:
-    rows = 0
-    with pa.ipc.open_stream(pa.PythonFile(content, "r")) as reader:
-        schema = reader.schema.remove_metadata()
+    rows = size = 0
+    with pa.PythonFile(content, "r") as source:
+        schema, batches = read_batches(source)
+        schema = schema.remove_metadata()
         if columns_of(schema) != manifest.columns:
             raise MessageRejected(
                 f"{_name(manifest)} does not have the columns that its manifest says"
@@ -131,14 +137,19 @@ def _to_parquet(manifest: Manifest, content: _Content, target: Path, nulls: bool
             raise MessageRejected(
                 f"{_name(manifest)} has columns of one name, or of a type that no message may have"
             )
+        if not names:
+            raise MessageRejected(f"{_name(manifest)} has no columns")
         with pq.ParquetWriter(
             target, schema, compression="none", use_dictionary=False, write_statistics=False
         ) as writer:
-            for batch in reader:
+            for batch in batches:
                 batch.validate(full=True)
-                # A batch's buffers stand in the message as they are, unless they were compressed.
-                if batch.get_total_buffer_size() > manifest.bytes:
-                    raise MessageRejected(f"{_name(manifest)} is compressed, which is not allowed")
+                # Columns may be the same bytes of the message, so that little becomes much.
+                size += batch.nbytes
+                if size > manifest.bytes:
+                    raise MessageRejected(
+                        f"{_name(manifest)} has more in its columns than it has bytes"
+                    )
                 if not nulls and any(column.null_count for column in batch.columns):
                     raise MessageRejected(f"{_name(manifest)} has NULLs where none may be")
                 rows += len(batch)

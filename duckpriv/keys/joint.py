@@ -133,5 +133,7 @@ def _read_numbers(data: bytes) -> tuple[tuple[int, int], bytes]:
     width = int.from_bytes(data[:2], "big")
     if len(data) < 2 + 2 * width:
         raise InvalidValue("the key is shorter than it says")
+    if data[2:3] == b"\0":  # one key has one writing, as it has one fingerprint
+        raise InvalidValue("the key is written longer than it is")
     first, second = data[2 : 2 + width], data[2 + width : 2 + 2 * width]
     return (int.from_bytes(first, "big"), int.from_bytes(second, "big")), data[2 + 2 * width :]

@@ -45,6 +45,8 @@ class PaillierPublicKey(Fingerprinted):
         problem = moduli.check_modulus(modulus)
         if problem is not None:
             raise InvalidValue(f"the Paillier public key is refused: {problem}")
+        if data[start] == 0:  # one key has one writing, as it has one fingerprint
+            raise InvalidValue("the Paillier public key is written longer than it is")
         key, proof = paillier.PublicKey(modulus), data[start + width :]
         if not key.check_proof(proof):
             raise InvalidValue(
