@@ -350,11 +350,11 @@ def messages_list(exchange: str, session: str, me: str | None) -> None:
     table = Table(
         *("from", "to", "channel", "rows", "bytes", "sealed", "columns", "SHA-256"), box=None
     )
-    for file, data in folder.manifests(session):
+    for place, data in folder.manifests(session):
         try:
             message = Manifest.from_json(data)
         except DuckprivError as error:
-            click.echo(f"{file.name!a}: {error}", err=True)
+            click.echo(f"{place!a}: {error}", err=True)
             continue
         if me is None or me in (message.sender, message.receiver):
             columns = Text(", ".join(f"{name} {type_}" for name, type_ in message.columns))
@@ -371,7 +371,7 @@ def messages_list(exchange: str, session: str, me: str | None) -> None:
     if table.row_count:
         Console().print(table)
     else:
-        click.echo(f"no messages of session '{session}' in {folder.path}")
+        click.echo(f"no messages of session '{session}' in {folder.address}")
 
 
 @messages.command("show")

@@ -236,8 +236,8 @@ class FileExchange:
     def _accept(self, manifest: Manifest, nulls: bool) -> ReceivedFile:
         stem = f"{manifest.sender}.{manifest.channel.replace('/', '.')}"
         target = Path(self._private.name) / f"{stem}.{'any' if nulls else 'whole'}.parquet"
-        source = self.folder.data(self.session, manifest.sender, self.me, manifest.channel)
-        accept(manifest, source, target, nulls, self._protection)
+        with self.folder.open(manifest) as source:
+            accept(manifest, source, target, nulls, self._protection)
         return ReceivedFile(target, manifest.rows)
 
     def received(self) -> frozenset[tuple[str, str, bool]]:
@@ -305,7 +305,7 @@ class FileExchange:
                 if waited >= self._timeout:
                     raise ExchangeTimeout(
                         f"no message '{channel}' from {peer} within {self._timeout:g} seconds in "
-                        f"session '{self.session}' at {self.folder.path}; has {peer} started "
+                        f"session '{self.session}' at {self.folder.address}; has {peer} started "
                         "with the same session and exchange, and is its name right?"
                     )
                 time.sleep(min(max(waited / 100, _SHORTEST_PAUSE), _LONGEST_PAUSE))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,7 +23,7 @@ _CHUNK = 1 << 20
 
 
 def accept(
-    manifest: Manifest, source: Path, target: Path, nulls: bool, protection: Protection | None
+    manifest: Manifest, source: BinaryIO, target: Path, nulls: bool, protection: Protection | None
 ) -> None:
     """Check the message in `source` against its manifest and write it to `target`.
 
@@ -62,17 +63,14 @@ def _name(manifest: Manifest) -> str:
     return f"message '{manifest.channel}' from {manifest.sender}"
 
 
-def _copy_checked(manifest: Manifest, source: Path, copy: Path) -> None:
+def _copy_checked(manifest: Manifest, source: BinaryIO, copy: Path) -> None:
     digest, length = hashlib.sha256(), 0
-    try:
-        with source.open("rb") as reader, copy.open("xb") as writer:
-            # One byte more than expected is enough to know that there is more.
-            while chunk := reader.read(min(_CHUNK, manifest.bytes + 1 - length)):
-                length += len(chunk)
-                digest.update(chunk)
-                writer.write(chunk)
-    except FileNotFoundError:
-        raise MessageRejected(f"{_name(manifest)} has a manifest but no data") from None
+    with copy.open("xb") as writer:
+        # One byte more than expected is enough to know that there is more.
+        while chunk := source.read(min(_CHUNK, manifest.bytes + 1 - length)):
+            length += len(chunk)
+            digest.update(chunk)
+            writer.write(chunk)
     if length != manifest.bytes:
         found = "more" if length > manifest.bytes else str(length)
         raise MessageRejected(
