@@ -8,6 +8,7 @@ a reason of the server's own is tried again, and a transfer goes on where it was
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -39,8 +40,8 @@ from .requests import (
 )
 
 _Result = TypeVar("_Result")
-# A call that hangs is given up after so many seconds, and tried again.
-_CALL_SECONDS = 20.0
+# A call that hangs is given up after so many seconds, and tried again over a new connection.
+_CALL_SECONDS, _TRANSFER_SECONDS = 20.0, 60.0
 _LARGEST_ANSWER = 64 << 20
 _OPTIONS = [
     ("grpc.max_receive_message_length", max(CHUNK, LARGEST) + (1 << 16)),
@@ -71,19 +72,11 @@ class RemoteMailbox:
     ) -> None:
         """Raises KeyNotFound without an identity. Connects at first use."""
         own = keyring.identity(me)
-        certificate, key = own.leaf()
+        self._leaf = own.leaf()
         known = [own.public, *keyring.all_trusted()]
         self._roots = b"".join(identity.root for identity in known)
         self._host, self._port, self._timeout, self._stop = host, port, timeout, stop
-        self._client = fl.FlightClient(
-            fl.Location.for_grpc_tls(f"[{host}]" if ":" in host else host, port),
-            tls_root_certs=self._roots,
-            cert_chain=certificate,
-            private_key=key,
-            # Not the address but any trusted identity's mailbox: TLS checks the certificate.
-            override_hostname=MAILBOX_NAME,
-            generic_options=_OPTIONS,
-        )
+        self._client = self._dial()
 
     @property
     def address(self) -> str:
@@ -102,7 +95,7 @@ class RemoteMailbox:
                     continue
                 patience.moved(have)
                 try:
-                    self._send_part(text, source, have, patience.left(_CALL_SECONDS))
+                    self._send_part(text, source, have, patience.left(_TRANSFER_SECONDS))
                 except (pa.ArrowException, OSError) as error:
                     self._bear(error, patience)
 
@@ -117,7 +110,7 @@ class RemoteMailbox:
 
         def start(offset: int, length: int) -> Any:
             ticket = fl.Ticket(encode(Download(*place, offset, length)))
-            options = fl.FlightCallOptions(timeout=patience.left(_CALL_SECONDS))
+            options = fl.FlightCallOptions(timeout=patience.left(_TRANSFER_SECONDS))
             stream = self._client.do_get(ticket, options)
             if stream.schema != SCHEMA:
                 raise MessageRejected("the mailbox sends what is no content")
@@ -150,6 +143,18 @@ class RemoteMailbox:
     def close(self) -> None:
         """Hang up."""
         self._client.close()
+
+    def _dial(self) -> Any:
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return fl.FlightClient(
+            fl.Location.for_grpc_tls(host, self._port),
+            tls_root_certs=self._roots,
+            cert_chain=self._leaf[0],
+            private_key=self._leaf[1],
+            # Not the address but any trusted identity's mailbox: TLS checks the certificate.
+            override_hostname=MAILBOX_NAME,
+            generic_options=_OPTIONS,
+        )
 
     def _patience(self) -> Patience:
         return Patience((self._host, self._port), self._roots, self._timeout, self._stop)
@@ -192,6 +197,7 @@ class RemoteMailbox:
         if isinstance(error, fl.FlightUnavailableError):
             patience.look()
         elif isinstance(error, fl.FlightTimedOutError):
+            self._client = self._dial()  # the connection may be dead
             patience.pause("it does not answer")
         else:
             patience.pause(f"calls fail ({type(error).__name__})")
@@ -210,10 +216,12 @@ class RemoteMailbox:
             fl.FlightCallOptions(timeout=seconds),
         )
         source.seek(offset)
+        until = time.monotonic() + seconds / 2  # what is under way at the end of a call is lost
         for _ in range(PART // CHUNK):
             self._stop()
-            if chunk := source.read(CHUNK):
-                writer.write_metadata(chunk)
+            if time.monotonic() > until or not (chunk := source.read(CHUNK)):
+                break
+            writer.write_metadata(chunk)
         writer.done_writing()
         reader.read()  # when the server has taken all
         writer.close()

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from ..errors import MessageRejected
 from .patience import Patience
-from .requests import PART
+from .requests import CHUNK, PART
 
 
 class Content(io.RawIOBase):
@@ -28,6 +28,7 @@ class Content(io.RawIOBase):
         self._length, self._start, self._bear = length, start, bear
         self._patience = patience
         self._offset = self._part_end = 0
+        self._size = PART
         self._stream: Any = None
         self._pending = memoryview(b"")
 
@@ -55,18 +56,20 @@ class Content(io.RawIOBase):
         while self._offset < self._length:
             try:
                 if self._stream is None:
-                    self._part_end = min(self._offset + PART, self._length)
+                    self._part_end = min(self._offset + self._size, self._length)
                     began = self._offset
                     self._stream = self._start(self._offset, self._part_end - self._offset)
                 self._patience.left(0)
                 chunk = self._stream.read_chunk()
             except StopIteration:
                 self._stream = None
+                self._size = min(2 * self._size, PART)
                 if began == self._offset:
                     return b""
                 continue
             except (pa.ArrowException, OSError) as error:
                 self._hang_up()
+                self._size = max(self._size // 2, CHUNK)  # what is under way is lost
                 self._bear(error)
                 continue
             content = b"" if chunk.app_metadata is None else chunk.app_metadata.to_pybytes()

@@ -95,7 +95,7 @@ class Gate:
         connections: int = 8,
         greeting: float = 15.0,
         idle: float = 120.0,
-        most_unseen: int = 256 << 20,
+        most_unseen: int = 64 << 20,
     ) -> None:
         """Raises OSError where it cannot listen there.
 
@@ -131,15 +131,17 @@ class Gate:
             if connection is None:
                 return False
             if connection.peer != peer:
-                own = [other for other in self._open.values() if other.peer == peer]
+                own = [port for port, other in self._open.items() if other.peer == peer]
                 if len(own) >= self._connections:
-                    min(own, key=lambda other: other.moved).cut()
+                    self._open.pop(min(own, key=lambda port: self._open[port].moved)).cut()
             connection.seen(peer)
             return True
 
     def close(self) -> None:
         """Listen no more, and cut all connections."""
         self._closed.set()
+        with suppress(OSError):  # wakes who waits for a connection, where the system can
+            self._listening.shutdown(socket.SHUT_RDWR)
         self._thread.join()
         self._listening.close()
         with self._lock:
