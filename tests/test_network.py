@@ -6,6 +6,8 @@ import hashlib
 import json
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -272,6 +274,50 @@ def test_a_client_that_was_stopped(join) -> None:
     with pytest.raises(Cancelled):
         join("shop", port, 60, stop=stop).status("s1", "bank")
     assert time.monotonic() - started < 5
+
+
+def test_an_upload_that_was_stopped(server, join, keyrings, folder, tmp_path) -> None:
+    calls = []
+
+    def stop() -> None:
+        calls.append(1)
+        if len(calls) > 5:
+            raise Cancelled("stopped")
+
+    manifest, sealed = message(keyrings["shop"], tmp_path, "shop", "bank", size=24 * MIB)
+    with pytest.raises(Cancelled):
+        join("shop", server.port, stop=stop).publish(manifest, sealed)
+    assert no_message(folder)
+    join("shop", server.port).publish(manifest, sealed)
+    assert content(folder, manifest) == sealed.read_bytes()
+
+
+HANGS = """
+import sys, time
+from pathlib import Path
+import pyarrow.flight as fl
+from duckpriv import Keyring
+from duckpriv.exchange import requests
+from duckpriv.exchange.client import RemoteMailbox
+from duckpriv.exchange.folder import Folder
+from duckpriv.exchange.server import MailboxServer
+
+keyrings, folder, text = sys.argv[1:]
+bank, shop = (Keyring(Path(keyrings) / f"{name}.keys") for name in ("bank", "shop"))
+server = MailboxServer(Folder(folder), "127.0.0.1", 0, bank, "bank")
+mailbox = RemoteMailbox("127.0.0.1", server.port, shop, "shop", 5)
+descriptor = fl.FlightDescriptor.for_command(requests.encode(requests.Upload(text, 0)))
+writer, reader = mailbox._client.do_put(descriptor, requests.SCHEMA)
+writer.write_metadata(b"x")
+assert mailbox.statuses("s1") == {}
+sys.exit(7)
+"""
+
+
+def test_a_process_ends_although_its_server_was_not_closed(keyrings, tmp_path) -> None:
+    text = message(keyrings["shop"], tmp_path, "shop", "bank")[0].to_json().decode()
+    command = [sys.executable, "-c", HANGS, str(keyrings["shop"].path.parent), str(tmp_path), text]
+    assert subprocess.run(command, timeout=20).returncode == 7
 
 
 # Certificates
@@ -649,9 +695,15 @@ class Malicious(fl.FlightServerBase):
         if what["do"] == "manifest":
             yield bytes(5 * MIB)
         if what["do"] == "begin":
-            yield b"-1"
+            yield {"begin": b"-1", "more": b"2000", "never": b"5"}[
+                json.loads(what["manifest"])["channel"].replace("data", "begin")
+            ]
         if what["do"] == "set status":
             raise fl.FlightServerError("x", b"DUCKPRIV_PROTOCOL: \x1b[31mred\x00\n")
+
+    def do_put(self, context, descriptor, reader, writer):
+        for _ in reader:
+            pass
 
     def do_get(self, context, ticket):
         channel = json.loads(ticket.ticket)["channel"]
@@ -670,7 +722,7 @@ def test_a_server_that_is_slow_or_malicious(join, keyrings, tmp_path, monkeypatc
     bank, shop = (keyrings[name].identity(name) for name in ("bank", "shop"))
     manifest, sealed = message(keyrings["shop"], tmp_path, "shop", "bank")
     with Malicious(bank, shop.public.root) as server:
-        mailbox = join("shop", server.port, 1)
+        mailbox = join("shop", server.port, 0.7)
         started = time.monotonic()
         for use in (
             lambda: mailbox.status("s1", "bank"),
@@ -678,7 +730,7 @@ def test_a_server_that_is_slow_or_malicious(join, keyrings, tmp_path, monkeypatc
             lambda: content(mailbox, replace(manifest, channel="nothing")),
             lambda: mailbox.manifest("s1", "bank", "shop", "data"),
         ):
-            with pytest.raises(ExchangeTimeout, match="could not be used for 1 seconds"):
+            with pytest.raises(ExchangeTimeout, match="could not be used for 0.7 seconds"):
                 use()
         assert time.monotonic() - started < 8
         with pytest.raises(MessageRejected, match="more than was asked for"):
@@ -689,6 +741,10 @@ def test_a_server_that_is_slow_or_malicious(join, keyrings, tmp_path, monkeypatc
             list(mailbox.manifests("s1"))
         with pytest.raises(ProtocolError, match="how much it has"):
             mailbox.publish(manifest, sealed)
+        with pytest.raises(ProtocolError, match="more than was sent"):
+            mailbox.publish(replace(manifest, channel="more"), sealed)
+        with pytest.raises(ExchangeTimeout):
+            mailbox.publish(replace(manifest, channel="never"), sealed)
         with pytest.raises(ProtocolError) as caught:
             mailbox.set_status("s1", "shop", b"{}")
         assert caught.value.message.isprintable()
@@ -713,7 +769,7 @@ def test_clients_that_hang_stop_neither_others_nor_the_server(
     shop, bank = (keyrings[name].identity(name) for name in ("shop", "bank"))
     silent = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(5)]
     dumb = [tls(server.port, shop, tmp_path, bank.public.root) for _ in range(5)]
-    manifest, _ = message(keyrings["shop"], tmp_path, "shop", "bank", size=MIB)
+    manifest, sealed = message(keyrings["shop"], tmp_path, "shop", "bank", size=MIB)
     hanging = join("shop", server.port)
     text = manifest.to_json().decode()
     assert hanging._begin(text, hanging._patience()) == 0
@@ -721,11 +777,11 @@ def test_clients_that_hang_stop_neither_others_nor_the_server(
     for _ in range(5):
         descriptor = fl.FlightDescriptor.for_command(requests.encode(requests.Upload(text, 0)))
         writer, reader = hanging._client.do_put(descriptor, requests.SCHEMA)
-        writer.write_metadata(b"x")
+        writer.write_metadata(sealed.read_bytes()[:1])
         streams.append((writer, reader))
     other, other_sealed = message(keyrings["eve"], tmp_path, "eve", "bank")
     join("eve", server.port).publish(other, other_sealed)
-    # The same message too, although five uploads of it hang.
+    join("shop", server.port).publish(manifest, sealed)  # which five uploads have begun
     started = time.monotonic()
     server.close()
     assert time.monotonic() - started < 2

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
@@ -88,11 +89,16 @@ class RemoteMailbox:
         if content.stat().st_size != manifest.bytes:
             raise ProtocolError("the content has another length than its manifest says")
         text, patience = manifest.to_json().decode(), self._patience()
+        before = -1
         with content.open("rb") as source:
             while (have := self._begin(text, patience)) != manifest.bytes:
-                if have is None:  # what is there after a restart has to be hashed
-                    patience.pause("it is busy with what it has of the message")
+                if have is None or have <= before:  # after a restart it hashes what it has
+                    patience.pause("it takes nothing")
+                if have is None:
                     continue
+                if have > manifest.bytes:
+                    raise ProtocolError("the mailbox says that it has more than was sent")
+                before = have
                 patience.moved(have)
                 try:
                     self._send_part(text, source, have, patience.left(_TRANSFER_SECONDS))
@@ -217,14 +223,20 @@ class RemoteMailbox:
         )
         source.seek(offset)
         until = time.monotonic() + seconds / 2  # what is under way at the end of a call is lost
-        for _ in range(PART // CHUNK):
-            self._stop()
-            if time.monotonic() > until or not (chunk := source.read(CHUNK)):
-                break
-            writer.write_metadata(chunk)
-        writer.done_writing()
-        reader.read()  # when the server has taken all
-        writer.close()
+        try:
+            for _ in range(PART // CHUNK):
+                self._stop()
+                if time.monotonic() > until or not (chunk := source.read(CHUNK)):
+                    break
+                writer.write_metadata(chunk)
+            writer.done_writing()
+            reader.read()  # when the server has taken all
+            writer.close()  # raises what the server says
+        except BaseException:
+            # Else pyarrow does, and writes to standard error that the connection is broken.
+            with suppress(pa.ArrowException, OSError):
+                writer.close()
+            raise
 
 
 def _only(answers: list[bytes]) -> bytes | None:

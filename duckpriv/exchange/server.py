@@ -8,6 +8,7 @@ the network is read in `requests.py` and `manifest.py` alone.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any, BinaryIO, TypeVar
@@ -68,11 +69,14 @@ class MailboxServer:
             raise InvalidValue(f"cannot serve at {host}:{port}: {problem}") from None
         self._service.gate = self._gate
         self.port = self._gate.port
+        # When Python ends, pyarrow waits for all calls: those that hang have to be cut before.
+        self._cut = weakref.finalize(self, self._gate.close)
 
     def close(self) -> None:
         """End all calls and serve no more. What was uploaded in part can be continued."""
-        self._gate.close()  # or the calls that hang would keep the next line
-        self._service.shutdown()
+        if self._cut.alive:
+            self._cut()
+            self._service.shutdown()
 
     def __enter__(self) -> MailboxServer:
         return self
