@@ -6,6 +6,8 @@ import os
 import platform
 import signal
 import sys
+import threading
+from dataclasses import fields
 from importlib.metadata import version
 from pathlib import Path
 from typing import BinaryIO, NoReturn
@@ -25,7 +27,8 @@ from .consent import announced
 from .crypto import modarith
 from .crypto.parallel import cores
 from .errors import DuckprivError
-from .exchange import Manifest, open_exchange, open_folder
+from .exchange import Limits, Manifest, open_exchange, open_mailbox
+from .exchange import serve as serve_mailbox
 from .exchange.exchange import DEFAULT_SILENCE, DEFAULT_TIMEOUT
 from .functions import FUNCTIONS
 from .journal import discard
@@ -49,7 +52,31 @@ keyring_option = click.option(
     help="The folder with your keys.",
 )
 exchange_option = click.option(
-    "--exchange", required=True, metavar="dir:PATH", help="The folder that all parties see."
+    "--exchange",
+    required=True,
+    metavar="ADDRESS",
+    help="dir:PATH, a folder that all parties see, or grpc+tls://HOST:PORT, where a peer serves.",
+)
+
+
+def _limits(context: click.Context, option: click.Parameter, given: tuple[str, ...]) -> Limits:
+    names = [field.name for field in fields(Limits)]
+    found = {}
+    for text in given:
+        name, _, number = text.partition("=")
+        if name not in names or not number.isdecimal():
+            raise click.BadParameter(f"'{text}' is not NAME=NUMBER with one of {', '.join(names)}")
+        found[name] = int(number)
+    return Limits(**found)
+
+
+limit_option = click.option(
+    "--limit",
+    "limits",
+    multiple=True,
+    metavar="NAME=NUMBER",
+    callback=_limits,
+    help="What is received at most: bytes, rows, columns, nesting, batch_bytes.",
 )
 session_option = click.option(
     "--session", required=True, help="The run's name, the same at all parties."
@@ -109,6 +136,12 @@ def cli() -> None:
     show_default=True,
     help="Seconds to wait for a sign of life from a peer that was running.",
 )
+@click.option(
+    "--serve",
+    metavar="ADDRESS",
+    help="Let the peers that you trust use your dir: mailbox at grpc+tls://HOST:PORT meanwhile.",
+)
+@limit_option
 @unprotected_option
 @click.option("--dry-run", is_flag=True, help="Only list every message that would be sent.")
 @click.option("--yes", is_flag=True, help="Do not ask on a terminal whether to send them.")
@@ -124,6 +157,8 @@ def run(
     settings: tuple[str, ...],
     timeout: float,
     silence: float,
+    serve: str | None,
+    limits: Limits,
     unprotected: bool,
     dry_run: bool,
     yes: bool,
@@ -166,6 +201,8 @@ def run(
         session=session,
         timeout=timeout,
         silence=silence,
+        serve=serve,
+        limits=limits,
         unprotected=unprotected,
     ) as party:
         party.con.execute("SET enable_progress_bar = false")  # we have our own
@@ -228,6 +265,24 @@ def _open_keyring(path: Path) -> Keyring:
 def _need_database(db: str) -> None:
     if not Path(db).exists():
         raise click.UsageError(f"there is no database {db}; --db takes your DuckDB file")
+
+
+@cli.command("serve")
+@click.option("--me", required=True, help="Your own name, as the peers know it.")
+@exchange_option
+@click.option(
+    "--at",
+    required=True,
+    metavar="ADDRESS",
+    help="Where to listen: grpc+tls://HOST:PORT, such as grpc+tls://0.0.0.0:7443.",
+)
+@keyring_option
+@limit_option
+def serve_command(me: str, exchange: str, at: str, keyring: Path, limits: Limits) -> None:
+    """Serve your mailbox folder to the peers that you trust, for all sessions, until Ctrl-C."""
+    with serve_mailbox(exchange, at, _open_keyring(keyring), me, limits) as server:
+        click.echo(f"serving {exchange} at port {server.port}; Ctrl-C ends it", err=True)
+        threading.Event().wait()
 
 
 @cli.command()
@@ -433,22 +488,23 @@ def messages() -> None:
 @messages.command("list")
 @exchange_option
 @session_option
-@click.option("--me", help="Show only this party's messages, as sent or received.")
-def messages_list(exchange: str, session: str, me: str | None) -> None:
+@click.option("--me", help="Show only this party's messages; your own name, in the network.")
+@keyring_option
+def messages_list(exchange: str, session: str, me: str | None, keyring: Path) -> None:
     """List what was sent in a session: channel, rows, columns, bytes, SHA-256.
 
     Everything is read from the manifests; no message is opened.
     """
-    folder = open_folder(exchange)
+    mailbox = open_mailbox(exchange, _open_keyring(keyring), me)
     check_name("the session", session)
     table = Table(
         *("from", "to", "channel", "rows", "bytes", "sealed", "columns", "SHA-256"), box=None
     )
-    for file, data in folder.manifests(session):
+    for place, data in mailbox.manifests(session):
         try:
             message = Manifest.from_json(data)
         except DuckprivError as error:
-            click.echo(f"{file.name!a}: {error}", err=True)
+            click.echo(f"{place!a}: {error}", err=True)
             continue
         if me is None or me in (message.sender, message.receiver):
             columns = Text(", ".join(f"{name} {type_}" for name, type_ in message.columns))
@@ -465,7 +521,7 @@ def messages_list(exchange: str, session: str, me: str | None) -> None:
     if table.row_count:
         Console().print(table)
     else:
-        click.echo(f"no messages of session '{session}' in {folder.path}")
+        click.echo(f"no messages of session '{session}' in {mailbox.address}")
 
 
 @messages.command("show")

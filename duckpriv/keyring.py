@@ -364,6 +364,11 @@ class Keyring:
             )
         return found
 
+    def all_trusted(self) -> builtins.list[PublicIdentity]:
+        """Return every trusted identity, by name."""
+        files = sorted(file.name for file in self.path.glob(_identity("*") + _TRUSTED))
+        return [self.trusted(name[len(_identity("")) : -len(_TRUSTED)]) for name in files]
+
     def known_secret(self, name: str) -> bytes:
         """Return the 32 bytes of a secret that was kept. Raises KeyNotFound."""
         if not self._has(name, _SECRET):

@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +21,8 @@ from .audit import record
 from .columns.context import Activity, Context
 from .engine import extend_search_path, install
 from .errors import Cancelled, DuckprivError, ExchangeTimeout, InvalidValue, from_text
-from .exchange import FileExchange, open_exchange
+from .exchange import FileExchange, Limits, open_exchange
+from .exchange import serve as serve_mailbox
 from .exchange.exchange import DEFAULT_SILENCE, DEFAULT_TIMEOUT
 from .journal import Journal, Position
 from .keyring import Keyring
@@ -65,11 +66,13 @@ class Party:
         con: duckdb.DuckDBPyConnection,
         context: Context,
         exchange: FileExchange | None,
+        server: AbstractContextManager[object] | None,
         owns: bool,
     ) -> None:
         self.con = con
         self._context = context
         self._exchange = exchange
+        self._server = server
         self._owns = owns
         self._took: dict[str, float] = {}  # seconds that a statement took the last time
 
@@ -129,9 +132,14 @@ class Party:
         journal = Journal(self.con, self._exchange, self.keyring, parsed, values)
         if on_resume and (journal.finished or journal.steps):
             on_resume(journal.steps, journal.finished)
-        if journal.finished:
-            return [] if journal.result is None else journal.result.to_pylist()
-        return self._run(parsed, values, journal, observer, on_rows)
+        if not journal.finished:
+            result = self._run(parsed, values, journal, observer, on_rows)
+        else:
+            result = [] if journal.result is None else journal.result.to_pylist()
+        if self._server is not None:
+            with suppress(KeyboardInterrupt):
+                self._exchange.linger(observer.tick if observer else lambda: None)
+        return result
 
     def _run(
         self,
@@ -282,6 +290,8 @@ class Party:
             with suppress(duckdb.Error):  # the connection may be closed, or in a transaction
                 self._record()
             self._exchange.close()
+        if self._server is not None:
+            self._server.__exit__(None, None, None)
         if self._owns:
             self.con.close()
 
@@ -306,24 +316,31 @@ def connect(
     session: str | None = None,
     timeout: float = DEFAULT_TIMEOUT,
     silence: float = DEFAULT_SILENCE,
+    serve: str | None = None,
+    limits: Limits | None = None,
     unprotected: bool = False,
     passphrase: str | None = None,
 ) -> Party:
     """Open a DuckDB database with duckpriv's functions, as party `me` of `session`.
 
-    `exchange` is `dir:` and a folder that the peers see too; it needs `me` and `session`.
+    `exchange` is `dir:` and a folder that the peers see too, or `grpc+tls://HOST:PORT` where a peer
+    serves its mailbox; it needs `me` and `session`. `serve` is an address of that form, at which
+    the peers that you trust can use your own `dir:` meanwhile; `run` then ends when they have.
     `keyring` is a folder for keys, by default `$DUCKPRIV_KEYRING` or in the user's
     configuration folder. `timeout` is how many seconds to wait for one message, and
-    `silence` how many for a sign of life from a peer that was running. Messages are encrypted to
-    their receivers and signed, with the identities that `Keyring.create_identity` made and
-    `Keyring.trust` trusts; `unprotected`, for trials only, leaves that out. `passphrase` opens a
-    keyring that has one, or protects a new one. Without exchange, the functions that only compute
-    work.
+    `silence` how many for a sign of life from a peer that was running; `limits` are those of
+    received messages. Messages are encrypted to their receivers and signed, with the identities
+    that `Keyring.create_identity` made and `Keyring.trust` trusts; `unprotected`, for trials only,
+    leaves that out. `passphrase` opens a keyring that has one, or protects a new one. Without
+    exchange, the functions that only compute work.
     """
+    keys = Keyring(keyring or default_keyring(), passphrase)
+    context = _context(keys, me, session)
     con = duckdb.connect(os.fspath(database))
     try:
-        keys = Keyring(keyring or default_keyring(), passphrase)
-        return _join(con, me, exchange, keys, session, timeout, silence, unprotected, owns=True)
+        return _join(
+            con, context, exchange, timeout, silence, serve, limits, unprotected, owns=True
+        )
     except BaseException:
         con.close()
         raise
@@ -338,6 +355,8 @@ def register(
     session: str | None = None,
     timeout: float = DEFAULT_TIMEOUT,
     silence: float = DEFAULT_SILENCE,
+    serve: str | None = None,
+    limits: Limits | None = None,
     unprotected: bool = False,
     passphrase: str | None = None,
 ) -> Party:
@@ -346,40 +365,52 @@ def register(
     Call it on the root connection, which has to outlive its cursors: registering on a cursor
     that is then dropped crashes DuckDB 2.0. A cursor sees the functions as
     `duckpriv.rsa_blind(…)`, or short after `SET search_path`; so does the connection itself
-    after USE. A second call replaces the settings, for a new session. Nothing is written into your
-    database but the table duckpriv_audit, once messages are moved; the functions stand in an
-    attached in-memory database named duckpriv.
+    after USE. A second call replaces the settings, for a new session. The functions stand in an
+    attached in-memory database named duckpriv; into your own one goes the table duckpriv_audit,
+    once messages are moved, and what a running script needs (`journal.py`).
     """
-    keys = Keyring(keyring or default_keyring(), passphrase)
-    return _join(con, me, exchange, keys, session, timeout, silence, unprotected, owns=False)
+    context = _context(Keyring(keyring or default_keyring(), passphrase), me, session)
+    return _join(con, context, exchange, timeout, silence, serve, limits, unprotected, owns=False)
 
 
-def _join(
-    con: duckdb.DuckDBPyConnection,
-    me: str | None,
-    exchange: str | None,
-    keyring: Keyring,
-    session: str | None,
-    timeout: float,
-    silence: float,
-    unprotected: bool,
-    owns: bool,
-) -> Party:
+def _context(keyring: Keyring, me: str | None, session: str | None) -> Context:
     if me is not None:
         check_name("your own name (me)", me)
     if session is not None:
         check_name("the session", session)
-    context = Context(keyring, me, session)
+    return Context(keyring, me, session)
+
+
+def _join(
+    con: duckdb.DuckDBPyConnection,
+    context: Context,
+    exchange: str | None,
+    timeout: float,
+    silence: float,
+    serve: str | None,
+    limits: Limits | None,
+    unprotected: bool,
+    owns: bool,
+) -> Party:
+    opened = server = None
     if exchange is not None:
         if con.execute("SELECT current_setting('enable_external_access')").fetchall() != [(True,)]:
             raise InvalidValue(
                 "receiving reads files, and this connection has enable_external_access = false"
             )
-        context.exchange = opened = open_exchange(exchange, context, timeout, silence, unprotected)
-    else:
-        opened = None
-    install(con, context)
-    return Party(con, context, opened, owns)
+        opened = open_exchange(exchange, context, timeout, silence, unprotected, limits)
+        context.exchange = opened
+    if serve is not None:
+        if exchange is None or opened is None or unprotected:
+            raise InvalidValue("to serve a mailbox needs an exchange, and protected messages")
+        server = serve_mailbox(exchange, serve, context.need_keyring(), opened.me, limits)
+    try:
+        install(con, context)
+    except BaseException:
+        if server is not None:
+            server.close()
+        raise
+    return Party(con, context, opened, server, owns)
 
 
 def _estimated_rows(con: duckdb.DuckDBPyConnection, sql: str) -> int | None:

@@ -203,7 +203,7 @@ def test_any_bytes_as_an_identity_are_refused(data: bytes) -> None:
         PublicIdentity.from_text(data)
 
 
-@pytest.mark.parametrize("field", ["name", "verifies", "receives", "proof"])
+@pytest.mark.parametrize("field", ["name", "verifies", "receives", "certificate", "proof"])
 def test_an_identity_that_was_altered_is_refused(field: str) -> None:
     fields = json.loads(Identity.generate("bank").public.text)
     fields[field] = "shop" if field == "name" else Identity.generate("x").public.proof.hex()[:64]

@@ -1,6 +1,7 @@
 """Messages between parties, and what carries them."""
 
-from .exchange import FileExchange, open_exchange, open_folder
+from .exchange import FileExchange, open_exchange, open_mailbox, serve
+from .limits import Limits
 from .manifest import Manifest
 
-__all__ = ["FileExchange", "Manifest", "open_exchange", "open_folder"]
+__all__ = ["FileExchange", "Limits", "Manifest", "open_exchange", "open_mailbox", "serve"]

@@ -8,39 +8,90 @@ import secrets
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pyarrow as pa
 
 from ..columns.context import Activity, Context, ReceivedFile, Sent
 from ..crypto.sealing import new_key
-from ..errors import ExchangeTimeout, InvalidValue, MessageRejected, ProtocolError
+from ..errors import DuckprivError, ExchangeTimeout, InvalidValue, MessageRejected, ProtocolError
+from ..keyring import Keyring
 from ..names import check_channel, check_name
 from .folder import Folder, already_sent
 from .incoming import accept
 from .limits import Limits
+from .mailbox import Mailbox
 from .manifest import FORMAT, Manifest, columns_of, parameters_hash
 from .outgoing import OutgoingMessage, Written
 from .protection import Protection
-from .status import Heart, Watch
+from .status import Heart, Watch, state_of
 from .types import expected_columns
+
+if TYPE_CHECKING:
+    from .server import MailboxServer
 
 DEFAULT_TIMEOUT = 3600.0
 DEFAULT_SILENCE = 120.0
 _LONGEST_BEAT = 15.0
 # Look again after a hundredth of the time waited so far, within these bounds (seconds).
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.005, 1.0
+_LINGER_PAUSE = 0.2
 
 
-def open_folder(address: str) -> Folder:
-    """Return the mailbox at `address`, `dir:PATH`. Raises InvalidValue for another kind."""
+def open_mailbox(
+    address: str,
+    keyring: Keyring | None = None,
+    me: str | None = None,
+    timeout: float = DEFAULT_TIMEOUT,
+    stop: Callable[[], None] = lambda: None,
+) -> Mailbox:
+    """Return the mailbox at `address`: `dir:PATH`, or `grpc+tls://HOST:PORT` as the party `me`.
+
+    Raises InvalidValue for another kind, or where `me` or `keyring` is missing and needed.
+    """
     kind, _, path = address.partition(":")
-    if kind != "dir" or not path:
-        raise InvalidValue("the exchange has to be 'dir:' and a folder that both parties see")
-    return Folder(path)
+    if kind == "dir" and path:
+        return Folder(path)
+    host, port = network_address(address)
+    if keyring is None or me is None:
+        raise InvalidValue("a mailbox in the network needs your keyring and your own name (me)")
+    from .client import RemoteMailbox  # gRPC takes a while to load, and most runs do not need it
+
+    return RemoteMailbox(host, port, keyring, me, timeout, stop)
+
+
+def serve(
+    exchange: str, address: str, keyring: Keyring, me: str, limits: Limits | None = None
+) -> MailboxServer:
+    """Serve the mailbox folder `exchange` (`dir:PATH`) at `address` to whom the keyring trusts,
+    until the result is closed. Raises InvalidValue where that cannot be."""
+    folder = open_mailbox(exchange) if exchange.startswith("dir:") else None
+    if not isinstance(folder, Folder):
+        raise InvalidValue("what you serve has to be a folder: 'dir:' and its path")
+    from .server import MailboxServer
+
+    return MailboxServer(folder, *network_address(address), keyring, me, limits)
+
+
+def network_address(address: str) -> tuple[str, int]:
+    """Return host and port of `grpc+tls://HOST:PORT`. Raises InvalidValue."""
+    try:
+        parts = urlsplit(address)
+        rest = (parts.username, parts.password, parts.path, parts.query, parts.fragment)
+        if parts.scheme == "grpc+tls" and parts.hostname and parts.port and not any(rest):
+            return parts.hostname, parts.port
+    except ValueError:
+        pass
+    raise InvalidValue(
+        f"'{address}' is no exchange; it is 'dir:' and a folder that all parties see, or "
+        "grpc+tls://HOST:PORT where a peer serves its mailbox"
+    )
 
 
 def open_exchange(
@@ -51,19 +102,22 @@ def open_exchange(
     unprotected: bool = False,
     limits: Limits | None = None,
 ) -> FileExchange:
-    """Return the exchange at `address`, `dir:PATH`, for the party of `context`.
+    """Return the exchange at `address`, as `open_mailbox` takes it, for the party of `context`.
 
     Messages are encrypted and signed with the identities in the keyring, unless `unprotected`.
     Raises InvalidValue for another kind of address, or where `context` lacks `me` or `session`;
     KeyNotFound where the keyring has no identity of this party.
     """
-    folder = open_folder(address)
+    keyring = context.need_keyring()
     if context.me is None:
         raise InvalidValue("an exchange needs your own name as the peers know it: me='bank'")
     session = context.need_session()
-    protection = None if unprotected else Protection(context.need_keyring(), context.me)
+    if unprotected and not address.startswith("dir:"):
+        raise InvalidValue("unprotected messages go through a folder only, not the network")
+    mailbox = open_mailbox(address, keyring, context.me, timeout, context.stop_if_cancelled)
+    protection = None if unprotected else Protection(keyring, context.me)
     return FileExchange(
-        folder, context.me, session, context, timeout, silence, protection, limits or Limits()
+        mailbox, context.me, session, context, timeout, silence, protection, limits or Limits()
     )
 
 
@@ -80,7 +134,7 @@ class FileExchange:
 
     def __init__(
         self,
-        folder: Folder,
+        mailbox: Mailbox,
         me: str,
         session: str,
         context: Context,
@@ -89,7 +143,7 @@ class FileExchange:
         protection: Protection | None,
         limits: Limits,
     ) -> None:
-        self.folder = folder
+        self.mailbox = mailbox
         self.me = check_name("your own name (me)", me)
         self.session = check_name("the session", session)
         if timeout <= 0 or silence <= 0:
@@ -101,6 +155,9 @@ class FileExchange:
         self._known: dict[tuple[str, str, str], str] = {}
         self._heart: Heart | None = None
         self._statuses_before: dict[str, bytes] = {}
+        self._beats = ThreadPoolExecutor(1, "duckpriv-beat")  # a mailbox far away may be slow
+        self._beating: Future[None] = Future()
+        self._beating.set_result(None)
         self._context, self._protection, self._limits = context, protection, limits
         self._handles = itertools.count(1)
         self._open: dict[int, OutgoingMessage] = {}
@@ -119,7 +176,7 @@ class FileExchange:
         check_channel(channel)
         for name in receivers:
             self._check_peer(name)
-            if (self.me, name, channel) in self._known or self.folder.manifest(
+            if (self.me, name, channel) in self._known or self.mailbox.manifest(
                 self.session, self.me, name, channel
             ):
                 raise already_sent(self.session, channel, name)
@@ -223,7 +280,7 @@ class FileExchange:
     def deliver(self) -> None:
         """Hand finished messages to the carrier, and delete them here."""
         for message in self._staged:
-            self.folder.publish(message.manifest, message.content)
+            self.mailbox.publish(message.manifest, message.content)
         for message in self._staged:  # several may share a file
             message.content.unlink(missing_ok=True)
         self._staged.clear()
@@ -270,7 +327,7 @@ class FileExchange:
         """Return the checked copy of a message that is there, whatever its protocol and settings.
         Raises MessageRejected, InvalidValue where there is none."""
         self._check_peer(peer)
-        data = self.folder.manifest(self.session, peer, self.me, check_channel(channel))
+        data = self.mailbox.manifest(self.session, peer, self.me, check_channel(channel))
         if data is None:
             raise InvalidValue(f"{peer} has sent no '{channel}' to {self.me} in this session")
         manifest = Manifest.from_json(data)
@@ -292,7 +349,7 @@ class FileExchange:
         stem = f"{manifest.sender}.{manifest.channel.replace('/', '.')}"
         target = Path(self._private.name) / f"{stem}.{'any' if nulls else 'whole'}.parquet"
         key = None if self._protection is None else self._protection.content_key(manifest)
-        with self.folder.open(manifest) as source:
+        with self.mailbox.open(manifest) as source:
             accept(manifest, source, target, nulls, key, self._limits)
         return ReceivedFile(target, manifest.rows)
 
@@ -309,23 +366,46 @@ class FileExchange:
     def running(self, script: str | None) -> Iterator[None]:
         """Tell the peers that this party runs, and at the end, whether it failed. `script` is
         one that two parties cannot both run, or None."""
-        self._statuses_before = self.folder.statuses(self.session)
+        self._statuses_before = self.mailbox.statuses(self.session)
         self._heart = Heart(min(self._silence / 8, _LONGEST_BEAT), script)
-        self.folder.set_status(self.session, self.me, self._heart.status())
+        self._tell("running")
         state = "failed"
         try:
             yield
             state = "finished"
         finally:
-            with suppress(OSError):  # what ended the run is more important
-                self.folder.set_status(self.session, self.me, self._heart.status(state))
+            self._beating.result()
+            self._tell(state)
             self._heart = None
 
     def beat(self) -> None:
         """Give the peers a sign of life, if it is time for one."""
-        if self._heart is not None and self._heart.due():
-            with suppress(OSError):  # the next one may reach them
-                self.folder.set_status(self.session, self.me, self._heart.status())
+        if self._heart is not None and self._heart.due() and self._beating.done():
+            self._beating = self._beats.submit(self._tell, "running")
+
+    def _tell(self, state: str) -> None:
+        assert self._heart is not None
+        with suppress(OSError, DuckprivError):  # the next one may reach them
+            self.mailbox.set_status(self.session, self.me, self._heart.status(state))
+
+    def linger(self, tick: Callable[[], None]) -> None:
+        """Wait until the peers of this session have ended their runs, or are silent: they may
+        still need messages that are served here. Calls `tick` now and then."""
+        waiting = {name for *names, _ in self._known for name in names} - {self.me}
+        last: dict[str, bytes | None] = {}
+        changed = dict.fromkeys(waiting, time.monotonic())
+        while waiting:
+            self._context.activity.wait_for(f"{', '.join(sorted(waiting))} to finish")
+            for name in list(waiting):
+                status = self.mailbox.status(self.session, name)
+                if status != last.get(name):
+                    last[name], changed[name] = status, time.monotonic()
+                silent = time.monotonic() - changed[name] > self._silence
+                if silent or state_of(status) in ("finished", "failed"):
+                    waiting.remove(name)
+            tick()
+            time.sleep(_LINGER_PAUSE)
+        self._context.activity.wait_for(None)
 
     def discard(self) -> None:
         """Delete messages that were begun or finished, and not handed to the carrier; forget that
@@ -342,6 +422,8 @@ class FileExchange:
     def close(self) -> None:
         """Delete what is unfinished, and the private copies of received messages."""
         self.discard()
+        self._beats.shutdown()
+        self.mailbox.close()
         self._private.cleanup()
 
     def _check_peer(self, peer: str) -> None:
@@ -358,8 +440,8 @@ class FileExchange:
         watch = Watch(peer, channel, self._silence, before, script)
         try:
             while True:
-                status = self.folder.status(self.session, peer)  # before we look for the message
-                data = self.folder.manifest(self.session, peer, self.me, channel)
+                status = self.mailbox.status(self.session, peer)  # before we look for the message
+                data = self.mailbox.manifest(self.session, peer, self.me, channel)
                 if data is not None:
                     return data
                 self._context.stop_if_cancelled()
@@ -368,7 +450,7 @@ class FileExchange:
                 if waited >= self._timeout:
                     raise ExchangeTimeout(
                         f"no message '{channel}' from {peer} within {self._timeout:g} seconds in "
-                        f"session '{self.session}' at {self.folder.path}; has {peer} started "
+                        f"session '{self.session}' at {self.mailbox.address}; has {peer} started "
                         "with the same session and exchange, and is its name right?"
                     )
                 time.sleep(min(max(waited / 100, _SHORTEST_PAUSE), _LONGEST_PAUSE))

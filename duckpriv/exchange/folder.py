@@ -12,6 +12,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -29,25 +30,42 @@ class Folder:
         if self.path.exists() and not self.path.is_dir():
             raise InvalidValue(f"the exchange {self.path} is not a folder")
 
+    @property
+    def address(self) -> str:
+        """The folder's path."""
+        return str(self.path)
+
     def publish(self, manifest: Manifest, content: Path) -> None:
         """Make the message with this manifest and content visible to its receiver; the same one
         again changes nothing. Raises ProtocolError where another one is in its place."""
-        data, description = self._files(
-            manifest.session, manifest.sender, manifest.receiver, manifest.channel
-        )
+        description = self._files_of(manifest)[1]
         if description.exists():
             if description.read_bytes() != manifest.to_json():
                 raise already_sent(manifest.session, manifest.channel, manifest.receiver)
             return
-        data.parent.mkdir(parents=True, exist_ok=True)
-        partial = data.parent / f".{secrets.token_hex(8)}.partial"
+        partial = self.partial(manifest, secrets.token_hex(8))
         try:
             shutil.copyfile(content, partial)
-            _replace(partial, data)
-            partial.write_bytes(manifest.to_json())
-            _replace(partial, description)
+            self.place(manifest, partial)
         finally:
             partial.unlink(missing_ok=True)
+
+    def partial(self, manifest: Manifest, stem: str) -> Path:
+        """Return a path beside a message's files for content that is not whole yet."""
+        folder = self._files_of(manifest)[0].parent
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / f".{stem}.partial"
+
+    def place(self, manifest: Manifest, partial: Path) -> None:
+        """Make the message visible whose whole content is in `partial`, which is gone then."""
+        data, description = self._files_of(manifest)
+        _replace(partial, data)
+        own = self.partial(manifest, secrets.token_hex(8))
+        try:
+            own.write_bytes(manifest.to_json())
+            _replace(own, description)
+        finally:
+            own.unlink(missing_ok=True)
 
     def manifest(self, session: str, sender: str, receiver: str, channel: str) -> bytes | None:
         """Return the bytes of a message's manifest, or None while there is no message."""
@@ -58,21 +76,22 @@ class Folder:
             return None
 
     def open(self, manifest: Manifest) -> BinaryIO:
-        """Open the content of a message for reading. Raises MessageRejected where there is none."""
-        names = (manifest.session, manifest.sender, manifest.receiver, manifest.channel)
+        """Return a message's content. Raises MessageRejected where there is none."""
         try:
-            return self._files(*names)[0].open("rb", buffering=0)
+            return self._files_of(manifest)[0].open("rb", buffering=0)
         except FileNotFoundError:
             raise MessageRejected(
                 f"message '{manifest.channel}' from {manifest.sender} has a manifest but no data"
             ) from None
 
-    def manifests(self, session: str) -> Iterator[tuple[Path, bytes]]:
-        """Return path and bytes of every manifest of a session, oldest first."""
-        files = (self.path / session).glob("*/*/[!.]*.json")
+    def manifests(self, session: str) -> Iterator[tuple[str, bytes]]:
+        """Yield place and bytes of every manifest of a session, oldest first."""
+        root = self.path / session
+        files = root.glob("*/*/[!.]*.json")
         for file in sorted(files, key=lambda file: (file.stat().st_mtime_ns, file.name)):
             with file.open("rb") as source:
-                yield file, source.read(LARGEST + 1)
+                place = file.relative_to(root).with_suffix("").as_posix()
+                yield place, source.read(LARGEST + 1)
 
     def set_status(self, session: str, sender: str, status: bytes) -> None:
         """Replace a party's status."""
@@ -99,6 +118,12 @@ class Folder:
                 found[file.parent.name] = status
         return found
 
+    def close(self) -> None:
+        """Do nothing: no file stays open."""
+
+    def _files_of(self, manifest: Manifest) -> tuple[Path, Path]:
+        return self._files(manifest.session, manifest.sender, manifest.receiver, manifest.channel)
+
     def _files(self, session: str, sender: str, receiver: str, channel: str) -> tuple[Path, Path]:
         folder, name = self.path / session / sender / receiver, channel.replace("/", ".")
         return folder / f"{name}.arrow", folder / f"{name}.json"
@@ -117,7 +142,8 @@ def _replace(partial: Path, target: Path) -> None:
     with partial.open("rb") as written:
         os.fsync(written.fileno())
     partial.replace(target)
-    if os.name == "posix":
+    # The new name is on disk only when the folder is; not all file systems can say so.
+    with suppress(OSError):
         folder = os.open(target.parent, os.O_RDONLY)
         try:
             os.fsync(folder)

@@ -52,7 +52,20 @@ class Protection:
     def check(self, manifest: Manifest) -> None:
         """Raise MessageRejected unless the manifest's sender, trusted, signed it for this party;
         KeyNotFound where the sender is not trusted."""
-        sender, sealed = self._keyring.trusted(manifest.sender), manifest.sealed
+        sealed = self.check_sender(manifest)
+        if sealed.receiver != self._own.fingerprint:
+            raise MessageRejected(
+                f"message '{manifest.channel}' from {manifest.sender} is for identity "
+                f"{sealed.receiver[:16]}…, and yours is {self._own.fingerprint[:16]}…; give "
+                f"{manifest.sender} your new one"
+            )
+
+    def check_sender(self, manifest: Manifest) -> Sealed:
+        """Raise MessageRejected unless the manifest's sender, trusted or oneself, signed it, for
+        whomever; KeyNotFound where the sender is not trusted."""
+        own = manifest.sender == self._own.name
+        sender = self._own if own else self._keyring.trusted(manifest.sender)
+        sealed = manifest.sealed
         what = f"message '{manifest.channel}' from {manifest.sender}"
         if sealed is None:
             raise MessageRejected(
@@ -64,13 +77,9 @@ class Protection:
                 f"{sender.fingerprint[:16]}…; if {manifest.sender} has a new identity, compare "
                 "fingerprints and trust it anew"
             )
-        if sealed.receiver != self._own.fingerprint:
-            raise MessageRejected(
-                f"{what} is for identity {sealed.receiver[:16]}…, and yours is "
-                f"{self._own.fingerprint[:16]}…; give {manifest.sender} your new one"
-            )
         if not sender.verify(bytes.fromhex(sealed.signature), _signed(manifest)):
             raise MessageRejected(f"{what} is not signed by {manifest.sender}; it was altered")
+        return sealed
 
     def content_key(self, manifest: Manifest) -> bytes:
         """Return the key of a message whose manifest `check` has passed. Raises MessageRejected."""

@@ -75,6 +75,11 @@ class Watch:
             )
 
 
+def state_of(status: bytes | None) -> object:
+    """Return the state that a peer's status tells, or None."""
+    return _parsed(status).get("state")
+
+
 def _parsed(status: bytes | None) -> dict[str, object]:
     """Read a peer's status: it may have written anything."""
     try:

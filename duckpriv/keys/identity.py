@@ -1,10 +1,11 @@
-"""Who a party is: a key to sign with (Ed25519, RFC 8032) and one to be written to (X25519)."""
+"""Who a party is: a key to sign with (Ed25519, RFC 8032), one to be written to (X25519), and the
+certificate by which it is known in TLS (`certificate.py`)."""
 
 from __future__ import annotations
 
 import json
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -13,26 +14,30 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from ..crypto.hashing import labelled, sha256
 from ..errors import InvalidValue
 from ..names import check_name
+from . import certificate
 
-FORMAT = "duckpriv-identity/1"
+FORMAT = "duckpriv-identity/2"
 _KEY_BYTES, _SIGNATURE_BYTES = 32, 64
 _LARGEST = 4096
+_BINARY = ("verifies", "receives", "certificate", "proof")
 
 
 @dataclass(frozen=True)
 class PublicIdentity:
-    """What the others know of a party: its name and public keys, with a signature by itself."""
+    """What the others know of a party: its name, public keys and certificate (DER), with a
+    signature by itself."""
 
     name: str
     verifies: bytes
     receives: bytes
+    certificate: bytes
     proof: bytes
 
     @property
     def text(self) -> str:
         """The identity as a line of text, to be given to the others."""
-        keys = {"verifies": self.verifies.hex(), "receives": self.receives.hex()}
-        return json.dumps({"format": FORMAT, "name": self.name, **keys, "proof": self.proof.hex()})
+        binary = {field: getattr(self, field).hex() for field in _BINARY}
+        return json.dumps({"format": FORMAT, "name": self.name, **binary})
 
     @classmethod
     def from_text(cls, text: str | bytes) -> PublicIdentity:
@@ -41,35 +46,44 @@ class PublicIdentity:
             raise InvalidValue("this is no identity: it is too long")
         try:
             fields = json.loads(text)
-            if not isinstance(fields, dict) or set(fields) != {
-                *("format", "name", "verifies", "receives", "proof")
-            }:
+            if not isinstance(fields, dict) or set(fields) != {"format", "name", *_BINARY}:
                 raise ValueError
             if fields["format"] != FORMAT:
                 raise ValueError
             name = check_name("the party's name", fields["name"])
-            verifies, receives, proof = (
-                bytes.fromhex(fields[field]) for field in ("verifies", "receives", "proof")
-            )
+            verifies, receives, authority, proof = (bytes.fromhex(fields[f]) for f in _BINARY)
             if (len(verifies), len(receives), len(proof)) != (32, 32, _SIGNATURE_BYTES):
                 raise ValueError
+            certificate.check_authority(authority, certificate.tls_name(name, verifies))
         except (ValueError, TypeError, RecursionError):
             raise InvalidValue(
-                "this is no identity; it has to be the line that 'duckpriv identity show' prints"
+                "this is no identity; it has to be the line that 'duckpriv identity show' prints, "
+                "in a duckpriv of the same version"
             ) from None
-        identity = cls(name, verifies, receives, proof)
+        identity = cls(name, verifies, receives, authority, proof)
         if not identity.verify(proof, identity._signed):
             raise InvalidValue("this identity is damaged, or not signed by its own key")
         return identity
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of name and keys, in hex: what people compare."""
-        return sha256("duckpriv/identity/fingerprint/v1", self._signed).hex()
+        """SHA-256 of name, keys and certificate, in hex: what people compare."""
+        return sha256("duckpriv/identity/fingerprint/v2", self._signed).hex()
+
+    @property
+    def tls_name(self) -> str:
+        """The DNS name that only this party can show in TLS."""
+        return certificate.tls_name(self.name, self.verifies)
+
+    @property
+    def root(self) -> bytes:
+        """The certificate (PEM) that one accepts in TLS to accept this party."""
+        return certificate.to_pem(self.certificate)
 
     @property
     def _signed(self) -> bytes:
-        return labelled("duckpriv/identity/v1", self.name.encode(), self.verifies, self.receives)
+        covered = (self.name.encode(), self.verifies, self.receives, self.certificate)
+        return labelled("duckpriv/identity/v2", *covered)
 
     def verify(self, signature: bytes, data: bytes) -> bool:
         """Whether this party signed `data`."""
@@ -82,38 +96,66 @@ class PublicIdentity:
 
 @dataclass(frozen=True, repr=False)
 class Identity:
-    """A party's own identity: its private keys."""
+    """A party's own identity: its private keys, and the certificate of the third (DER), which is
+    kept since making it anew would give another fingerprint."""
 
     name: str
     signs: bytes
     receives: bytes
+    certifies: bytes
+    certificate: bytes
 
     @classmethod
     def generate(cls, name: str) -> Identity:
         """Draw the keys."""
-        return cls(name, secrets.token_bytes(_KEY_BYTES), secrets.token_bytes(_KEY_BYTES))
+        signs, receives = secrets.token_bytes(_KEY_BYTES), secrets.token_bytes(_KEY_BYTES)
+        dns_name = certificate.tls_name(name, _verifies(signs))
+        return cls(name, signs, receives, *certificate.generate_authority(dns_name))
 
     @property
     def encoded(self) -> bytes:
-        """The keys as they stand in their file: secret."""
-        return self.signs + self.receives
+        """The keys and the certificate as they stand in their file: secret."""
+        return self.signs + self.receives + self.certifies + self.certificate
 
     @classmethod
     def from_bytes(cls, data: bytes, name: str) -> Identity:
         """Read `encoded`. Raises InvalidValue where the file is damaged."""
-        if len(data) != 2 * _KEY_BYTES:
-            raise InvalidValue(f"the file of the identity of '{name}' is damaged")
-        return cls(name, data[:_KEY_BYTES], data[_KEY_BYTES:])
+        signs, receives, certifies = (data[i * _KEY_BYTES : (i + 1) * _KEY_BYTES] for i in range(3))
+        authority = data[3 * _KEY_BYTES :]
+        try:
+            if len(signs) != _KEY_BYTES:
+                raise ValueError
+            certificate.check_authority(authority, certificate.tls_name(name, _verifies(signs)))
+            certificate.check_key(certifies, authority)
+        except ValueError:
+            raise InvalidValue(
+                f"the file of the identity of '{name}' is damaged, or an earlier duckpriv made "
+                f"it; delete it with 'duckpriv keys remove identity-{name}' and make a new one"
+            ) from None
+        return cls(name, signs, receives, certifies, authority)
 
     @property
     def public(self) -> PublicIdentity:
         """What the others may know."""
-        signer = Ed25519PrivateKey.from_private_bytes(self.signs)
-        verifies = signer.public_key().public_bytes_raw()
-        receiver = X25519PrivateKey.from_private_bytes(self.receives).public_key()
-        unsigned = PublicIdentity(self.name, verifies, receiver.public_bytes_raw(), b"")
-        return PublicIdentity(self.name, verifies, unsigned.receives, signer.sign(unsigned._signed))
+        receives = X25519PrivateKey.from_private_bytes(self.receives).public_key()
+        unsigned = PublicIdentity(
+            self.name,
+            _verifies(self.signs),
+            receives.public_bytes_raw(),
+            self.certificate,
+            b"",
+        )
+        return replace(unsigned, proof=self.sign(unsigned._signed))
 
     def sign(self, data: bytes) -> bytes:
         """Sign `data`."""
         return Ed25519PrivateKey.from_private_bytes(self.signs).sign(data)
+
+    def leaf(self) -> tuple[bytes, bytes]:
+        """Return a new certificate for a run and its private key, both PEM."""
+        dns_name = certificate.tls_name(self.name, _verifies(self.signs))
+        return certificate.issue(self.certifies, self.certificate, dns_name)
+
+
+def _verifies(signs: bytes) -> bytes:
+    return Ed25519PrivateKey.from_private_bytes(signs).public_key().public_bytes_raw()

@@ -1,0 +1,265 @@
+"""A mailbox that another party serves (`server.py`), used from here: Arrow Flight, mutual TLS.
+
+Nothing that comes back is trusted: it is a chunk of content, which the receiver checks against
+its manifest, a manifest, which is read as one, or a number. Calls are short; one that fails without
+a reason of the server's own is tried again, and a transfer goes on where it was.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
+
+import pyarrow as pa
+
+from ..errors import InvalidValue, MessageRejected, ProtocolError, from_text
+from ..keyring import Keyring
+from ..keys.certificate import MAILBOX_NAME
+from ..names import check_channel, check_name
+from .download import Content
+from .flight import fl
+from .manifest import LARGEST, Manifest
+from .patience import Patience
+from .requests import (
+    CHUNK,
+    PART,
+    SCHEMA,
+    Begin,
+    Download,
+    GetManifest,
+    GetStatus,
+    ListManifests,
+    ListStatuses,
+    Request,
+    SetStatus,
+    Upload,
+    encode,
+)
+
+_Result = TypeVar("_Result")
+# A call that hangs is given up after so many seconds, and tried again over a new connection.
+_CALL_SECONDS, _TRANSFER_SECONDS = 20.0, 60.0
+_LARGEST_ANSWER = 64 << 20
+_OPTIONS = [
+    ("grpc.max_receive_message_length", max(CHUNK, LARGEST) + (1 << 16)),
+    ("grpc.initial_reconnect_backoff_ms", 50),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    # The time for a handshake, too.
+    ("grpc.min_reconnect_backoff_ms", 5000),
+    # A connection that died without a word is noticed.
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    # Clients in one process shall not share a connection: it has a certificate.
+    ("grpc.use_local_subchannel_pool", 1),
+]
+
+
+class RemoteMailbox:
+    """The mailbox at (host, port). Each operation is tried for `timeout` seconds; `stop` is called
+    now and then meanwhile, and may raise."""
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        keyring: Keyring,
+        me: str,
+        timeout: float,
+        stop: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Raises KeyNotFound without an identity. Connects at first use."""
+        own = keyring.identity(me)
+        self._leaf = own.leaf()
+        known = [own.public, *keyring.all_trusted()]
+        self._roots = b"".join(identity.root for identity in known)
+        self._host, self._port, self._timeout, self._stop = host, port, timeout, stop
+        self._client = self._dial()
+
+    @property
+    def address(self) -> str:
+        """The address as one writes it."""
+        return f"grpc+tls://{self._host}:{self._port}"
+
+    def publish(self, manifest: Manifest, content: Path) -> None:
+        """Upload a message; return when the mailbox has it whole."""
+        if content.stat().st_size != manifest.bytes:
+            raise ProtocolError("the content has another length than its manifest says")
+        text, patience = manifest.to_json().decode(), self._patience()
+        before = -1
+        with content.open("rb") as source:
+            while (have := self._begin(text, patience)) != manifest.bytes:
+                if have is None or have <= before:  # after a restart it hashes what it has
+                    patience.pause("it takes nothing")
+                if have is None:
+                    continue
+                if have > manifest.bytes:
+                    raise ProtocolError("the mailbox says that it has more than was sent")
+                before = have
+                patience.moved(have)
+                try:
+                    self._send_part(text, source, have, patience.left(_TRANSFER_SECONDS))
+                except (pa.ArrowException, OSError) as error:
+                    self._bear(error, patience)
+
+    def manifest(self, session: str, sender: str, receiver: str, channel: str) -> bytes | None:
+        """Return the bytes of a message's manifest, or None while there is no message."""
+        return _only(self._ask(GetManifest(session, sender, receiver, channel)))
+
+    def open(self, manifest: Manifest) -> BinaryIO:
+        """Return a message's content, downloaded while it is read."""
+        patience = self._patience()
+        place = (manifest.session, manifest.sender, manifest.receiver, manifest.channel)
+
+        def start(offset: int, length: int) -> Any:
+            ticket = fl.Ticket(encode(Download(*place, offset, length)))
+            options = fl.FlightCallOptions(timeout=patience.left(_TRANSFER_SECONDS))
+            stream = self._client.do_get(ticket, options)
+            if stream.schema != SCHEMA:
+                raise MessageRejected("the mailbox sends what is no content")
+            return stream
+
+        def bear(error: Exception) -> None:
+            self._bear(error, patience)
+
+        return io.BufferedReader(Content(manifest.bytes, start, bear, patience), CHUNK)
+
+    def manifests(self, session: str) -> Iterator[tuple[str, bytes]]:
+        """Yield place and bytes of every manifest of a session from or to this party."""
+        for answer in self._ask(ListManifests(session)):
+            place, _, data = answer.partition(b"\n")
+            yield _place(place), data
+
+    def set_status(self, session: str, sender: str, status: bytes) -> None:
+        """Replace a party's status. It is soon out of date, so this is not tried for long."""
+        patience = self._patience(min(self._timeout, _CALL_SECONDS))
+        self._ask(SetStatus(session, sender, status.decode()), patience)
+
+    def status(self, session: str, sender: str) -> bytes | None:
+        """Return a party's status, or None where there is none."""
+        return _only(self._ask(GetStatus(session, sender)))
+
+    def statuses(self, session: str) -> dict[str, bytes]:
+        """Return the status of every party that has one."""
+        answers = (answer.partition(b"\n") for answer in self._ask(ListStatuses(session)))
+        return {_name(name): status for name, _, status in answers}
+
+    def close(self) -> None:
+        """Hang up."""
+        self._client.close()
+
+    def _dial(self) -> Any:
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return fl.FlightClient(
+            fl.Location.for_grpc_tls(host, self._port),
+            tls_root_certs=self._roots,
+            cert_chain=self._leaf[0],
+            private_key=self._leaf[1],
+            # Not the address but any trusted identity's mailbox: TLS checks the certificate.
+            override_hostname=MAILBOX_NAME,
+            generic_options=_OPTIONS,
+        )
+
+    def _patience(self, seconds: float | None = None) -> Patience:
+        address = (self._host, self._port)
+        return Patience(address, self._roots, seconds or self._timeout, self._stop)
+
+    def _ask(self, request: Request, patience: Patience | None = None) -> list[bytes]:
+        """Return the answers to a request."""
+        action = fl.Action("ask", encode(request))
+
+        def call(seconds: float) -> list[bytes]:
+            answers, length = [], 0
+            options = fl.FlightCallOptions(timeout=seconds)
+            for answer in self._client.do_action(action, options):
+                answers.append(answer.body.to_pybytes())
+                length += len(answers[-1]) + 100
+                if length > _LARGEST_ANSWER:
+                    raise ProtocolError("the mailbox answers more than can be")
+            return answers
+
+        return self._try(call, patience or self._patience())
+
+    def _try(self, call: Callable[[float], _Result], patience: Patience) -> _Result:
+        """Call with how many seconds it may take, until it works."""
+        while True:
+            try:
+                return call(patience.left(_CALL_SECONDS))
+            except (pa.ArrowException, OSError) as error:
+                self._bear(error, patience)
+
+    def _bear(self, error: Exception, patience: Patience) -> None:
+        """Wait a little where a call that failed may work when it is tried again. Raises the error
+        that the server has told, or what `Patience` raises."""
+        if isinstance(error, OSError) and error.errno is not None:
+            raise error  # of our own disk; pyarrow's have no number
+        told = getattr(error, "extra_info", b"").decode("utf-8", "replace")
+        known = from_text(told)
+        if known is not None:
+            raise type(known)("".join(c for c in known.message if c.isprintable())) from None
+        if isinstance(error, NotImplementedError):
+            raise ProtocolError(f"what answers at {self.address} is no mailbox") from None
+        if isinstance(error, fl.FlightUnavailableError):
+            patience.look()
+        elif isinstance(error, fl.FlightTimedOutError):
+            self._client = self._dial()  # the connection may be dead
+            patience.pause("it does not answer")
+        else:
+            patience.pause(f"calls fail ({type(error).__name__})")
+
+    def _begin(self, text: str, patience: Patience) -> int | None:
+        """Return how many bytes of a message the mailbox has, if it knows already."""
+        answer = _only(self._ask(Begin(text), patience)) or b""
+        if len(answer) > 20 or not (answer or b"0").isdigit():
+            raise ProtocolError("the mailbox does not say how much it has of a message")
+        return int(answer) if answer else None
+
+    def _send_part(self, text: str, source: BinaryIO, offset: int, seconds: float) -> None:
+        writer, reader = self._client.do_put(
+            fl.FlightDescriptor.for_command(encode(Upload(text, offset))),
+            SCHEMA,
+            fl.FlightCallOptions(timeout=seconds),
+        )
+        source.seek(offset)
+        until = time.monotonic() + seconds / 2  # what is under way at the end of a call is lost
+        try:
+            for _ in range(PART // CHUNK):
+                self._stop()
+                if time.monotonic() > until or not (chunk := source.read(CHUNK)):
+                    break
+                writer.write_metadata(chunk)
+            writer.done_writing()
+            reader.read()  # when the server has taken all
+            writer.close()  # raises what the server says
+        except BaseException:
+            # Else pyarrow does, and writes to standard error that the connection is broken.
+            with suppress(pa.ArrowException, OSError):
+                writer.close()
+            raise
+
+
+def _only(answers: list[bytes]) -> bytes | None:
+    if len(answers) > 1:
+        raise ProtocolError("the mailbox gives several answers where there is one")
+    return answers[0] if answers else None
+
+
+def _name(data: bytes) -> str:
+    try:
+        return check_name("the party's name", data.decode())
+    except (UnicodeDecodeError, InvalidValue):
+        raise ProtocolError("the mailbox names a party as none can be named") from None
+
+
+def _place(data: bytes) -> str:
+    """Return SENDER/RECEIVER/CHANNEL, which the mailbox has sent."""
+    sender, _, rest = data.partition(b"/")
+    receiver, _, channel = rest.partition(b"/")
+    try:
+        check_channel(channel.decode().replace(".", "/"))
+        return f"{_name(sender)}/{_name(receiver)}/{channel.decode()}"
+    except (UnicodeDecodeError, InvalidValue):
+        raise ProtocolError("the mailbox lists a message in a place that none can have") from None
