@@ -70,7 +70,7 @@ class Killer:
             self.at("committed")
             if exchange._staged and self.statement:
                 first = exchange._staged[0]
-                exchange.folder.publish(first.manifest, first.content)
+                exchange.mailbox.publish(first.manifest, first.content)
                 self.at("between deliveries")
             deliver(exchange)
 

@@ -141,7 +141,7 @@ def test_a_status_that_cannot_be_written_does_not_end_a_run(connect, monkeypatch
         if len(written) > 1:
             raise OSError("no space left")
 
-    monkeypatch.setattr(bank._exchange.folder, "set_status", set_status)
+    monkeypatch.setattr(bank._exchange.mailbox, "set_status", set_status)
     assert bank.run(str(script))[0]["n"] > 0
     assert len(written) > 2
 

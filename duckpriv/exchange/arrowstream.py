@@ -30,6 +30,8 @@ def read_batches(source: pa.NativeFile) -> tuple[pa.Schema, Iterator[pa.RecordBa
         first = messages.read_next_message()
     except StopIteration:
         raise pa.ArrowInvalid("no schema") from None
+    if first.type != "schema":  # read_schema would take it for one, and crash
+        raise pa.ArrowInvalid("no schema")
     schema = pa.ipc.read_schema(first)
 
     def batches() -> Iterator[pa.RecordBatch]:

@@ -112,9 +112,9 @@ def open_exchange(
     if context.me is None:
         raise InvalidValue("an exchange needs your own name as the peers know it: me='bank'")
     session = context.need_session()
-    if unprotected and not address.startswith("dir:"):
-        raise InvalidValue("unprotected messages go through a folder only, not the network")
     mailbox = open_mailbox(address, keyring, context.me, timeout, context.stop_if_cancelled)
+    if unprotected and not isinstance(mailbox, Folder):
+        raise InvalidValue("unprotected messages go through a folder only, not the network")
     protection = None if unprotected else Protection(keyring, context.me)
     return FileExchange(
         mailbox, context.me, session, context, timeout, silence, protection, limits or Limits()

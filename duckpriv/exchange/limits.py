@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from ..errors import MessageRejected
 from .manifest import Manifest
 
+_WHAT = {"nesting": "lists and structs within each other"}
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -30,8 +32,8 @@ class Limits:
         for name, value in found.items():
             if value > (limit := getattr(self, name)):
                 raise MessageRejected(
-                    f"message '{manifest.channel}' from {manifest.sender} has {name} {value:,}, "
-                    f"more than the limit of {limit:,}; if that is meant, raise the limit {name}"
+                    f"message '{manifest.channel}' from {manifest.sender} has {value:,} "
+                    f"{_WHAT.get(name, name)}; at most {limit:,} are accepted (the limit {name})"
                 )
         if manifest.rows > 8 * manifest.bytes:  # every row takes a bit at least
             raise MessageRejected(
