@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -18,24 +19,38 @@ from duckpriv.journal import discard, runs
 from tests.effort import THOROUGH
 from tests.killed import MOMENTS
 from tests.parties import Folder
+from tests.test_protection import introduce
 
 IDS = {"host": [f"c{i}" for i in range(0, 30)], "guest": [f"c{i}" for i in range(20, 50)]}
 
 
-def run_killed(folder: Folder, session: str, parties: dict[str, tuple[str, dict]], **how) -> dict:
-    """Run parties, each in a process that is killed and started again; return how often it died."""
+def run_killed(
+    folder: Folder,
+    session: str,
+    parties: dict[str, tuple[str, dict]],
+    server: str | None = None,
+    **how,
+) -> dict:
+    """Run parties, each in a process that is killed and started again; return how often it died.
+
+    With a `server`, the others reach its mailbox over the network.
+    """
     processes = {}
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"grpc+tls://localhost:{free.getsockname()[1]}"
     for me, (script, settings) in parties.items():
         base = folder.folder
+        mailbox = f"dir:{base / 'mailbox'}"
         task = {
             "connect": {
                 "database": str(base / f"{me}.duckdb"),
                 "me": me,
-                "exchange": f"dir:{base / 'mailbox'}",
+                "exchange": mailbox if server in (None, me) else address,
+                "serve": address if server == me else None,
                 "keyring": str(base / f"{me}.keys"),
                 "session": session,
                 "timeout": 120,
-                "unprotected": True,
+                "unprotected": server is None,
             },
             "script": script,
             "settings": settings,
@@ -104,6 +119,29 @@ def test_matching_survives_kills_at_random(folder) -> None:
     deaths = 12 if THOROUGH else 4
     run_killed(folder, "s1", MATCHING, seconds=[0.05, 0.8], deaths=deaths)
     assert_matched(folder)
+
+
+@pytest.mark.parametrize("server", ["host", "guest"])
+def test_matching_over_the_network_survives_kills_at_random(folder, server) -> None:
+    introduce(folder.folder, "host", "guest")
+    deaths = 12 if THOROUGH else 3
+    run_killed(folder, "s1", MATCHING, server, seconds=[0.3, 1.2], deaths=deaths)
+    assert_matched(folder)
+    for me in MATCHING:
+        assert_nothing_left(folder, me)
+
+
+def test_three_parties_over_the_network(tmp_path: Path) -> None:
+    data = training_data(tmp_path)
+    introduce(tmp_path, "host", "guest", "helper")
+    run_killed(data, "net", WITH_HELPER, "host")
+    trained = weights(data, "host") + weights(data, "guest")
+    run_killed(data, "dir", WITH_HELPER)
+    for (name, weight), (other, again) in zip(
+        trained, weights(data, "host") + weights(data, "guest"), strict=True
+    ):
+        assert name == other
+        assert again == pytest.approx(weight, abs=1e-3)
 
 
 def weights(folder: Folder, me: str) -> list:
