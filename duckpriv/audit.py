@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import duckdb
-import pyarrow as pa
 
 from .errors import InvalidValue
 from .exchange import Manifest
@@ -37,24 +36,40 @@ _MOVED = ("direction", "peer", "channel", "sha256")
 _AT = {name: position for position, name in enumerate(COLUMNS)}
 
 
-def record(con: duckdb.DuckDBPyConnection, me: str, messages: Sequence[Manifest]) -> None:
-    """Add messages to the table, which is made where there is none."""
-    if not messages:
-        return
-    columns = ", ".join(f"{name} {type_} NOT NULL" for name, type_ in COLUMNS.items())
-    con.execute(f"CREATE TABLE IF NOT EXISTS {TABLE} ({columns})")
-    last = con.execute(f"SELECT number, chain FROM {TABLE} ORDER BY number DESC LIMIT 1").fetchall()
-    number, chain = last[0] if last else (0, "")
-    rows: list[list[object]] = []
-    for manifest in messages:
-        number += 1
-        fields = [number, datetime.now(UTC).replace(tzinfo=None), *_told(manifest, me)]
-        chain = _chained(chain, fields)
-        rows.append([*fields, chain])
-    added = pa.table([pa.array(column) for column in zip(*rows, strict=True)], list(COLUMNS))
-    con.register("duckpriv_internal_audit", added)
-    con.execute(f"INSERT INTO {TABLE} FROM duckpriv_internal_audit").fetchall()
-    con.unregister("duckpriv_internal_audit")
+class Audit:
+    """The table in the database that a connection uses when this is made."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, me: str) -> None:
+        self._con, self._me = con, me
+        names = con.execute("SELECT current_database(), current_schema()").fetchall()[0]
+        self._table = ".".join('"' + name.replace('"', '""') + '"' for name in (*names, TABLE))
+        self._last: tuple[int, str] | None = None  # number and chain of the last row
+
+    def record(self, messages: Sequence[Manifest]) -> None:
+        """Add messages to the table, which is made where there is none."""
+        for manifest in messages:
+            number, chain = self._last or self._begin()
+            fields = [
+                number + 1,
+                datetime.now(UTC).replace(tzinfo=None),
+                *_told(manifest, self._me),
+            ]
+            chain = _chained(chain, fields)
+            places = ", ".join(f"${i}" for i in range(1, len(COLUMNS) + 1))
+            query = f"INSERT INTO {self._table} VALUES ({places})"
+            self._con.execute(query, [*fields, chain]).fetchall()
+            self._last = (number + 1, chain)
+
+    def forget(self) -> None:
+        """What was added since the last commit was rolled back: look again."""
+        self._last = None
+
+    def _begin(self) -> tuple[int, str]:
+        columns = ", ".join(f"{name} {type_} NOT NULL" for name, type_ in COLUMNS.items())
+        self._con.execute(f"CREATE TABLE IF NOT EXISTS {self._table} ({columns})")
+        query = f"SELECT number, chain FROM {self._table} ORDER BY number DESC LIMIT 1"
+        last: list[tuple[int, str]] = self._con.execute(query).fetchall()
+        return last[0] if last else (0, "")
 
 
 def moved_before(

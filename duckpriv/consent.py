@@ -18,7 +18,7 @@ from .engine import sql_folder
 from .scripts import Script, bundled, load
 
 # The macro, and the function below it that begins a message.
-SENDS = ("exchange_send", "duckpriv_udf_exchange_open")
+SENDS = ("exchange_send", "duckpriv_udf_exchange_begin")
 RECEIVES = ("exchange_recv", "exchange_recv_all")
 UNKNOWN = "(decided while running)"
 

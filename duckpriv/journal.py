@@ -26,7 +26,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from .audit import moved_before, record
+from .audit import Audit, moved_before
 from .errors import InvalidValue
 from .exchange import FileExchange
 from .keyring import Keyring
@@ -70,6 +70,7 @@ class Journal:
         self,
         con: duckdb.DuckDBPyConnection,
         exchange: FileExchange,
+        audit: Audit,
         keyring: Keyring,
         script: Script,
         settings: dict[str, object],
@@ -77,6 +78,7 @@ class Journal:
         """Find the run of `script` in this session, or begin one. Raises InvalidValue where it has
         sent messages, and the script or its settings were others."""
         self._con, self._exchange, self._keyring = con, exchange, keyring
+        self._audit = audit
         self._tables = _Tables(con)
         self.after: Position | None = None
         self.finished = False
@@ -126,7 +128,7 @@ class Journal:
             self._con.execute(f"SET search_path = {_text(extended)}")
             with self._exchange.holding(self._tables.outbox(self.run), known):
                 self._variables |= self._tables.restore_variables(self.run)
-                self._exchange.deliver_again(self._tables.messages(self.run))
+                self._exchange.deliver_again(self._tables.last_messages(self.run))
                 yield
         finally:
             with suppress(duckdb.Error):  # the connection may be closed
@@ -154,6 +156,7 @@ class Journal:
                     self._note(position, statement, rows, keys)
         except BaseException:
             self._keyring.undo()
+            self._audit.forget()
             raise
         self._keyring.keep()
         self._exchange.moved.clear()
@@ -168,7 +171,7 @@ class Journal:
         if self._changed and self._variables:
             self._tables.keep_variables(self.run, self._variables)
             self._changed = False
-        record(self._con, self._exchange.me, self._exchange.moved)
+        self._audit.record(self._exchange.moved)
         shown = rows if rows is not None and statement.shows_rows else None
         self.steps += 1
         self._con.execute(
@@ -204,7 +207,7 @@ class Journal:
 
     def give_up(self) -> None:
         """After an error: where nobody has seen anything of the run, the next one begins anew."""
-        if not self._tables.messages(self.run):
+        if not self._tables.last_messages(self.run):
             self._tables.discard(self.run, self._keyring)
 
 
@@ -303,10 +306,15 @@ class _Tables:
         )
         return found[0]["result"] if found else None
 
-    def messages(self, run: str) -> list[str]:
-        """Return the messages of finished statements, as `FileExchange.held` wrote them."""
-        query = f"SELECT unnest(messages) AS m FROM {self.home}.{STATEMENTS} WHERE run = $1"
-        return [row["m"] for row in self.rows(query, [run])]
+    def last_messages(self, run: str) -> list[str]:
+        """Return the messages of the last finished statement that sent any, as
+        `FileExchange.held` wrote them: those of earlier ones are delivered."""
+        query = (
+            f"SELECT messages FROM {self.home}.{STATEMENTS} WHERE run = $1 AND len(messages) > 0 "
+            "ORDER BY step DESC LIMIT 1"
+        )
+        found = self.rows(query, [run])
+        return found[0]["messages"] if found else []
 
     def keep_variables(self, run: str, names: set[str]) -> None:
         values = ", ".join(f"getvariable({_text(n)}) AS {_quoted(n)}" for n in sorted(names))

@@ -15,7 +15,7 @@ from .scripts import Statement
 
 # Functions whose rows say nothing about how far the work is.
 _EXCHANGE = frozenset(
-    {"exchange_open", "exchange_stage", "exchange_publish", "exchange_source", "require"}
+    {"exchange_begin", "exchange_stage", "exchange_publish", "exchange_source", "require"}
 )
 
 

@@ -17,7 +17,7 @@ import duckdb
 import platformdirs
 import pyarrow as pa
 
-from .audit import record
+from .audit import Audit
 from .columns.context import Activity, Context
 from .engine import extend_search_path, install
 from .errors import Cancelled, DuckprivError, ExchangeTimeout, InvalidValue, from_text
@@ -74,6 +74,7 @@ class Party:
         self._exchange = exchange
         self._server = server
         self._owns = owns
+        self._audit = Audit(con, context.me or "")
         self._took: dict[str, float] = {}  # seconds that a statement took the last time
 
     @property
@@ -129,7 +130,7 @@ class Party:
         self._context.cancelled.clear()
         if self._exchange is None:
             return self._run(parsed, values, None, observer, on_rows)
-        journal = Journal(self.con, self._exchange, self.keyring, parsed, values)
+        journal = Journal(self.con, self._exchange, self._audit, self.keyring, parsed, values)
         if on_resume and (journal.finished or journal.steps):
             on_resume(journal.steps, journal.finished)
         if not journal.finished:
@@ -240,8 +241,10 @@ class Party:
         started = time.monotonic()
 
         def rows_of(sql: str) -> pa.Table | None:
-            relation = self.con.sql(sql)
-            return None if relation is None else relation.to_arrow_table()
+            if statement.shows_rows:
+                return self.con.sql(sql).to_arrow_table()
+            self.con.execute(sql).fetchall()  # it binds once, and con.sql twice
+            return None
 
         def work() -> Rows:
             if observer and self._took.get(statement.sql, _WORTH_ESTIMATING) >= _WORTH_ESTIMATING:
@@ -280,7 +283,7 @@ class Party:
     def _record(self) -> None:
         """Bring the audit table up to date."""
         if self._exchange is not None:
-            record(self.con, self._exchange.me, self._exchange.moved)
+            self._audit.record(self._exchange.moved)
             self._exchange.moved.clear()
 
     def close(self) -> None:

@@ -102,7 +102,7 @@ TOLD = {
     "FROM query('FROM Exchange_Send(''shop'', ''x'', ''FROM t'')')": [(UNKNOWN, UNKNOWN)],
     "SET VARIABLE q = $$ CALL exchange_send('a', 'b', 'c') $$": [(UNKNOWN, UNKNOWN)],
     "PREPARE p AS FROM exchange_send($1, $2, $3)": [(UNKNOWN, UNKNOWN)],
-    "SELECT duckpriv_udf_exchange_open('shop', 'x', '', '')": [("x", "shop")],
+    "SELECT duckpriv_udf_exchange_begin('shop', 'x', '', '')": [("x", "shop")],
     "CALL exchange_send('shop', 'x', 'FROM exchange_send(''a'', ''b'', ''c'')')": [
         ("x", "shop"),
         (UNKNOWN, UNKNOWN),

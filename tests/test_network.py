@@ -540,7 +540,7 @@ def shutil_usage(free: int):
 
 
 VALID = [
-    requests.GetManifest("s1", "bank", "shop", "a/b"),
+    requests.GetMessage("s1", "bank", "shop", "a/b"),
     requests.ListManifests("s1"),
     requests.SetStatus("s1", "shop", "{}"),
     requests.GetStatus("s1", "shop"),

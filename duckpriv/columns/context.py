@@ -31,10 +31,13 @@ class Exchange(Protocol):
     def open(self, peer: str, channel: str, protocol: str, parameters: str) -> int:
         """Begin a message; return its handle."""
 
-    def stage(self, handle: int, rows: pa.StructArray, sql_type: str) -> None:
-        """Add rows to an open message."""
+    def type_number(self, sql_type: str) -> int:
+        """Return the number that stands for an SQL type from now on."""
 
-    def publish(self, handle: int, rows: int, schema: pa.StructType, sql_type: str) -> Sent:
+    def stage(self, handle: int, rows: pa.StructArray, type_: int) -> None:
+        """Add rows of an SQL type to an open message."""
+
+    def publish(self, handle: int, rows: int, schema: pa.StructType, type_: int) -> Sent:
         """Finish a message and make it visible."""
 
     def receive(

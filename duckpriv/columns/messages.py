@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 
 from ..errors import ProtocolError
@@ -11,26 +12,54 @@ from .context import Context
 SENT = pa.struct({"rows": pa.int64(), "bytes": pa.int64(), "sha256": pa.string()})
 
 
-def exchange_open(
-    context: Context, peers: pa.Array, channels: pa.Array, protocols: pa.Array, parameters: pa.Array
+# The names are unusual, since the user's query sees them before its own tables. Where there is no
+# row, any_value has the columns' types; as a constant, they become a number once, and do not go
+# with every row.
+_SENDING = """
+SELECT unnest(duckpriv_internal_sent) FROM (
+    SELECT duckpriv_udf_exchange_publish(
+        {handle}::BIGINT, CAST(coalesce(sum(duckpriv_internal_written), 0) AS BIGINT),
+        duckpriv_udf_exchange_type(typeof(any_value(duckpriv_internal_row))),
+        any_value(duckpriv_internal_row)) AS duckpriv_internal_sent
+    FROM (
+        SELECT duckpriv_internal_row, duckpriv_udf_exchange_stage(
+            {handle}::BIGINT, duckpriv_udf_exchange_type(typeof(duckpriv_internal_row)),
+            duckpriv_internal_row) AS duckpriv_internal_written
+        FROM query('{query}') AS duckpriv_internal_row))
+"""
+
+
+def exchange_begin(
+    context: Context,
+    peers: pa.Array,
+    channels: pa.Array,
+    queries: pa.Array,
+    protocols: pa.Array,
+    parameters: pa.Array,
 ) -> pa.Array:
-    """Begin a message; return its handle."""
+    """Begin a message; return the query that writes and publishes it."""
     handle = context.need_exchange().open(
         constant(peers, "the peer"),
         constant(channels, "the channel"),
         constant(protocols, "the protocol"),
         constant(parameters, "the parameters"),
     )
-    return pa.array([handle] * len(peers), pa.int64())
+    query = constant(queries, "the query").replace("'", "''")
+    return pa.array([_SENDING.format(handle=handle, query=query)] * len(peers), pa.string())
+
+
+def exchange_type(context: Context, types: pa.Array) -> pa.Array:
+    """Return a number for each SQL type, by which the other functions know it."""
+    exchange = context.need_exchange()
+    return pa.array([exchange.type_number(type_) for type_ in types.to_pylist()], pa.int64())
 
 
 def exchange_stage(
     context: Context, handles: pa.Array, types: pa.Array, rows: pa.Array
 ) -> pa.Array:
     """Add rows (a STRUCT column) to an open message; return 1 a row."""
-    handle = handles[0].as_py()
-    context.need_exchange().stage(handle, rows, types[0].as_py())
-    return pa.array([1] * len(rows), pa.int64())
+    context.need_exchange().stage(handles[0].as_py(), rows, types[0].as_py())
+    return pa.array(np.ones(len(rows), np.int64))
 
 
 def exchange_publish(

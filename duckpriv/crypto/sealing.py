@@ -48,11 +48,13 @@ def unwrap_key(private: bytes, wrapped: bytes, info: bytes) -> bytes:
 
 
 class Sealer:
-    """What is written goes on encrypted to `write`: chunks of CHUNK bytes and a tag each."""
+    """What is written goes on encrypted to `write`: chunks of CHUNK bytes and a tag each. The bytes
+    that `write` gets are overwritten afterwards."""
 
-    def __init__(self, key: bytes, write: Callable[[bytes], object]) -> None:
+    def __init__(self, key: bytes, write: Callable[[memoryview], object]) -> None:
         self._cipher, self._write = AESGCM(key), write
-        self._chunk, self._used, self._number = bytearray(CHUNK), 0, 0
+        self._chunk, self._number = bytearray(), 0
+        self._sealed = bytearray()  # made when there is a whole chunk: most messages are small
 
     def write(self, data: Any) -> int:
         """Take some bytes (any buffer); return how many."""
@@ -60,23 +62,30 @@ class Sealer:
             left = given.cast("B")
             length = len(left)
             while left:
-                if self._used == CHUNK:  # not the last one, as there is more
-                    self._flush(last=False)
-                fits = min(CHUNK - self._used, len(left))
-                self._chunk[self._used : self._used + fits] = left[:fits]
-                self._used += fits
-                left = left[fits:]
+                if len(self._chunk) == CHUNK:  # not the last one, as there is more
+                    self._flush(self._chunk, last=False)
+                    self._chunk.clear()
+                if not self._chunk and len(left) > CHUNK:
+                    self._flush(left[:CHUNK], last=False)
+                    left = left[CHUNK:]
+                else:
+                    fits = CHUNK - len(self._chunk)
+                    self._chunk += left[:fits]
+                    left = left[fits:]
         return length
 
     def finish(self) -> None:
         """Write the last chunk."""
-        self._flush(last=True)
+        self._flush(self._chunk, last=True)
 
-    def _flush(self, last: bool) -> None:
-        nonce = _nonce(self._number, last)
-        with memoryview(self._chunk) as chunk:
-            self._write(self._cipher.encrypt(nonce, chunk[: self._used], None))
-        self._number, self._used = self._number + 1, 0
+    def _flush(self, chunk: bytearray | memoryview, last: bool) -> None:
+        length = len(chunk) + TAG_BYTES
+        if len(self._sealed) < length:
+            self._sealed = bytearray(length)
+        with memoryview(self._sealed) as sealed:
+            self._cipher.encrypt_into(_nonce(self._number, last), chunk, None, sealed[:length])
+            self._write(sealed[:length])
+        self._number += 1
 
 
 class Unsealer:
@@ -86,19 +95,19 @@ class Unsealer:
     def __init__(self, key: bytes, read: Callable[[int], bytes]) -> None:
         self._cipher, self._read = AESGCM(key), read
         self._sealed = read(CHUNK + TAG_BYTES)
+        self._opened = bytearray(len(self._sealed))
         self._plain, self._number, self._ended = memoryview(b""), 0, False
 
     def read(self, length: int) -> bytes:
         """Return `length` bytes, or fewer at the end. Raises ValueError at the first chunk that is
         not as it was sealed."""
         parts = []
-        while length:
-            if not self._plain and not self._next():
-                break
-            parts.append(self._plain[:length])
+        while length and (self._plain or self._next()):
+            # A copy: the next chunk overwrites this one.
+            parts.append(bytes(self._plain[:length]))
             self._plain = self._plain[length:]
             length -= len(parts[-1])
-        return b"".join(parts)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _next(self) -> bool:
         """Decrypt the next chunk, if there is one."""
@@ -106,10 +115,13 @@ class Unsealer:
             return False
         following = self._read(CHUNK + TAG_BYTES)
         nonce = _nonce(self._number, last=not following)
+        length = max(len(self._sealed) - TAG_BYTES, 0)
+        opened = memoryview(self._opened)[:length]
         try:
-            self._plain = memoryview(self._cipher.decrypt(nonce, self._sealed, None))
+            self._cipher.decrypt_into(nonce, self._sealed, None, opened)
         except InvalidTag:
             raise ValueError(f"chunk {self._number} was altered") from None
+        self._plain = opened
         self._sealed, self._number, self._ended = following, self._number + 1, not following
         return True
 

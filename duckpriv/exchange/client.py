@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -20,20 +21,23 @@ from ..errors import InvalidValue, MessageRejected, ProtocolError, from_text
 from ..keyring import Keyring
 from ..keys.certificate import MAILBOX_NAME
 from ..names import check_channel, check_name
-from .download import Content
+from .download import DownloadStream
 from .flight import fl
 from .manifest import LARGEST, Manifest
+from .outgoing import Content
 from .patience import Patience
 from .requests import (
     CHUNK,
+    INLINE,
     PART,
     SCHEMA,
     Begin,
     Download,
-    GetManifest,
+    GetMessage,
     GetStatus,
     ListManifests,
     ListStatuses,
+    Put,
     Request,
     SetStatus,
     Upload,
@@ -78,17 +82,24 @@ class RemoteMailbox:
         self._roots = b"".join(identity.root for identity in known)
         self._host, self._port, self._timeout, self._stop = host, port, timeout, stop
         self._client = self._dial()
+        self._small: tuple[bytes, bytes] | None = None  # the last manifest with its content
 
     @property
     def address(self) -> str:
         """The address as one writes it."""
         return f"grpc+tls://{self._host}:{self._port}"
 
-    def publish(self, manifest: Manifest, content: Path) -> None:
+    def publish(self, manifest: Manifest, content: Content) -> None:
         """Upload a message; return when the mailbox has it whole."""
-        if content.stat().st_size != manifest.bytes:
+        length = content.stat().st_size if isinstance(content, Path) else len(content)
+        if length != manifest.bytes:
             raise ProtocolError("the content has another length than its manifest says")
         text, patience = manifest.to_json().decode(), self._patience()
+        if length <= INLINE:
+            data = content.read_bytes() if isinstance(content, Path) else content
+            self._ask(Put(text, b64encode(data).decode()), patience)
+            return
+        assert isinstance(content, Path)
         before = -1
         with content.open("rb") as source:
             while (have := self._begin(text, patience)) != manifest.bytes:
@@ -107,10 +118,16 @@ class RemoteMailbox:
 
     def manifest(self, session: str, sender: str, receiver: str, channel: str) -> bytes | None:
         """Return the bytes of a message's manifest, or None while there is no message."""
-        return _only(self._ask(GetManifest(session, sender, receiver, channel)))
+        answers = self._ask(GetMessage(session, sender, receiver, channel))
+        if len(answers) > 2 or any(len(answer) > LARGEST for answer in answers):
+            raise ProtocolError("the mailbox answers more than a small message")
+        self._small = (answers[0], answers[1]) if len(answers) == 2 else None
+        return answers[0] if answers else None
 
     def open(self, manifest: Manifest) -> BinaryIO:
         """Return a message's content, downloaded while it is read."""
+        if self._small is not None and self._small[0] == manifest.to_json():
+            return io.BytesIO(self._small[1])  # it came with the manifest
         patience = self._patience()
         place = (manifest.session, manifest.sender, manifest.receiver, manifest.channel)
 
@@ -125,7 +142,7 @@ class RemoteMailbox:
         def bear(error: Exception) -> None:
             self._bear(error, patience)
 
-        return io.BufferedReader(Content(manifest.bytes, start, bear, patience), CHUNK)
+        return io.BufferedReader(DownloadStream(manifest.bytes, start, bear, patience), CHUNK)
 
     def manifests(self, session: str) -> Iterator[tuple[str, bytes]]:
         """Yield place and bytes of every manifest of a session from or to this party."""

@@ -13,7 +13,7 @@ from .patience import Patience
 from .requests import CHUNK, PART
 
 
-class Content(io.RawIOBase):
+class DownloadStream(io.RawIOBase):
     """Reads `length` bytes. `start(offset, length)` begins a stream of a part, `bear(error)` waits
     after one that broke off, or raises; then it goes on where it was."""
 

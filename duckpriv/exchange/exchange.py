@@ -28,7 +28,7 @@ from .incoming import accept
 from .limits import Limits
 from .mailbox import Mailbox
 from .manifest import FORMAT, Manifest, columns_of, parameters_hash
-from .outgoing import OutgoingMessage, Written
+from .outgoing import Content, OutgoingMessage, Written
 from .protection import Protection
 from .status import Heart, Watch, state_of
 from .types import expected_columns
@@ -42,6 +42,8 @@ _LONGEST_BEAT = 15.0
 # Look again after a hundredth of the time waited so far, within these bounds (seconds).
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.005, 1.0
 _LINGER_PAUSE = 0.2
+# Messages up to so many bytes stay in memory; those that a journal holds stand in its table.
+_SMALL, _SMALL_HELD = 256 << 10, 8 << 10
 
 
 def open_mailbox(
@@ -126,7 +128,12 @@ class Staged:
     """A message that was written and not yet handed to the carrier."""
 
     manifest: Manifest
-    content: Path
+    content: Content
+
+    def delete(self) -> None:
+        """Delete a file that is not needed any more; several messages may share it."""
+        if isinstance(self.content, Path):
+            self.content.unlink(missing_ok=True)
 
 
 class FileExchange:
@@ -161,6 +168,8 @@ class FileExchange:
         self._context, self._protection, self._limits = context, protection, limits
         self._handles = itertools.count(1)
         self._open: dict[int, OutgoingMessage] = {}
+        self._published: dict[int, Sent] = {}  # the last one
+        self._types: list[str] = []  # SQL types of rows, by number
         self._received: dict[tuple[str, str, bool], tuple[Manifest, ReceivedFile]] = {}
         self._private = tempfile.TemporaryDirectory(prefix="duckpriv-")
         self._outbox: Path | None = None
@@ -176,12 +185,11 @@ class FileExchange:
         check_channel(channel)
         for name in receivers:
             self._check_peer(name)
-            if (self.me, name, channel) in self._known or self.mailbox.manifest(
-                self.session, self.me, name, channel
-            ):
+            if (self.me, name, channel) in self._known or self._is_in_mailbox(name, channel):
                 raise already_sent(self.session, channel, name)
         key = None if self._protection is None else new_key()
         folder = self._outbox or Path(self._private.name)
+        small = _SMALL if self._outbox is None else _SMALL_HELD
         with self._lock:
             # What a statement that failed has left on this channel.
             for stale in [
@@ -191,27 +199,45 @@ class FileExchange:
             path = folder / f"{secrets.token_hex(16)}.message"
             handle = next(self._handles)
             self._open[handle] = OutgoingMessage(
-                path, receivers, channel, protocol, parameters, key
+                path, receivers, channel, protocol, parameters, key, small
             )
         return handle
 
-    def stage(self, handle: int, rows: pa.StructArray, sql_type: str) -> None:
-        """Add rows to an open message."""
-        self._open[handle].add(rows, sql_type)
+    def _is_in_mailbox(self, receiver: str, channel: str) -> bool:
+        """Whether this party had sent a message before, of which it may know nothing any more. One
+        in the network says so when it is to take another one."""
+        return (
+            isinstance(self.mailbox, Folder)
+            and self.mailbox.manifest(self.session, self.me, receiver, channel) is not None
+        )
 
-    def publish(self, handle: int, rows: int, schema: pa.StructType, sql_type: str) -> Sent:
+    def type_number(self, sql_type: str) -> int:
+        """Return the number that stands for an SQL type from now on."""
+        with self._lock:
+            if sql_type not in self._types:
+                self._types.append(sql_type)
+            return self._types.index(sql_type)
+
+    def stage(self, handle: int, rows: pa.StructArray, type_: int) -> None:
+        """Add rows of an SQL type to an open message."""
+        self._open[handle].add(rows, self._types[type_])
+
+    def publish(self, handle: int, rows: int, schema: pa.StructType, type_: int) -> Sent:
         """Finish a message and make it visible to its receivers: at once, or, while a journal
-        holds messages back, by `deliver`."""
+        holds messages back, by `deliver`. DuckDB asks once for each column of the result."""
+        if handle in self._published:
+            return self._published[handle]
         message = self._open[handle]
-        written = message.finish(rows, schema, sql_type)
+        written = message.finish(rows, schema, self._types[type_])
         manifests = [self._manifest(message, to, written) for to in message.receivers]
         self._open.pop(handle)
-        self._staged += [Staged(manifest, message.path) for manifest in manifests]
+        self._staged += [Staged(manifest, written.content) for manifest in manifests]
         if self._outbox is None:
             self.deliver()
         for manifest in manifests:
             self._note(manifest)
-        return Sent(rows, written.bytes * len(manifests), written.sha256)
+        self._published = {handle: Sent(rows, written.bytes * len(manifests), written.sha256)}
+        return self._published[handle]
 
     def _manifest(self, message: OutgoingMessage, receiver: str, written: Written) -> Manifest:
         manifest = Manifest(
@@ -260,18 +286,24 @@ class FileExchange:
     def held(self) -> list[str]:
         """Return the messages that wait for `deliver`, to be written down."""
         return [
-            json.dumps({"file": m.content.name, "manifest": m.manifest.to_json().decode()})
+            json.dumps(
+                {"manifest": m.manifest.to_json().decode(), "file": m.content.name}
+                if isinstance(m.content, Path)
+                else {"manifest": m.manifest.to_json().decode(), "content": m.content.hex()}
+            )
             for m in self._staged
         ]
 
     def deliver_again(self, held: list[str]) -> None:
-        """Deliver those messages that were written down and still are in the outbox; delete what
-        else is there."""
+        """Deliver messages that were written down, but those whose file is no more in the outbox,
+        as it is deleted after delivery; delete what else is there."""
         assert self._outbox is not None
         files = {file.name: file for file in self._outbox.iterdir()}
         for message in map(json.loads, held):
-            if message["file"] in files:
-                manifest = Manifest.from_json(message["manifest"].encode())
+            manifest = Manifest.from_json(message["manifest"].encode())
+            if "content" in message:
+                self._staged.append(Staged(manifest, bytes.fromhex(message["content"])))
+            elif message["file"] in files:
                 self._staged.append(Staged(manifest, files[message["file"]]))
         self.deliver()
         for file in files.values():
@@ -281,8 +313,8 @@ class FileExchange:
         """Hand finished messages to the carrier, and delete them here."""
         for message in self._staged:
             self.mailbox.publish(message.manifest, message.content)
-        for message in self._staged:  # several may share a file
-            message.content.unlink(missing_ok=True)
+        for message in self._staged:
+            message.delete()
         self._staged.clear()
 
     def receive(
@@ -413,7 +445,7 @@ class FileExchange:
         while self._open:
             self._open.popitem()[1].discard()
         for message in self._staged:
-            message.content.unlink(missing_ok=True)
+            message.delete()
             place = (message.manifest.sender, message.manifest.receiver, message.manifest.channel)
             self._known.pop(place, None)
             self.moved.remove(message.manifest)
@@ -440,11 +472,14 @@ class FileExchange:
         watch = Watch(peer, channel, self._silence, before, script)
         try:
             while True:
-                status = self.mailbox.status(self.session, peer)  # before we look for the message
-                data = self.mailbox.manifest(self.session, peer, self.me, channel)
-                if data is not None:
+                place = (self.session, peer, self.me, channel)
+                if (data := self.mailbox.manifest(*place)) is not None:
                     return data
                 self._context.stop_if_cancelled()
+                # It may have sent the message and failed since we looked.
+                status = self.mailbox.status(self.session, peer)
+                if (data := self.mailbox.manifest(*place)) is not None:
+                    return data
                 watch.look(status)
                 waited = time.monotonic() - started
                 if waited >= self._timeout:

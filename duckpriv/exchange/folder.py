@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import InvalidValue, MessageRejected, ProtocolError
+from .files import Reader
 from .manifest import LARGEST, Manifest
+from .outgoing import Content
 
 _STATUS = "status.json"
 
@@ -35,7 +37,7 @@ class Folder:
         """The folder's path."""
         return str(self.path)
 
-    def publish(self, manifest: Manifest, content: Path) -> None:
+    def publish(self, manifest: Manifest, content: Content) -> None:
         """Make the message with this manifest and content visible to its receiver; the same one
         again changes nothing. Raises ProtocolError where another one is in its place."""
         description = self._files_of(manifest)[1]
@@ -45,7 +47,10 @@ class Folder:
             return
         partial = self.partial(manifest, secrets.token_hex(8))
         try:
-            shutil.copyfile(content, partial)
+            if isinstance(content, Path):
+                _link_or_copy(content, partial)
+            else:
+                partial.write_bytes(content)
             self.place(manifest, partial)
         finally:
             partial.unlink(missing_ok=True)
@@ -59,13 +64,23 @@ class Folder:
     def place(self, manifest: Manifest, partial: Path) -> None:
         """Make the message visible whose whole content is in `partial`, which is gone then."""
         data, description = self._files_of(manifest)
-        _replace(partial, data)
         own = self.partial(manifest, secrets.token_hex(8))
         try:
             own.write_bytes(manifest.to_json())
-            _replace(own, description)
+            for file in (partial, own):
+                with file.open("rb") as written:
+                    os.fsync(written.fileno())
+            partial.replace(data)
+            own.replace(description)  # last: from now on the message is there
         finally:
             own.unlink(missing_ok=True)
+        # The new names are on disk only when the folder is; not all file systems can say so.
+        with suppress(OSError):
+            folder = os.open(data.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
 
     def manifest(self, session: str, sender: str, receiver: str, channel: str) -> bytes | None:
         """Return the bytes of a message's manifest, or None while there is no message."""
@@ -78,7 +93,7 @@ class Folder:
     def open(self, manifest: Manifest) -> BinaryIO:
         """Return a message's content. Raises MessageRejected where there is none."""
         try:
-            return self._files_of(manifest)[0].open("rb", buffering=0)
+            return Reader(self._files_of(manifest)[0])
         except FileNotFoundError:
             raise MessageRejected(
                 f"message '{manifest.channel}' from {manifest.sender} has a manifest but no data"
@@ -137,15 +152,8 @@ def already_sent(session: str, channel: str, receiver: str) -> ProtocolError:
     )
 
 
-def _replace(partial: Path, target: Path) -> None:
-    """Rename a file that is whole on disk; both survive a power failure then."""
-    with partial.open("rb") as written:
-        os.fsync(written.fileno())
-    partial.replace(target)
-    # The new name is on disk only when the folder is; not all file systems can say so.
-    with suppress(OSError):
-        folder = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+def _link_or_copy(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or one without links
+        shutil.copyfile(source, target)

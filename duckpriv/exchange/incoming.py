@@ -96,7 +96,7 @@ class _Content:
     def _take(self, length: int) -> bytes:
         # One byte more than expected is enough to know that there is more.
         parts, left = [], min(length, self._manifest.bytes + 1 - self._length)
-        while left > 0 and (part := self._source.read(min(left, _CHUNK))):
+        while left > 0 and (part := self._source.read(left)):
             self._digest.update(part)
             self._length += len(part)
             left -= len(part)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from .manifest import Manifest
+from .outgoing import Content
 
 
 class Mailbox(Protocol):
@@ -16,7 +16,7 @@ class Mailbox(Protocol):
     def address(self) -> str:
         """Where it is, for texts."""
 
-    def publish(self, manifest: Manifest, content: Path) -> None:
+    def publish(self, manifest: Manifest, content: Content) -> None:
         """Return when the message is durably there. The identical one again changes nothing."""
 
     def manifest(self, session: str, sender: str, receiver: str, channel: str) -> bytes | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from string import hexdigits
 from typing import Any, TypeAlias
 
@@ -60,7 +60,11 @@ class Manifest:
 
     def to_json(self) -> Bytes:
         """Return the manifest as JSON text."""
-        return json.dumps(asdict(self), indent=1, ensure_ascii=False).encode()
+        return json.dumps(self.fields(), indent=1, ensure_ascii=False).encode()
+
+    def fields(self) -> dict[str, Any]:
+        """Return the fields as JSON has them."""
+        return {**vars(self), "sealed": None if self.sealed is None else vars(self.sealed)}
 
     @classmethod
     def from_json(cls, data: Bytes) -> Manifest:

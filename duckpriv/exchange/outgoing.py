@@ -4,35 +4,40 @@ sealed where messages are protected."""
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 
 from ..crypto.sealing import Sealer
 from ..errors import ProtocolError
+from .files import Writer
 from .types import to_message
 
 _BATCH_ROWS = 1 << 16
 _BATCH_BYTES = 8 << 20
 
 
+# Content is a file, or, where it is small, the bytes.
+Content: TypeAlias = Path | bytes
+
+
 @dataclass(frozen=True)
 class Written:
-    """What was written: the rows' schema, how many, and length and SHA-256 of the file."""
+    """What was written: the rows' schema, how many, and content with its length and SHA-256."""
 
     schema: pa.Schema
     rows: int
+    content: Content
     bytes: int
     sha256: str
 
 
 class OutgoingMessage:
-    """Collects rows in batches and streams them to the file `path`, encrypted with `key` where it
-    is not None. Safe for DuckDB's threads."""
+    """Collects rows in batches and streams them, encrypted with `key` where it is not None, to the
+    file `path` once they are more than `small` bytes. Safe for DuckDB's threads."""
 
     def __init__(
         self,
@@ -42,69 +47,69 @@ class OutgoingMessage:
         protocol: str,
         parameters: str,
         key: bytes | None,
+        small: int,
     ) -> None:
-        self.path, self.key = path, key
-        self.receivers, self.channel = receivers, channel
+        self.key, self.receivers, self.channel = key, receivers, channel
         self.protocol, self.parameters = protocol, parameters
-        self._rows = 0
-        self._lock = threading.Lock()
+        self._sink = _Sink(path, key, small)
+        self._rows = self._pending_rows = self._pending_bytes = 0
         self._pending: list[pa.RecordBatch] = []
-        self._file: _File | None = None
+        self._collecting, self._writing = threading.Lock(), threading.Lock()
         self._writer: pa.RecordBatchStreamWriter | None = None
 
     def add(self, rows: pa.StructArray, sql_type: str) -> None:
         """Take some rows."""
         batch = to_message(rows, sql_type)
-        with self._lock:
+        full: list[pa.RecordBatch] = []
+        with self._collecting:
             self._rows += len(batch)
             self._pending.append(batch)
-            if (
-                sum(len(pending) for pending in self._pending) >= _BATCH_ROWS
-                or sum(pending.nbytes for pending in self._pending) >= _BATCH_BYTES
-            ):
-                self._flush(batch.schema)
+            self._pending_rows += len(batch)
+            self._pending_bytes += batch.nbytes
+            if self._pending_rows >= _BATCH_ROWS or self._pending_bytes >= _BATCH_BYTES:
+                full, self._pending = self._pending, full
+                self._pending_rows = self._pending_bytes = 0
+        if full:  # other threads go on collecting meanwhile
+            self._write(full, batch.schema)
 
     def finish(self, rows: int, type_: pa.StructType, sql_type: str) -> Written:
-        """Write what is pending and close the file, which is then safe on disk. Raises
-        ProtocolError where the query had other than `rows` rows."""
+        """Write what is pending; a file is then safe on disk. Raises ProtocolError where the query
+        had other than `rows` rows."""
         schema = to_message(pa.array([], type_), sql_type).schema
-        with self._lock:
-            if rows != self._rows:
-                raise ProtocolError("the query's rows and the rows written differ; nothing is sent")
-            self._flush(schema)
-            assert self._writer is not None and self._file is not None
-            self._writer.close()
-            size, digest = self._file.finish()
-            self._writer = self._file = None
-        return Written(schema, rows, size, digest)
+        if rows != self._rows:
+            raise ProtocolError("the query's rows and the rows written differ; nothing is sent")
+        self._write(self._pending, schema)
+        self._pending = []
+        assert self._writer is not None
+        self._writer.close()
+        content, size, digest = self._sink.finish()
+        return Written(schema, rows, content, size, digest)
 
     def discard(self) -> None:
         """Delete what was written."""
-        with self._lock:
-            if self._file is not None:
-                self._file.close()
-            self._writer = self._file = None
+        with self._collecting, self._writing:
+            self._writer = None
             self._pending.clear()
-            self.path.unlink(missing_ok=True)
+            self._sink.discard()
 
-    def _flush(self, schema: pa.Schema) -> None:
-        if self._writer is None:
-            self._file = _File(self.path, self.key)
-            self._writer = pa.ipc.new_stream(pa.PythonFile(self._file, "w"), schema)
-        if self._pending:
-            table = pa.Table.from_batches(self._pending, schema).combine_chunks()
-            self._writer.write_table(table)
-            self._pending.clear()
+    def _write(self, batches: list[pa.RecordBatch], schema: pa.Schema) -> None:
+        with self._writing:
+            if self._writer is None:
+                self._writer = pa.ipc.new_stream(pa.PythonFile(self._sink, "w"), schema)
+            if batches:
+                table = pa.Table.from_batches(batches, schema).combine_chunks()
+                self._writer.write_table(table)
 
 
-class _File:
-    """What Arrow writes to: seals, hashes and writes."""
+class _Sink:
+    """What Arrow writes to: seals, hashes, and keeps in memory or writes to a file."""
 
     closed = False
 
-    def __init__(self, path: Path, key: bytes | None) -> None:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        self._file = os.fdopen(descriptor, "wb", buffering=0)
+    def __init__(self, path: Path, key: bytes | None, small: int) -> None:
+        self._path, self._small = path, small
+        self._memory = bytearray()
+        self._file: Writer | None = None
         self._digest, self._length = hashlib.sha256(), 0
         self._sealer = None if key is None else Sealer(key, self._put)
 
@@ -115,21 +120,31 @@ class _File:
         with memoryview(data) as given:
             left = given.cast("B")
             self._digest.update(left)
-            self._length += (length := len(left))
-            while left:  # an unbuffered file may take less than it is given
-                left = left[self._file.write(left) :]
-        return length
+            self._length += len(left)
+            if self._file is None and self._length <= self._small:
+                self._memory += left
+                return len(left)
+            if self._file is None:
+                # In a folder of our own; the mode is that of a file in the mailbox.
+                self._file = Writer(self._path)
+                self._file.write(self._memory)
+            return self._file.write(left)
 
     def flush(self) -> None:
         """Nothing is kept back that could be written."""
 
-    def finish(self) -> tuple[int, str]:
-        """Close the file, durably; return its length and SHA-256."""
+    def finish(self) -> tuple[Content, int, str]:
+        """Return content, length and SHA-256."""
         if self._sealer is not None:
             self._sealer.finish()
-        os.fsync(self._file.fileno())
-        self._file.close()
-        return self._length, self._digest.hexdigest()
+        content: Content = bytes(self._memory)
+        if self._file is not None:
+            self._file.sync()
+            self._file.close()
+            content = self._path
+        return content, self._length, self._digest.hexdigest()
 
-    def close(self) -> None:
-        self._file.close()
+    def discard(self) -> None:
+        if self._file is not None:
+            self._file.close()
+        self._path.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ but not read contents, nor alter, exchange or move anything.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import cached_property
 
 from ..crypto import sealing
@@ -99,7 +99,7 @@ class Protection:
 
 
 def _canonical(manifest: Manifest) -> bytes:
-    return json.dumps(asdict(manifest), sort_keys=True, separators=(",", ":")).encode()
+    return json.dumps(manifest.fields(), sort_keys=True, separators=(",", ":")).encode()
 
 
 def _signed(manifest: Manifest) -> bytes:

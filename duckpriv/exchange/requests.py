@@ -7,6 +7,7 @@ A request is `{"do": WHAT, …}` with exactly the fields of its kind. It comes f
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from dataclasses import dataclass, fields
 from typing import ClassVar, TypeAlias
 
@@ -19,6 +20,8 @@ from .manifest import LARGEST, Manifest
 # Content goes in chunks, and a call moves a part at most: progress is counted in parts.
 CHUNK = 1 << 20
 PART = 64 << 20
+# Messages up to so many bytes go in one call.
+INLINE = 256 << 10
 LARGEST_STATUS = 4096
 # Chunks are the application's metadata of a stream without columns: nothing of Arrow's own format
 # has to be read from the network. Results of actions are plain bytes too.
@@ -29,14 +32,24 @@ _LARGEST = 2 * LARGEST + 4096
 
 
 @dataclass(frozen=True)
-class GetManifest:
-    """Answered by a message's manifest, or by nothing where there is no message."""
+class GetMessage:
+    """Answered by a message's manifest, and by its content where that is at most INLINE bytes; by
+    nothing where there is no message."""
 
-    do: ClassVar = "manifest"
+    do: ClassVar = "message"
     session: str
     sender: str
     receiver: str
     channel: str
+
+
+@dataclass(frozen=True)
+class Put:
+    """Publishes a message of at most INLINE bytes at once; `content` is base64."""
+
+    do: ClassVar = "put"
+    manifest: str
+    content: str
 
 
 @dataclass(frozen=True)
@@ -105,12 +118,20 @@ class Download:
 
 
 Request: TypeAlias = (
-    GetManifest | ListManifests | SetStatus | GetStatus | ListStatuses | Begin | Upload | Download
+    GetMessage
+    | Put
+    | ListManifests
+    | SetStatus
+    | GetStatus
+    | ListStatuses
+    | Begin
+    | Upload
+    | Download
 )
 _KINDS: dict[str, type[Request]] = {
     kind.do: kind
     for kind in (
-        *(GetManifest, ListManifests, SetStatus, GetStatus, ListStatuses),
+        *(GetMessage, Put, ListManifests, SetStatus, GetStatus, ListStatuses),
         *(Begin, Upload, Download),
     )
 }
@@ -139,12 +160,23 @@ def parse_request(data: bytes) -> Request:
     return kind(**body)
 
 
-def parse_manifest(request: Begin | Upload) -> Manifest:
+def parse_manifest(request: Begin | Upload | Put) -> Manifest:
     """Read the manifest of a message that comes. Raises MessageRejected."""
     try:
         return Manifest.from_json(request.manifest.encode())
     except UnicodeEncodeError:
         raise MessageRejected("the manifest is malformed") from None
+
+
+def parse_content(request: Put) -> bytes:
+    """Read the content of a small message. Raises MessageRejected."""
+    try:
+        content = b64decode(request.content, validate=True)
+    except ValueError:
+        raise MessageRejected("the content is malformed") from None
+    if len(content) > INLINE:
+        raise MessageRejected(f"a message of more than {INLINE} bytes comes in chunks")
+    return content
 
 
 def _check(name: str, value: object) -> None:

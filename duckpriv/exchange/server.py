@@ -25,15 +25,18 @@ from .protection import Protection
 from .requests import (
     CHUNK,
     EMPTY,
+    INLINE,
     SCHEMA,
     Begin,
     Download,
-    GetManifest,
+    GetMessage,
     GetStatus,
     ListManifests,
     ListStatuses,
+    Put,
     SetStatus,
     Upload,
+    parse_content,
     parse_manifest,
     parse_request,
 )
@@ -144,10 +147,15 @@ class _Service(fl.FlightServerBase):  # type: ignore[misc]
 
     def _answer(self, peer: str, request: Any) -> Iterable[bytes]:
         match request:
-            case GetManifest():
+            case GetMessage():
                 _check_seen_by(peer, request)
                 place = (request.session, request.sender, request.receiver, request.channel)
-                return _found(self._folder.manifest(*place))
+                found = _found(self._folder.manifest(*place))
+                return found + [c for data in found for c in self._small(Manifest.from_json(data))]
+            case Put():
+                content = parse_content(request)
+                self._uploads.publish(self._acceptable(peer, request), content)
+                return ()
             case ListManifests():
                 return (
                     f"{place}\n".encode() + data
@@ -168,7 +176,7 @@ class _Service(fl.FlightServerBase):  # type: ignore[misc]
                     return [_number(upload.begin())]
         raise _misplaced()
 
-    def _acceptable(self, peer: str, request: Begin | Upload) -> Manifest:
+    def _acceptable(self, peer: str, request: Begin | Upload | Put) -> Manifest:
         """Return the manifest of a message that this peer may publish."""
         manifest = parse_manifest(request)
         _check_own(peer, manifest.sender)
@@ -193,6 +201,12 @@ class _Service(fl.FlightServerBase):  # type: ignore[misc]
                 upload.write(position, content)
                 position += len(content)
 
+    def _small(self, manifest: Manifest) -> list[bytes]:
+        if manifest.bytes > INLINE:
+            return []
+        with self._folder.open(manifest) as source:
+            return [source.read(INLINE)]
+
     def _find(self, peer: str, request: Any) -> BinaryIO:
         if not isinstance(request, Download):
             raise _misplaced()
@@ -212,7 +226,7 @@ def _check_own(peer: str, sender: str) -> None:
         raise ProtocolError(f"{peer} may not publish in the name of {sender}")
 
 
-def _check_seen_by(peer: str, request: GetManifest | Download) -> None:
+def _check_seen_by(peer: str, request: GetMessage | Download) -> None:
     if peer not in (request.sender, request.receiver):
         raise ProtocolError(f"{peer} may only see messages from or to itself")
 

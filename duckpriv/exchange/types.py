@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 
 import duckdb
@@ -89,19 +90,40 @@ def to_message(rows: pa.StructArray, sql_type: str) -> pa.RecordBatch:
     found there. An ENUM goes as its text. Raises InvalidValue for a type that no
     message may have.
     """
-    columns = []
-    for (name, declared), column in zip(_fields(sql_type), rows.flatten(), strict=True):
-        if pat.is_dictionary(column.type):
-            column = column.cast(column.type.value_type)
+    casts, schema = _plan(sql_type, rows.type)
+    columns = [cast(column) for cast, column in zip(casts, rows.flatten(), strict=True)]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+@lru_cache(maxsize=64)
+def _plan(
+    sql_type: str, type_: pa.StructType
+) -> tuple[list[Callable[[pa.Array], pa.Array]], pa.Schema]:
+    """Return for each column how a message has it, and the schema. Raises InvalidValue."""
+    casts: list[Callable[[pa.Array], pa.Array]] = []
+    fields = []
+    for (name, declared), field in zip(_fields(sql_type), type_, strict=True):
+        found, cast = field.type, _as_it_is
+        if pat.is_dictionary(found):
+            found, cast = found.value_type, _decoded
         if declared == "UUID":
-            column = _uuids(column)
-        elif _CHANGED_BY_ARROW.search(declared) or not is_allowed(column.type):
+            found, cast = pa.uuid(), _uuids
+        elif _CHANGED_BY_ARROW.search(declared) or not is_allowed(found):
             raise InvalidValue(
                 f"column '{name}' has type {declared}, which a message cannot have; cast it in "
                 "the query, for example to BIGINT or VARCHAR"
             )
-        columns.append(column)
-    return pa.RecordBatch.from_arrays(columns, names=[name for name, _ in _fields(sql_type)])
+        casts.append(cast)
+        fields.append(pa.field(name, found))
+    return casts, pa.schema(fields)
+
+
+def _as_it_is(column: pa.Array) -> pa.Array:
+    return column
+
+
+def _decoded(column: pa.Array) -> pa.Array:
+    return column.cast(column.type.value_type)
 
 
 @lru_cache(maxsize=64)

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import MessageRejected, ProtocolError
+from .files import let_go
 from .folder import Folder
 from .manifest import Manifest
 from .requests import CHUNK
@@ -38,6 +39,7 @@ class Upload:
         self._folder, self._partial, self._placing = folder, partial, placing
         self._lock = threading.Lock()
         self._digest, self._length = hashlib.sha256(), 0
+        self._gone = 0  # from memory
         self._resumed = self._hashing = partial.exists()
 
     def begin(self) -> int | None:
@@ -71,8 +73,10 @@ class Upload:
             with self._partial.open("r+b" if self._length else "wb") as target:
                 target.seek(self._length)
                 target.write(fresh)
+                target.flush()
+                self._length += len(fresh)
+                self._gone = let_go(target.fileno(), self._gone, self._length, written=True)
             self._digest.update(fresh)
-            self._length += len(fresh)
             self._finish_if_whole()
 
     @property
@@ -153,6 +157,17 @@ class Uploads:
         finally:
             with self._lock:
                 upload.users -= 1
+
+    def publish(self, manifest: Manifest, content: bytes) -> None:
+        """Publish a message that came whole. Raises MessageRejected where it is not what its
+        manifest says, ProtocolError where another one is in its place."""
+        what = f"message '{manifest.channel}' from {manifest.sender}"
+        if len(content) != manifest.bytes:
+            raise MessageRejected(f"{what} does not have the bytes that its manifest says")
+        if hashlib.sha256(content).hexdigest() != manifest.sha256:
+            raise MessageRejected(f"{what} does not have the SHA-256 that its manifest says")
+        with self._placing:
+            self._folder.publish(manifest, content)
 
     def _forget(self) -> None:
         """Drop what was not used for longest; its content stays, and is hashed again if needed."""

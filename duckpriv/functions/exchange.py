@@ -29,7 +29,14 @@ EXCHANGE: tuple[Function, ...] = (
         reveals="To the peer: the rows of the query. To who carries the messages: the same.",
         example="CALL exchange_send('shop', 'note', $$ SELECT 42 AS answer $$)",
         udfs=(
-            Udf(messages.exchange_open, _EXCHANGE_ARGUMENTS, "BIGINT", pa.int64(), volatile=True),
+            Udf(
+                messages.exchange_begin,
+                ("VARCHAR", *_EXCHANGE_ARGUMENTS),
+                "VARCHAR",
+                pa.string(),
+                volatile=True,
+            ),
+            Udf(messages.exchange_type, ("VARCHAR",), "BIGINT", pa.int64()),
             Udf(messages.exchange_stage, None, "BIGINT", pa.int64(), volatile=True, nulls=True),
             Udf(messages.exchange_publish, None, _SENT, messages.SENT, volatile=True, nulls=True),
         ),

@@ -1,0 +1,173 @@
+"""Messages over the network: mutual TLS, encrypted and signed, between processes on one machine.
+
+One party serves its mailbox on the loopback, the others use it. A large relation goes both ways,
+then many small messages, by single statements and in a journaled script; then three parties send to
+each other at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckpriv
+from benchmarks.parties import introduce
+from benchmarks.row import Row
+
+GIB = 1 << 30
+COLUMNS = 8
+SMALL = 10_000
+# What DuckDB keeps of a table in memory; its default is 80 % of the machine's.
+DUCKDB_MEMORY = "100MB"
+SEND = """
+SET VARIABLE i = 0;
+-- part send while getvariable('i') < {number}
+SET VARIABLE i = getvariable('i') + 1;
+CALL exchange_send('{peer}', 'm/' || getvariable('i'), $$
+    SELECT getvariable('i') AS i, 'a few bytes' AS text $$);
+"""
+RECEIVE = """
+SET VARIABLE i = 0;
+CREATE TEMP TABLE got (i INTEGER);
+-- part receive while getvariable('i') < {number}
+SET VARIABLE i = getvariable('i') + 1;
+INSERT INTO got SELECT i FROM exchange_recv('{peer}', 'm/' || getvariable('i'));
+-- part end
+SELECT require(count(*) = {number}, 'all') FROM got;
+"""
+
+
+def peak_mib() -> float:
+    status = Path("/proc/self/status").read_text()
+    found = re.search(r"VmHWM:\s+(\d+)", status)
+    return int(found[1]) / 1024 if found else 0.0
+
+
+def party(task: dict) -> None:
+    """One process: connect, say so, wait for the start, do its steps, and tell time and memory."""
+    with duckpriv.connect(**task["connect"]) as opened:
+        con = opened.con
+        con.execute(f"SET memory_limit = '{DUCKDB_MEMORY}'")
+        print("ready", flush=True)
+        sys.stdin.readline()
+        for step in task["steps"]:
+            if step.startswith("run "):
+                opened.run(step.removeprefix("run "))
+            elif step.startswith("repeat "):
+                for i in range(int(os.environ.get("SMALLN", SMALL))):
+                    con.execute(step.removeprefix("repeat ").replace("NUMBER", str(i))).fetchall()
+            else:
+                con.execute(step).fetchall()
+        print(json.dumps({"ended": time.time(), "peak": peak_mib()}), flush=True)
+        sys.stdin.readline()  # who serves stays until all are done
+
+
+def run(folder: Path, session: str, steps: dict[str, list[str]]) -> tuple[float, dict[str, float]]:
+    """Run the parties' steps at once; return seconds from the start to the last end, and memory."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"grpc+tls://localhost:{free.getsockname()[1]}"
+    processes = {}
+    for me, what in steps.items():
+        serves = me == "bank"
+        connect = {
+            "database": f"{me}.duckdb",
+            "me": me,
+            "exchange": "dir:mailbox" if serves else address,
+            "serve": address if serves else None,
+            "keyring": f"{me}.keys",
+            "session": session,
+        }
+        processes[me] = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "benchmarks.load",
+                json.dumps({"connect": connect, "steps": what}),
+            ],
+            cwd=folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
+        )
+    for process in processes.values():
+        assert process.stdout and process.stdout.readline() == "ready\n"
+    started = time.time()
+    for process in processes.values():
+        assert process.stdin
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    told = {me: json.loads(p.stdout.readline()) for me, p in processes.items() if p.stdout}
+    for process in processes.values():
+        process.communicate("end\n")
+    ended = max(report["ended"] for report in told.values())
+    return ended - started, {me: report["peak"] for me, report in told.items()}
+
+
+def make_table(folder: Path, me: str, size: int) -> None:
+    numbers = ", ".join(f"random() AS x{i}" for i in range(COLUMNS - 1))
+    with duckpriv.connect(folder / f"{me}.duckdb", keyring=folder / f"{me}.keys") as opened:
+        opened.con.execute(
+            f"CREATE TABLE big AS SELECT i, {numbers} FROM range({size // (8 * COLUMNS)}) t(i)"
+        )
+
+
+def send(to: str, channel: str = "big") -> str:
+    return f"CALL exchange_send('{to}', '{channel}', 'FROM big')"
+
+
+def receive(sender: str, channel: str = "big") -> str:
+    sums = ", ".join(f"sum(x{i})" for i in range(COLUMNS - 1))
+    return f"SELECT count(*), sum(i), {sums} FROM exchange_recv('{sender}', '{channel}')"
+
+
+def rows() -> Iterator[Row]:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        introduce(folder, "bank", "shop", "carol")
+        for me in ("bank", "shop"):
+            make_table(folder, me, GIB)
+        for sender, receiver, way in (("shop", "bank", "up"), ("bank", "shop", "down")):
+            steps = {sender: [send(receiver)], receiver: [receive(sender)]}
+            seconds, peaks = run(folder, way, steps)
+            yield Row(f"1 GiB relation, {way}loaded", GIB / 1e6 / seconds, "MB/s")
+            for me, peak in peaks.items():
+                yield Row(f"    {me}: peak memory", peak, "MiB")
+        for sender, receiver, way in (("shop", "bank", "up"), ("bank", "shop", "down")):
+            sends = f"CALL exchange_send('{receiver}', 'm/NUMBER', 'SELECT NUMBER AS i')"
+            receives = f"SELECT i FROM exchange_recv('{sender}', 'm/NUMBER')"
+            steps = {sender: [f"repeat {sends}"], receiver: [f"repeat {receives}"]}
+            seconds, _ = run(folder, f"plain-{way}", steps)
+            yield Row(f"{SMALL:,} small messages, {way}loaded", SMALL / seconds, "1/s")
+            for role, text, peer in (("send", SEND, receiver), ("receive", RECEIVE, sender)):
+                script = text.format(number=SMALL, peer=peer)
+                (folder / f"{role}-{way}.sql").write_text(script)
+            steps = {sender: [f"run send-{way}.sql"], receiver: [f"run receive-{way}.sql"]}
+            seconds, _ = run(folder, f"small-{way}", steps)
+            yield Row(f"{SMALL:,} small messages, {way}loaded, journaled", SMALL / seconds, "1/s")
+        parties = ("bank", "shop", "carol")
+        for me in parties:
+            (folder / f"{me}.duckdb").unlink(missing_ok=True)
+            make_table(folder, me, GIB // 8)
+        each = {
+            me: [send(",".join(peer for peer in parties if peer != me))]
+            + [receive(peer) for peer in parties if peer != me]
+            for me in parties
+        }
+        seconds, peaks = run(folder, "three", each)
+        yield Row(
+            "three parties, 128 MiB to each other at once", 6 * GIB / 8 / 1e6 / seconds, "MB/s"
+        )
+        yield Row("    largest peak memory", max(peaks.values()), "MiB")
+
+
+if __name__ == "__main__":
+    party(json.loads(sys.argv[1]))
