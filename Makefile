@@ -5,7 +5,7 @@ BIN := .venv/bin
 .PHONY: demo test test-all lint bench docs check-ct sanitize clean
 
 demo: .venv/demo
-	$(BIN)/python examples/private_matching/demo.py
+	$(BIN)/python -m examples.private_matching.demo
 
 # A process for each core; the tests of a file stay in one. Without the option for the order, files of
 # few and long tests come last, and one core waits.

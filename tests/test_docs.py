@@ -125,36 +125,35 @@ def test_the_package_says_one_version() -> None:
     assert duckpriv.__version__ in (ROOT / "CHANGELOG.md").read_text()
 
 
-def test_the_example_of_private_scores_runs(tmp_path: Path) -> None:
-    example = ROOT / "examples" / "private_scores" / "scores.py"
-    done = subprocess.run(
-        [sys.executable, str(example)], cwd=tmp_path, capture_output=True, text=True, check=True
+def example(name: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", f"examples.{name}"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
     )
+
+
+def test_the_example_of_private_scores_runs(tmp_path: Path) -> None:
+    done = example("private_scores.scores", tmp_path)
     assert "The same as computed in the clear" in done.stdout
 
 
 def test_the_demo_runs(tmp_path: Path) -> None:
-    demo = ROOT / "examples" / "private_matching" / "demo.py"
-    done = subprocess.run(
-        [sys.executable, str(demo)], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
+    done = example("private_matching.demo", tmp_path)
     assert "148 common patients: the same as the plain join" in done.stdout
 
 
 def test_the_example_of_joint_credit_scoring_runs(tmp_path: Path) -> None:
-    example = ROOT / "examples" / "joint_lr" / "credit.py"
-    done = subprocess.run(
-        [sys.executable, str(example)], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
+    done = example("joint_lr.credit", tmp_path)
     assert "AUC of the joint scores" in done.stdout
     report = (tmp_path / "joint_lr" / "report.html").read_text()
     assert report.count("<svg") == 4
 
 
 def test_the_example_with_a_helper_runs(tmp_path: Path) -> None:
-    example = ROOT / "examples" / "helper" / "three.py"
-    done = subprocess.run(
-        [sys.executable, str(example)], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
+    done = example("helper.three", tmp_path)
     assert "The clinic has 0 weights in the clear" in done.stdout
     assert (tmp_path / "helper" / "report.html").exists()

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -36,6 +37,7 @@ from duckpriv.exchange.gate import Gate
 from duckpriv.exchange.limits import Limits
 from duckpriv.exchange.mailbox import Mailbox
 from duckpriv.exchange.manifest import Manifest
+from duckpriv.exchange.requests import INLINE, Put
 from duckpriv.exchange.server import MailboxServer
 from duckpriv.keys import Identity
 from duckpriv.keys.certificate import MAILBOX_NAME
@@ -156,13 +158,39 @@ def test_the_same_message_again_and_at_once(server, join, keyrings, folder, tmp_
     assert not list(folder.path.rglob(".*"))
 
 
-def test_another_message_in_the_place_of_one_is_refused(shop, keyrings, folder, tmp_path) -> None:
-    first, sealed = message(keyrings["shop"], tmp_path, "shop", "bank")
+@pytest.mark.parametrize("size", [1000, MIB])
+def test_another_message_in_the_place_of_one_is_refused(
+    shop, keyrings, folder, tmp_path, size: int
+) -> None:
+    first, sealed = message(keyrings["shop"], tmp_path, "shop", "bank", size=size)
     shop.publish(first, sealed)
-    second, sealed = message(keyrings["shop"], tmp_path, "shop", "bank")
-    with pytest.raises(ProtocolError, match="another message 'data' from shop is in session"):
+    shop.publish(first, sealed)
+    second, sealed = message(keyrings["shop"], tmp_path, "shop", "bank", size=size)
+    with pytest.raises(ProtocolError, match="already sent a message|another message"):
         shop.publish(second, sealed)
     assert folder.manifest("s1", "shop", "bank", "data") == first.to_json()
+
+
+def test_small_messages_go_in_one_call(shop, join, server, keyrings, folder, tmp_path) -> None:
+    """They are checked as others are."""
+    manifest, sealed = message(keyrings["shop"], tmp_path, "shop", "bank")
+    good = sealed.read_bytes()
+    shop._ask(Put(manifest.to_json().decode(), b64encode(good).decode()))
+    assert content(folder, manifest) == good
+    assert join("bank", server.port).manifest("s1", "shop", "bank", "data") == manifest.to_json()
+    other, sealed = message(keyrings["shop"], tmp_path, "shop", "bank", "other")
+    for data, problem in (
+        (sealed.read_bytes()[:-1], "bytes that its manifest says"),
+        (good, "SHA-256"),
+        (bytes(INLINE + 1), "comes in chunks"),
+    ):
+        with pytest.raises(MessageRejected, match=problem):
+            shop._ask(Put(other.to_json().decode(), b64encode(data).decode()))
+    with pytest.raises(MessageRejected, match="malformed"):
+        shop._ask(Put(other.to_json().decode(), "no base64!"))
+    with pytest.raises(ProtocolError, match="may not publish in the name of"):
+        join("bank", server.port)._ask(Put(other.to_json().decode(), ""))
+    assert folder.manifest("s1", "shop", "bank", "other") is None
 
 
 def test_a_large_message_takes_little_memory(shop, keyrings, tmp_path) -> None:
@@ -527,7 +555,7 @@ def test_errors_of_the_folder_are_told_without_details(
         shop.status("s1", "shop")
     monkeypatch.setattr("shutil.disk_usage", lambda _: shutil_usage(free=10))
     with pytest.raises(ProtocolError, match="no room"):
-        shop.publish(*message(keyrings["shop"], tmp_path, "shop", "bank"))
+        shop.publish(*message(keyrings["shop"], tmp_path, "shop", "bank", size=MIB))
 
 
 def shutil_usage(free: int):
@@ -693,10 +721,10 @@ class Malicious(fl.FlightServerBase):
             yield b"../../etc\nx"
         if what["do"] == "manifests":
             yield b"../x/../y\n"
-        if what["do"] == "manifest":
+        if what["do"] == "message":
             yield bytes(5 * MIB)
         if what["do"] == "begin":
-            yield {"begin": b"-1", "more": b"2000", "never": b"5"}[
+            yield {"begin": b"-1", "more": b"2000000", "never": b"5"}[
                 json.loads(what["manifest"])["channel"].replace("data", "begin")
             ]
         if what["do"] == "set status":
@@ -721,7 +749,7 @@ def test_a_server_that_is_slow_or_malicious(join, keyrings, tmp_path, monkeypatc
     monkeypatch.setattr(client_module, "_CALL_SECONDS", 0.4)
     monkeypatch.setattr(client_module, "_TRANSFER_SECONDS", 0.4)
     bank, shop = (keyrings[name].identity(name) for name in ("bank", "shop"))
-    manifest, sealed = message(keyrings["shop"], tmp_path, "shop", "bank")
+    manifest, sealed = message(keyrings["shop"], tmp_path, "shop", "bank", size=MIB)
     with Malicious(bank, shop.public.root) as server:
         mailbox = join("shop", server.port, 0.7)
         started = time.monotonic()

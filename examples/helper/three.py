@@ -4,6 +4,8 @@ scikit-learn's breast-cancer records are split between the clinic (ten columns a
 and the laboratory (twenty). The helper has no data: it sees scores without names. No party has a
 weight in the clear, not even at the end (reveal=none); the clinic gets the scores. Each party is
 a process of its own.
+
+Run it from a checkout: python -m examples.helper.three
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ import duckdb
 import pyarrow as pa
 from rich.console import Console
 from sklearn.datasets import load_breast_cancer
+
+from examples.introduction import introduce
 
 FOLDER = Path("helper")
 DUCKPRIV = str(Path(sys.executable).with_name("duckpriv"))
@@ -40,10 +44,8 @@ def run(session: str, scripts: dict[str, tuple[str, ...]]) -> None:
     """Run each party's script with its settings."""
     parties = {}
     for me, (script, *settings) in scripts.items():
-        db = ":memory:" if me == "carol" else f"{me}.duckdb"
-        command = ["duckpriv", "run", script, "--db", db, "--me", me]
+        command = ["duckpriv", "run", script, "--db", f"{me}.duckdb", "--me", me]
         command += ["--exchange", "dir:mailbox", "--session", session, "--keyring", f"{me}.keys"]
-        command.append("--unprotected")
         for setting in (*NAMES, *settings):
             command += ["--set", setting]
         console.print(f"$ {' '.join(command)}", style="bold")
@@ -61,6 +63,7 @@ def main() -> None:
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir()
     make_databases()
+    introduce(FOLDER, "clinic", "lab", "carol")
     plan = ("table=patients", "id=patient", "iterations=12", "batch=200", "reveal=none")
     run(
         "train",

@@ -4,6 +4,8 @@ The two match their customers, train a logistic regression under a key that neit
 and the bank scores its customers. The bank never sees a retailer's column, nor, until it asks for
 scores, which of its customers the retailer has; the retailer never sees who repaid. Each party is
 a process of its own, started with the commands that are printed.
+
+Run it from a checkout: python -m examples.joint_lr.credit
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ from rich.console import Console
 from rich.table import Table
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
+
+from examples.introduction import introduce
 
 FOLDER = Path("joint_lr")
 DUCKPRIV = str(Path(sys.executable).with_name("duckpriv"))
@@ -61,7 +65,6 @@ def run(session: str, *, bank: str, retailer: str) -> None:
         script, *settings = what.split()
         command = ["duckpriv", "run", script, "--db", f"{me}.duckdb", "--me", me, "--peer", peer]
         command += ["--exchange", "dir:mailbox", "--session", session, "--keyring", f"{me}.keys"]
-        command.append("--unprotected")
         for setting in ("table=customers", *settings):
             command += ["--set", setting]
         console.print(f"$ {' '.join(command)}", style="bold")
@@ -95,6 +98,7 @@ def main() -> None:
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir()
     make_databases()
+    introduce(FOLDER, "bank", "retailer")
     run("match", bank="psi/host id=email bits=2048", retailer="psi/guest id=email")
     run(
         "train",

@@ -3,12 +3,16 @@
 scikit-learn's breast-cancer records (569 patients, 30 measurements) are split between two DuckDB
 files: the clinic has ten columns and the diagnosis, the laboratory the other twenty. They share a
 part of the patients, and write some ids differently, twice, or not at all. Each party is a
-process of its own, started with the command that the README shows.
+process of its own, started with the command that the README shows: the clinic serves its mailbox,
+and the laboratory reaches it over the network.
+
+Run it from a checkout: python -m examples.private_matching.demo
 """
 
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +22,8 @@ import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 from sklearn.datasets import load_breast_cancer
+
+from examples.introduction import introduce
 
 FOLDER = Path("demo")
 DUCKPRIV = str(Path(sys.executable).with_name("duckpriv"))
@@ -55,12 +61,11 @@ def make_databases() -> None:
             )
 
 
-def start(role: str, me: str, peer: str) -> subprocess.Popen[bytes]:
+def start(role: str, me: str, peer: str, *exchange: str) -> subprocess.Popen[bytes]:
     """Start one party's command."""
     command = [
         *("duckpriv", "run", f"psi/{role}", "--db", f"{me}.duckdb", "--me", me, "--peer", peer),
-        *("--exchange", "dir:mailbox", "--session", "demo", "--keyring", f"{me}.keys"),
-        "--unprotected",
+        *(*exchange, "--session", "demo", "--keyring", f"{me}.keys"),
         *("--set", "table=patients", "--set", "id=patient", "--set", "kind=lower"),
     ]
     console.print(f"$ {' '.join(command)}", style="bold")
@@ -103,7 +108,13 @@ def main() -> None:
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir()
     make_databases()
-    parties = [start("host", "clinic", "lab"), start("guest", "lab", "clinic")]
+    introduce(FOLDER, "clinic", "lab")
+    with socket.create_server(("localhost", 0)) as free:
+        address = f"grpc+tls://localhost:{free.getsockname()[1]}"
+    parties = [
+        start("host", "clinic", "lab", "--exchange", "dir:mailbox", "--serve", address),
+        start("guest", "lab", "clinic", "--exchange", address),
+    ]
     for party, name in zip(parties, ("clinic", "lab"), strict=True):
         if party.wait():
             sys.exit((FOLDER / f"{name}.log").read_text())

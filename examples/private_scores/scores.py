@@ -4,6 +4,8 @@ The shop has its customers' features, the agency the weights of its scoring mode
 the scores; the agency never sees a customer, and the shop never sees a weight. (With as
 many customers as features, it could solve for the weights from the scores: an agency limits what
 it answers.) Each party is a process of its own.
+
+Run it from a checkout: python -m examples.private_scores.scores
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ import sys
 from pathlib import Path
 
 import duckdb
+
+from examples.introduction import introduce
 
 FOLDER = Path("private_scores")
 DUCKPRIV = str(Path(sys.executable).with_name("duckpriv"))
@@ -44,7 +48,6 @@ def start(side: str, me: str, peer: str, *settings: str) -> subprocess.Popen[byt
     command = [
         *(DUCKPRIV, "run", f"matmul/{side}", "--quiet", "--db", f"{me}.duckdb", "--me", me),
         *("--peer", peer, "--exchange", "dir:mailbox", "--session", "scores"),
-        "--unprotected",
         *("--keyring", f"{me}.keys", "--set", "reveal=left"),
     ]
     for setting in settings:
@@ -57,6 +60,7 @@ def main() -> None:
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir()
     make_databases()
+    introduce(FOLDER, "shop", "agency")
     parties = [
         start("left", "shop", "agency", "table=customers", "id=name"),
         start("right", "agency", "shop", "table=model", "id=position", "columns=weight"),

@@ -1,0 +1,85 @@
+"""What several commands take."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import click
+
+from ..exchange import Limits
+from ..keyring import Keyring
+from ..session import default_keyring
+
+MOST_ROWS = 20
+
+keyring_option = click.option(
+    "--keyring",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="DUCKPRIV_KEYRING",
+    default=default_keyring,
+    show_default="$DUCKPRIV_KEYRING, else in your configuration folder",
+    help="The folder with your keys.",
+)
+exchange_option = click.option(
+    "--exchange",
+    required=True,
+    metavar="ADDRESS",
+    help="dir:PATH, a folder that all parties see, or grpc+tls://HOST:PORT, where a peer serves.",
+)
+
+
+def _limits(context: click.Context, option: click.Parameter, given: tuple[str, ...]) -> Limits:
+    names = [field.name for field in fields(Limits)]
+    found = {}
+    for text in given:
+        name, _, number = text.partition("=")
+        if name not in names or not number.isdecimal():
+            raise click.BadParameter(f"'{text}' is not NAME=NUMBER with one of {', '.join(names)}")
+        found[name] = int(number)
+    return Limits(**found)
+
+
+limit_option = click.option(
+    "--limit",
+    "limits",
+    multiple=True,
+    metavar="NAME=NUMBER",
+    callback=_limits,
+    help="What is received at most: bytes, rows, columns, nesting, batch_bytes.",
+)
+session_option = click.option(
+    "--session", required=True, help="The run's name, the same at all parties."
+)
+unprotected_option = click.option(
+    "--unprotected",
+    is_flag=True,
+    help="For trials only: neither encrypt nor sign messages. All parties have to.",
+)
+database_option = click.option(
+    "--db", required=True, metavar="FILE", help="Your DuckDB database file."
+)
+
+
+def passphrase(keyring: Path) -> str | None:
+    """Return the passphrase from the environment, or asked for where the keyring has one.
+
+    Never an argument: those are seen by all users of the machine.
+    """
+    given = os.environ.get("DUCKPRIV_PASSPHRASE")
+    if not given and Keyring(keyring).protected and sys.stdin.isatty():
+        given = click.prompt(f"Passphrase of {keyring}", hide_input=True, err=True)
+    return given or None
+
+
+def open_keyring(path: Path) -> Keyring:
+    """Return the keyring at `path`, with its passphrase."""
+    return Keyring(path, passphrase(path))
+
+
+def need_database(db: str) -> None:
+    """Raise a usage error unless there is a file `db`."""
+    if not Path(db).exists():
+        raise click.UsageError(f"there is no database {db}; --db takes your DuckDB file")

@@ -1,0 +1,194 @@
+"""duckpriv run: a script, with what it will send, its progress and its rows."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
+from ..consent import announced
+from ..exchange import Limits
+from ..exchange.exchange import DEFAULT_SILENCE, DEFAULT_TIMEOUT
+from ..progress import Progress
+from ..scripts import Script, Statement, load
+from ..session import Rows, connect
+from .group import cli
+from .options import (
+    MOST_ROWS,
+    exchange_option,
+    keyring_option,
+    limit_option,
+    need_database,
+    passphrase,
+    session_option,
+    unprotected_option,
+)
+
+
+@cli.command()
+@click.argument("script")
+@click.option(
+    "--db",
+    required=True,
+    metavar="FILE",
+    help="Your DuckDB database file. With :memory:, a run that is killed cannot go on.",
+)
+@click.option("--me", required=True, help="Your own name, as the peer knows it.")
+@click.option("--peer", help="The other party's name; the same as --set peer=NAME.")
+@exchange_option
+@session_option
+@keyring_option
+@click.option(
+    "--set", "settings", multiple=True, metavar="NAME=VALUE", help="Sets a variable of the script."
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=DEFAULT_TIMEOUT,
+    show_default=True,
+    help="Seconds to wait for one message.",
+)
+@click.option(
+    "--silence",
+    type=click.FloatRange(min=0, min_open=True),
+    default=DEFAULT_SILENCE,
+    show_default=True,
+    help="Seconds to wait for a sign of life from a peer that was running.",
+)
+@click.option(
+    "--serve",
+    metavar="ADDRESS",
+    help="Let the peers that you trust use your dir: mailbox at grpc+tls://HOST:PORT meanwhile.",
+)
+@limit_option
+@unprotected_option
+@click.option("--dry-run", is_flag=True, help="Only list every message that would be sent.")
+@click.option("--yes", is_flag=True, help="Do not ask on a terminal whether to send them.")
+@click.option("--quiet", is_flag=True, help="Show neither progress nor rows; errors are shown.")
+def run(
+    script: str,
+    db: str,
+    me: str,
+    peer: str | None,
+    exchange: str,
+    session: str,
+    keyring: Path,
+    settings: tuple[str, ...],
+    timeout: float,
+    silence: float,
+    serve: str | None,
+    limits: Limits,
+    unprotected: bool,
+    dry_run: bool,
+    yes: bool,
+    quiet: bool,
+) -> None:
+    """Run SCRIPT: a bundled one, such as psi/host, or a file of SQL.
+
+    'duckpriv scripts' lists the bundled ones and the variables that each takes. On a terminal you
+    first see what will be sent, and are asked. If a run is ended by an error, by Ctrl-C, or killed,
+    the same command goes on after the last finished statement.
+    """
+    variables: dict[str, object] = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not equals or not name:
+            raise click.UsageError(f"--set takes NAME=VALUE, not '{setting}'")
+        variables[name] = value
+    if peer is not None:
+        variables["peer"] = peer
+    parsed = load(script)
+    # A party without data has a database for its journal only, and may begin with none.
+    if db != ":memory:" and (parsed.takes_table or not Path(db).parent.is_dir()):
+        need_database(db)
+    output, progress = Console(), Console(stderr=True)
+    asks = sys.stdin.isatty() and not (yes or quiet)
+    if dry_run or asks:
+        _show_messages(output, parsed, variables)
+    if dry_run:
+        return
+    if asks:
+        click.confirm("Run, and send these?", abort=True)
+    if unprotected and not quiet:
+        progress.print("unprotected: whoever sees the mailbox can read and alter every message")
+    with connect(
+        db,
+        me=me,
+        exchange=exchange,
+        keyring=keyring,
+        passphrase=passphrase(keyring),
+        session=session,
+        timeout=timeout,
+        silence=silence,
+        serve=serve,
+        limits=limits,
+        unprotected=unprotected,
+    ) as party:
+        party.con.execute("SET enable_progress_bar = false")  # we have our own
+        if quiet:
+            party.run(script, **variables)  # type: ignore[arg-type]
+            return
+
+        finished = False
+
+        def resumed(steps: int, all_: bool) -> None:
+            nonlocal finished
+            if finished := all_:
+                progress.print(f"{script} is finished in session '{session}'; its result was:")
+            else:
+                progress.print(f"going on after {steps} finished statements")
+
+        with Progress(progress, party.activity) as observer:
+            rows = party.run(
+                script,
+                observer=observer,
+                on_rows=lambda statement, rows: _show_rows(output, statement, rows),
+                on_resume=resumed,
+                **variables,
+            )
+        if finished:
+            _show_rows(output, parsed.statements[-1], rows)
+
+
+def _show_messages(output: Console, script: Script, variables: dict[str, object]) -> None:
+    """List what a script will send."""
+    values = script.values(variables)
+    table = Table("channel", "to", "columns", "what the receiver learns", box=None)
+    part = ""
+    for message in announced(script, values):
+        if message.part != part:
+            part = message.part
+            table.add_row(Text(part, style="italic"))
+        cells = (message.channel, message.receiver, message.columns, message.reveals)
+        table.add_row(*(Text(cell) for cell in cells))
+    output.print(f"{script.name} sends:" if table.row_count else f"{script.name} sends nothing.")
+    if table.row_count:
+        output.print(table)
+
+
+def _show_rows(console: Console, statement: Statement, rows: Rows) -> None:
+    """Print the rows of a statement, but not of a check that only passed."""
+    if not rows or all(name.startswith("require") for name in rows[0]):
+        return
+    console.print(statement.title, style="bold", highlight=False, markup=False)
+    if len(rows) == 1:
+        values = ", ".join(f"{name} {_text(value)}" for name, value in rows[0].items())
+        console.print(f"    {values}", highlight=False, markup=False)
+        return
+    table = Table(*(Column(Text(name)) for name in rows[0]), box=None)
+    for row in rows[:MOST_ROWS]:
+        table.add_row(*(Text(_text(value)) for value in row.values()))
+    console.print(table)
+    if len(rows) > MOST_ROWS:
+        console.print(f"… {len(rows) - MOST_ROWS:,} more rows")
+
+
+def _text(value: object) -> str:
+    if type(value) is int:
+        return f"{value:,}"
+    text = value.hex() if isinstance(value, bytes) else str(value)
+    return text if len(text) <= 40 else text[:37] + "…"
