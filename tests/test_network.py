@@ -739,7 +739,7 @@ class Malicious(fl.FlightServerBase):
 
         def chunks():
             while not context.is_cancelled():
-                yield requests.EMPTY, bytes(1100 if channel == "much" else channel == "slow")
+                yield requests.EMPTY, bytes(MIB + 100 if channel == "much" else channel == "slow")
                 time.sleep(0.05)
 
         return fl.GeneratorStream(requests.SCHEMA, chunks())
