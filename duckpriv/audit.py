@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 
 import duckdb
 
+from .engine import quoted
 from .errors import InvalidValue
 from .exchange import Manifest
 
@@ -32,75 +33,76 @@ COLUMNS = {
     "protection": "VARCHAR",
     "chain": "VARCHAR",
 }
-_MOVED = ("direction", "peer", "channel", "sha256")
-_AT = {name: position for position, name in enumerate(COLUMNS)}
 
 
 class Audit:
-    """The table in the database that a connection uses when this is made."""
+    """The table in the database and schema that a connection uses when this is made."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, me: str) -> None:
+    def __init__(self, con: duckdb.DuckDBPyConnection, me: str = "") -> None:
         self._con, self._me = con, me
-        names = con.execute("SELECT current_database(), current_schema()").fetchall()[0]
-        self._table = ".".join('"' + name.replace('"', '""') + '"' for name in (*names, TABLE))
-        self._last: tuple[int, str] | None = None  # number and chain of the last row
+        self.home: tuple[str, str] = con.execute(
+            "SELECT current_database(), current_schema()"
+        ).fetchall()[0]
+        self.table = ".".join(quoted(name) for name in (*self.home, TABLE))
 
     def record(self, messages: Sequence[Manifest]) -> None:
         """Add messages to the table, which is made where there is none."""
-        for manifest in messages:
-            number, chain = self._last or self._begin()
-            fields = [
-                number + 1,
-                datetime.now(UTC).replace(tzinfo=None),
-                *_told(manifest, self._me),
-            ]
-            chain = _chained(chain, fields)
-            places = ", ".join(f"${i}" for i in range(1, len(COLUMNS) + 1))
-            query = f"INSERT INTO {self._table} VALUES ({places})"
-            self._con.execute(query, [*fields, chain]).fetchall()
-            self._last = (number + 1, chain)
-
-    def forget(self) -> None:
-        """What was added since the last commit was rolled back: look again."""
-        self._last = None
-
-    def _begin(self) -> tuple[int, str]:
+        if not messages:
+            return
         columns = ", ".join(f"{name} {type_} NOT NULL" for name, type_ in COLUMNS.items())
-        self._con.execute(f"CREATE TABLE IF NOT EXISTS {self._table} ({columns})")
-        query = f"SELECT number, chain FROM {self._table} ORDER BY number DESC LIMIT 1"
-        last: list[tuple[int, str]] = self._con.execute(query).fetchall()
-        return last[0] if last else (0, "")
+        self._con.execute(f"CREATE TABLE IF NOT EXISTS {self.table} ({columns})")
+        # Each time: another party on this connection may have added some.
+        query = f"SELECT number, chain FROM {self.table} ORDER BY number DESC LIMIT 1"
+        last = self._con.execute(query).fetchall()
+        number, chain = last[0] if last else (0, "")
+        places = ", ".join(f"${i}" for i in range(1, len(COLUMNS) + 1))
+        for manifest in messages:
+            number += 1
+            now = datetime.now(UTC).replace(tzinfo=None)
+            fields = [number, now, *_told(manifest, self._me)]
+            chain = _chained(chain, fields)
+            self._con.execute(f"INSERT INTO {self.table} VALUES ({places})", [*fields, chain])
 
+    def moved(self, session: str) -> tuple[dict[tuple[str, str, str], str], int]:
+        """Return the SHA-256 of each message of a session, by sender, receiver and channel, and
+        how many bytes they are together."""
+        if not self._exists():
+            return {}, 0
+        rows = self._con.execute(
+            f"SELECT direction, peer, channel, sha256, bytes FROM {self.table} WHERE session = $1",
+            [session],
+        ).fetchall()
+        found = {
+            (
+                (self._me, peer, channel) if direction == "sent" else (peer, self._me, channel)
+            ): digest
+            for direction, peer, channel, digest, _ in rows
+        }
+        return found, sum(row[4] for row in rows)
 
-def moved_before(
-    con: duckdb.DuckDBPyConnection, me: str, session: str
-) -> dict[tuple[str, str, str], str]:
-    """Return the SHA-256 of each message of a session, by sender, receiver and channel."""
-    found = {}
-    for entry in entries(con, session):
-        direction, peer, channel, digest = (str(entry[_AT[name]]) for name in _MOVED)
-        sender, receiver = (me, peer) if direction == "sent" else (peer, me)
-        found[sender, receiver, channel] = digest
-    return found
+    def entries(self, session: str | None = None) -> list[tuple[object, ...]]:
+        """Return the table's rows, of one session or all. Raises InvalidValue where the chain is
+        broken: rows were changed or deleted."""
+        if not self._exists():
+            return []
+        query = f"SELECT {', '.join(COLUMNS)} FROM {self.table} ORDER BY number"
+        rows = self._con.execute(query).fetchall()
+        chain = ""
+        for expected, row in enumerate(rows, 1):
+            chain = _chained(chain, list(row[:-1]))
+            if row[0] != expected or chain != row[-1]:
+                raise InvalidValue(
+                    f"the audit table is not whole: row {expected} was changed, or rows before it "
+                    "deleted"
+                )
+        return [row for row in rows if session in (None, row[2])]
 
-
-def entries(con: duckdb.DuckDBPyConnection, session: str | None = None) -> list[tuple[object, ...]]:
-    """Return the table's rows, of one session or all. Raises InvalidValue where the chain is
-    broken: rows were changed or deleted."""
-    if not con.execute(
-        "SELECT count(*) FROM duckdb_tables() WHERE table_name = $1 AND NOT temporary", [TABLE]
-    ).fetchall()[0][0]:
-        return []
-    rows = con.execute(f"SELECT {', '.join(COLUMNS)} FROM {TABLE} ORDER BY number").fetchall()
-    chain = ""
-    for expected, row in enumerate(rows, 1):
-        chain = _chained(chain, list(row[:-1]))
-        if row[0] != expected or chain != row[-1]:
-            raise InvalidValue(
-                f"the audit table is not whole: row {expected} was changed, or rows before it "
-                "deleted"
-            )
-    return [row for row in rows if session in (None, row[2])]
+    def _exists(self) -> bool:
+        query = (
+            "SELECT count(*) FROM duckdb_tables() "
+            "WHERE (database_name, schema_name, table_name) = ($1, $2, $3)"
+        )
+        return bool(self._con.execute(query, [*self.home, TABLE]).fetchall()[0][0])
 
 
 def _told(manifest: Manifest, me: str) -> list[object]:

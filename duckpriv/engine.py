@@ -69,7 +69,7 @@ def extend_search_path(con: duckdb.DuckDBPyConnection) -> None:
     path, database, schema = con.execute(
         "SELECT current_setting('search_path'), current_database(), current_schema()"
     ).fetchall()[0]
-    before = path or f"{_quoted(database)}.{_quoted(schema)}"
+    before = path or f"{quoted(database)}.{quoted(schema)}"
     if f",{_CATALOG}.main" not in before:
         text = f"{before},{_CATALOG}.main".replace("'", "''")
         con.execute(f"SET search_path = '{text}'")
@@ -85,7 +85,8 @@ def extend_search_path(con: duckdb.DuckDBPyConnection) -> None:
         )
 
 
-def _quoted(identifier: str) -> str:
+def quoted(identifier: str) -> str:
+    """Return an identifier as SQL has it."""
     return '"' + identifier.replace('"', '""') + '"'
 
 

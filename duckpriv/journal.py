@@ -26,7 +26,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from .audit import Audit, moved_before
+from .audit import Audit
+from .engine import quoted
 from .errors import InvalidValue
 from .exchange import FileExchange
 from .keyring import Keyring
@@ -42,12 +43,17 @@ _COLUMNS = {
     "result BLOB",
 }
 _VARIABLES = "duckpriv_variables"
+_GAP = r"(?:\s|--[^\n]*\n|/\*.*?\*/)+"
 _TEMPORARY = re.compile(
-    r"(CREATE\s+(?:OR\s+REPLACE\s+)?)TEMP(?:ORARY)?\s+"
-    r"((?:TABLE|VIEW|MACRO|FUNCTION|SEQUENCE|TYPE)\s+(?:IF\s+NOT\s+EXISTS\s+)?)"
-    r"(\w+|\"(?:[^\"]|\"\")+\")(?!\s*\.)",
-    re.IGNORECASE,
+    rf"(CREATE{_GAP}(?:OR{_GAP}REPLACE{_GAP})?)TEMP(?:ORARY)?{_GAP}"
+    rf"((?:TABLE|VIEW|MACRO|FUNCTION|SEQUENCE|TYPE){_GAP}(?:IF{_GAP}NOT{_GAP}EXISTS{_GAP})?)"
+    r"(\w++|\"(?:[^\"]|\"\")+\")(?!\s*\.)",
+    re.IGNORECASE | re.DOTALL,
 )
+_ANY_TEMPORARY = re.compile(
+    rf"CREATE{_GAP}(?:OR{_GAP}REPLACE{_GAP})?(?:TEMP|TEMPORARY|LOCAL)\b", re.IGNORECASE | re.DOTALL
+)
+_CHECK = re.compile(r"SELECT\s+require(_\w+)?\s*\(", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,7 @@ class Journal:
         sent messages, and the script or its settings were others."""
         self._con, self._exchange, self._keyring = con, exchange, keyring
         self._audit = audit
-        self._tables = _Tables(con)
+        self._tables = _Tables(con, audit.home)
         self.after: Position | None = None
         self.finished = False
         self.result: pa.Table | None = None
@@ -88,8 +94,11 @@ class Journal:
         self._changed = True  # a variable, since the last note
         self._hides_nothing: set[str] = set()  # names of working tables
         self._tables.create()
-        if not self._found(script, _settings(settings)):
-            self.run = self._tables.begin(exchange.session, script, _settings(settings))
+        written = json.dumps(
+            {name: str(value) for name, value in sorted({**settings, "me": exchange.me}.items())}
+        )
+        if not self._found(script, written):
+            self.run = self._tables.begin(exchange.session, script, written)
 
     def _found(self, script: Script, settings: str) -> bool:
         run = self._tables.run(self._exchange.session, script.name)
@@ -123,10 +132,11 @@ class Journal:
         # Behind the user's own schema, which stays the one where results are made.
         first, *rest = re.findall(r'(?:"(?:[^"]|"")*"|[^,"])+', path)
         extended = ",".join([first, self._tables.schema(self.run), *rest])
-        known = moved_before(self._con, self._exchange.me, self._exchange.session)
+        for name in self._tables.working(self.run):
+            self._refuse_hidden(name)  # a table that was made in between
         try:
             self._con.execute(f"SET search_path = {_text(extended)}")
-            with self._exchange.holding(self._tables.outbox(self.run), known):
+            with self._exchange.holding(self._tables.outbox(self.run)):
                 self._variables |= self._tables.restore_variables(self.run)
                 self._exchange.deliver_again(self._tables.last_messages(self.run))
                 yield
@@ -138,28 +148,40 @@ class Journal:
         self, position: Position, statement: Statement, rows_of: Callable[[str], pa.Table | None]
     ) -> pa.Table | None:
         """Run a statement with `rows_of` and note it; return its rows."""
-        if statement.sets_variable or statement.about_connection:
-            # Noted with the next statement: set twice, they are as set once.
-            if statement.sets_variable:
-                self._variables.add(statement.sets_variable)
-                self._changed = True
+        if statement.about_connection:
             return rows_of(statement.sql)
+        if statement.sets_variable:
+            self._variables.add(statement.sets_variable)
+            self._changed = True
         sql = self._placed(statement.sql)
         keys = self._keyring.begin(self.run, self.steps + 1)
         try:
-            with _transaction(self._con):
+            self._con.execute("BEGIN")
+            try:
                 rows = rows_of(sql)
-                checks = rows is not None and all(
-                    c.startswith("require") for c in rows.column_names
-                )
-                if not checks or keys.made or keys.removed or self._exchange.moved:
+                moved = self._exchange.moved or keys.made or keys.removed
+                if moved or not _does_nothing(statement, rows):
                     self._note(position, statement, rows, keys)
+            except BaseException:
+                with suppress(duckdb.Error):
+                    self._con.execute("ROLLBACK")
+                raise
         except BaseException:
             self._keyring.undo()
-            self._audit.forget()
+            self._exchange.discard()
             raise
+        try:
+            self._con.execute("COMMIT")
+        except BaseException:
+            # It may be committed all the same: after an interrupt, or when a checkpoint failed. The
+            # next run finds out, as after a kill.
+            with suppress(duckdb.Error):
+                self._con.execute("ROLLBACK")
+            self._keyring.leave()
+            self._exchange.leave()
+            raise
+        self._exchange.commit()
         self._keyring.keep()
-        self._exchange.moved.clear()
         self._exchange.deliver()
         return rows
 
@@ -190,16 +212,25 @@ class Journal:
         """Return the statement with a TEMP table in the run's schema instead."""
         found = _TEMPORARY.match(sql)
         if found is None:
+            if _ANY_TEMPORARY.match(sql):
+                raise InvalidValue(
+                    "a script makes temporary tables as CREATE TEMP TABLE name, without 'temp.': "
+                    f"{sql.splitlines()[0][:60]}"
+                )
             return sql
         create, kind, name = found.groups()
         plain = name[1:-1].replace('""', '"') if name.startswith('"') else name
-        if name not in self._hides_nothing and self._tables.hides(plain):
+        if plain not in self._hides_nothing:
+            self._refuse_hidden(plain)
+        self._hides_nothing.add(plain)
+        return f"{create}{kind}{self._tables.schema(self.run)}.{name}{sql[found.end() :]}"
+
+    def _refuse_hidden(self, name: str) -> None:
+        if self._tables.hides(name):
             raise InvalidValue(
-                f'the script needs a working table "{plain}", and you have something of that name; '
+                f'the script needs a working table "{name}", and you have something of that name; '
                 "rename it first"
             )
-        self._hides_nothing.add(name)
-        return f"{create}{kind}{self._tables.schema(self.run)}.{name}{sql[found.end() :]}"
 
     def finish(self) -> None:
         """All statements are finished: delete the working tables, keep the result."""
@@ -213,7 +244,7 @@ class Journal:
 
 def runs(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     """Return the runs that this database knows, oldest first."""
-    tables = _Tables(con)
+    tables = _Tables(con, Audit(con).home)
     if not tables.exist():
         return []
     return tables.rows(f"FROM {tables.home}.{RUNS} ORDER BY began_at")
@@ -222,7 +253,7 @@ def runs(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
 def discard(con: duckdb.DuckDBPyConnection, keyring: Keyring, session: str) -> list[str]:
     """Delete working tables, keys and unsent messages of a session's runs that did not finish;
     return their scripts. They cannot go on, and the session cannot send their messages again."""
-    tables = _Tables(con)
+    tables = _Tables(con, Audit(con).home)
     unfinished = [
         run for run in runs(con) if (run["session"], run["state"]) == (session, "running")
     ]
@@ -232,12 +263,11 @@ def discard(con: duckdb.DuckDBPyConnection, keyring: Keyring, session: str) -> l
 
 
 class _Tables:
-    """The journal's tables in the schema that is current now, and the schema of each run."""
+    """The journal's tables in the schema `home`, and the schema of each run."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
-        self._con = con
-        self._names = con.execute("SELECT current_database(), current_schema()").fetchall()[0]
-        self.home = ".".join(_quoted(name) for name in self._names)
+    def __init__(self, con: duckdb.DuckDBPyConnection, home: tuple[str, str]) -> None:
+        self._con, self._names = con, home
+        self.home = ".".join(quoted(name) for name in self._names)
 
     def rows(self, query: str, values: list[object] | None = None) -> list[dict[str, Any]]:
         found = self._con.execute(query, values or []).fetchall()
@@ -258,7 +288,7 @@ class _Tables:
             self._con.execute(f"CREATE TABLE IF NOT EXISTS {self.home}.{table} ({columns})")
 
     def schema(self, run: str) -> str:
-        return f'{_quoted(self._names[0])}."duckpriv_{run}"'
+        return f'{quoted(self._names[0])}."duckpriv_{run}"'
 
     def outbox(self, run: str) -> Path | None:
         """Return the folder of messages that wait, beside the database; None in memory."""
@@ -277,6 +307,15 @@ class _Tables:
             [session, script],
         )
         return found[0] if found else None
+
+    def working(self, run: str) -> list[str]:
+        """Return the names of a run's working tables and views."""
+        query = (
+            "SELECT table_name AS name FROM duckdb_tables() WHERE schema_name = $1 "
+            "UNION SELECT view_name FROM duckdb_views() WHERE schema_name = $1"
+        )
+        names = [row["name"] for row in self.rows(query, [f"duckpriv_{run}"])]
+        return [name for name in names if name != _VARIABLES]
 
     def begin(self, session: str, script: Script, settings: str) -> str:
         """Write down a new run; return its name."""
@@ -317,7 +356,7 @@ class _Tables:
         return found[0]["messages"] if found else []
 
     def keep_variables(self, run: str, names: set[str]) -> None:
-        values = ", ".join(f"getvariable({_text(n)}) AS {_quoted(n)}" for n in sorted(names))
+        values = ", ".join(f"getvariable({_text(n)}) AS {quoted(n)}" for n in sorted(names))
         self._con.execute(
             f"CREATE OR REPLACE TABLE {self.schema(run)}.{_VARIABLES} AS SELECT {values}"
         )
@@ -329,7 +368,7 @@ class _Tables:
             "FROM duckdb_columns() WHERE (schema_name, table_name) = ($1, $2)",
             [f"duckpriv_{run}", _VARIABLES],
         ):
-            name = _quoted(column["column_name"])
+            name = quoted(column["column_name"])
             # A NULL had no type as a variable, and has one as a column.
             (null,) = self._con.execute(f"SELECT {name} IS NULL FROM {kept}").fetchall()[0]
             value = "NULL" if null else f"(SELECT {name} FROM {kept})"
@@ -354,14 +393,17 @@ class _Tables:
         self._end(run, "finished", result)
 
     def discard(self, run: str, keyring: Keyring) -> None:
-        """Delete what is left of a run: its keys, messages that wait, and working tables."""
+        """Delete what is left of a run: working tables, messages that wait, and its keys."""
+        if not re.fullmatch("[0-9a-f]{16}", run):
+            raise InvalidValue("the journal was altered: a run does not have a name of ours")
         last = self.last(run)
-        keyring.settle(run, last["step"] if last else 0, last["removed"] if last else [])
         made = f"SELECT unnest(made) AS file FROM {self.home}.{STATEMENTS} WHERE run = $1"
-        keyring.delete_files([row["file"] for row in self.rows(made, [run])])
+        files = [Path(row["file"]).name for row in self.rows(made, [run])]
+        self._end(run, "discarded", None)
         if outbox := self.outbox(run):
             shutil.rmtree(outbox, ignore_errors=True)
-        self._end(run, "discarded", None)
+        keyring.settle(run, last["step"] if last else 0, last["removed"] if last else [])
+        keyring.delete_files(files)
 
     def _end(self, run: str, state: str, result: bytes | None) -> None:
         with _transaction(self._con):
@@ -377,6 +419,15 @@ class _Tables:
             self._con.execute(f"DROP SCHEMA IF EXISTS {self.schema(run)} CASCADE")
 
 
+def _does_nothing(statement: Statement, rows: pa.Table | None) -> bool:
+    """Whether a statement only sets a variable or checks: it is noted with the next one, since done
+    twice is as done once."""
+    if statement.sets_variable:
+        return True
+    checks = rows is not None and all(name.startswith("require") for name in rows.column_names)
+    return checks and _CHECK.match(statement.sql) is not None
+
+
 @contextmanager
 def _transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
     con.execute("BEGIN")
@@ -387,10 +438,6 @@ def _transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
         with suppress(duckdb.Error):  # a COMMIT that fails has rolled back
             con.execute("ROLLBACK")
         raise
-
-
-def _settings(values: dict[str, object]) -> str:
-    return json.dumps({name: str(value) for name, value in sorted(values.items())})
 
 
 def _stored(rows: pa.Table | None) -> bytes | None:
@@ -406,10 +453,6 @@ def _stored(rows: pa.Table | None) -> bytes | None:
 
 def _now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
-
-
-def _quoted(identifier: str) -> str:
-    return '"' + identifier.replace('"', '""') + '"'
 
 
 def _text(value: str) -> str:

@@ -273,6 +273,7 @@ class KeyFiles:
                 os.fsync(output.fileno())
             if new:
                 os.link(partial, self.path / file)  # fails where another process was first
+                self._sync_folder()
             else:
                 partial.replace(self.path / file)
                 self._sync_folder()

@@ -458,6 +458,10 @@ class Keyring:
                 with suppress(KeyNotFound):
                     self.remove(name)
 
+    def leave(self) -> None:
+        """Nobody knows whether the statement is finished: keep keys and marks; `settle` decides."""
+        self._unfinished = None
+
     def undo(self) -> None:
         """Delete the keys that were made since `begin`; remove none."""
         undone, self._unfinished = self._unfinished, None

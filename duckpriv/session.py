@@ -75,6 +75,8 @@ class Party:
         self._server = server
         self._owns = owns
         self._audit = Audit(con, context.me or "")
+        if exchange is not None:
+            exchange.know(*self._audit.moved(exchange.session))
         self._took: dict[str, float] = {}  # seconds that a statement took the last time
 
     @property
@@ -137,6 +139,8 @@ class Party:
             result = self._run(parsed, values, journal, observer, on_rows)
         else:
             result = [] if journal.result is None else journal.result.to_pylist()
+            with self._announced(parsed):  # peers may still wait, or think that we run
+                pass
         if self._server is not None:
             with suppress(KeyboardInterrupt):
                 self._exchange.linger(observer.tick if observer else lambda: None)
@@ -216,7 +220,11 @@ class Party:
             self._exchange.forget(but=received)
 
     def _holds(self, condition: str | None) -> bool:
-        return bool(self.con.execute(f"SELECT {condition}").fetchall()[0][0])
+        holds = bool(self.con.execute(f"SELECT {condition}").fetchall()[0][0])
+        if self._exchange is not None and self._exchange.held():
+            self._exchange.discard()
+            raise InvalidValue("the condition of a part cannot send: write a statement that does")
+        return holds
 
     @contextmanager
     def _announced(self, script: Script) -> Iterator[None]:
@@ -403,17 +411,19 @@ def _join(
             )
         opened = open_exchange(exchange, context, timeout, silence, unprotected, limits)
         context.exchange = opened
-    if serve is not None:
-        if exchange is None or opened is None or unprotected:
-            raise InvalidValue("to serve a mailbox needs an exchange, and protected messages")
-        server = serve_mailbox(exchange, serve, context.need_keyring(), opened.me, limits)
     try:
+        if serve is not None:
+            if exchange is None or opened is None or unprotected:
+                raise InvalidValue("to serve a mailbox needs an exchange, and protected messages")
+            server = serve_mailbox(exchange, serve, context.need_keyring(), opened.me, limits)
         install(con, context)
+        return Party(con, context, opened, server, owns)
     except BaseException:
         if server is not None:
             server.close()
+        if opened is not None:
+            opened.close()
         raise
-    return Party(con, context, opened, server, owns)
 
 
 def _estimated_rows(con: duckdb.DuckDBPyConnection, sql: str) -> int | None:

@@ -152,7 +152,7 @@ def manifest_of(data: bytes, rows: int, columns: tuple[tuple[str, str], ...]) ->
         channel="data",
         protocol="",
         parameters="",
-        parameters_sha256="",
+        parameters_sha256="0" * 64,
         columns=columns,
         rows=rows,
         bytes=len(data),

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from duckpriv import InvalidValue
-from duckpriv.audit import entries
+from duckpriv.audit import Audit
 from tests.parties import match
 from tests.test_protection import introduce
 
@@ -43,8 +43,8 @@ def test_both_parties_have_every_message(matched) -> None:
     told = []
     for me, peer in (("bank", "shop"), ("shop", "bank")):
         with duckdb.connect(str(matched / f"{me}.duckdb")) as con:
-            rows = entries(con, "s1")
-            assert entries(con, "other") == []
+            rows = Audit(con).entries("s1")
+            assert Audit(con).entries("other") == []
         assert [row[5] for row in rows] == MESSAGES
         assert {row[4] for row in rows} == {peer}
         assert all(str(row[10]).startswith("sealed, signed by ") for row in rows)
@@ -67,10 +67,10 @@ def test_a_changed_table_is_noticed(matched, tmp_path, change: str) -> None:
     with duckdb.connect(str(tmp_path / "copy.duckdb")) as con:
         con.execute(f"ATTACH '{matched / 'bank.duckdb'}' AS b (READ_ONLY)")
         con.execute("CREATE TABLE duckpriv_audit AS FROM b.duckpriv_audit")
-        assert len(entries(con)) == len(MESSAGES)
+        assert len(Audit(con).entries()) == len(MESSAGES)
         con.execute(change)
         with pytest.raises(InvalidValue, match="not whole"):
-            entries(con)
+            Audit(con).entries()
 
 
 def test_it_is_exported(matched, tmp_path) -> None:
@@ -101,4 +101,4 @@ def test_a_run_that_fails_has_noted_what_it_sent(tmp_path) -> None:
     result = match("host", str(tmp_path), ["a"], unprotected=False, timeout=0.5)
     assert result["error"] == "ExchangeTimeout"
     with duckdb.connect(str(tmp_path / "bank.duckdb")) as con:
-        assert [row[5] for row in entries(con)] == ["psi/key"]
+        assert [row[5] for row in Audit(con).entries()] == ["psi/key"]

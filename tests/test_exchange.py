@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import random
 import re
 import threading
@@ -277,7 +278,7 @@ def damage(kind: str, data: Path, description: Path) -> None:
         ('sender="mallory"', "another sender"),
         ('receiver="mallory"', "another receiver"),
         ('channel="other"', "another channel"),
-        ('parameters_sha256="00"', "contradicts itself"),
+        (f'parameters_sha256="{"0" * 64}"', "contradicts itself"),
         ("rows=2", "has 1 rows; its manifest says 2"),
         ("rows=-1", "'rows' is malformed"),
         ("rows=true", "'rows' is malformed"),
@@ -372,6 +373,8 @@ names = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,63}", fullmatch=True)
 fields = dict.fromkeys(Manifest.__annotations__, shown)
 fields |= dict.fromkeys(("session", "sender", "receiver", "channel"), names)
 fields |= {name: st.integers(0, 2**63 - 1) for name in ("rows", "bytes")}
+digests = st.binary(min_size=32, max_size=32).map(bytes.hex)
+fields |= dict.fromkeys(("sha256", "parameters_sha256"), digests)
 hexes = {field: st.binary(min_size=n // 2, max_size=n // 2) for field, n in _SEALED.items()}
 sealed = st.builds(Sealed, **{field: data.map(bytes.hex) for field, data in hexes.items()})
 fields |= {"sealed": st.none() | sealed}
@@ -457,3 +460,32 @@ def test_one_message_to_several_peers_and_one_of_each(connect) -> None:
     for peers in ("shop,bank", "shop,", "shop, mill"):
         with pytest.raises(duckdb.Error, match="DUCKPRIV_INVALID_VALUE"):
             bank.con.execute(f"CALL exchange_send('{peers}', 'n', 'SELECT 1 AS x')").fetchall()
+
+
+def test_pipes_and_links_in_the_mailbox_are_no_messages(bank, shop, files, tmp_path: Path) -> None:
+    send(bank, "SELECT 1 AS x")
+    manifest = files[1].read_bytes()
+    files[1].unlink()
+    os.mkfifo(files[1])
+    with pytest.raises(duckdb.Error, match="DUCKPRIV_EXCHANGE_TIMEOUT"):
+        receive(shop)
+    files[1].unlink()
+    files[1].write_bytes(manifest)
+    files[0].unlink()
+    os.mkfifo(files[0])
+    with pytest.raises(duckdb.Error, match="has a manifest but no data"):
+        receive(shop)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / "mailbox" / "s1" / "shop").symlink_to(elsewhere)
+    with pytest.raises(duckdb.Error, match="leads out of the mailbox"):
+        send(shop, "SELECT 1 AS x", peer="bank")
+    assert not list(elsewhere.iterdir())
+
+
+def test_long_rows_go_in_small_batches(bank, shop, files) -> None:
+    send(bank, "SELECT repeat('x', 1000000) || i AS x FROM range(50) t(i)")
+    with pa.ipc.open_stream(files[0].read_bytes()) as reader:
+        assert max(batch.nbytes for batch in reader) < 32 << 20
+    query = "SELECT count(DISTINCT x) FROM exchange_recv('bank', 'data')"
+    assert shop.con.execute(query).fetchall() == [(50,)]

@@ -193,6 +193,14 @@ def test_small_messages_go_in_one_call(shop, join, server, keyrings, folder, tmp
     assert folder.manifest("s1", "shop", "bank", "other") is None
 
 
+def test_a_digest_is_no_path(shop, keyrings, folder, tmp_path) -> None:
+    manifest, sealed = message(keyrings["shop"], tmp_path, "shop", "bank", size=MIB)
+    bad = sign(keyrings["shop"], replace(manifest, sha256="./../../../planted".ljust(64, "x")))
+    with pytest.raises(MessageRejected, match="'sha256' is malformed"):
+        shop.publish(bad, sealed)
+    assert not list(tmp_path.rglob("*planted*"))
+
+
 def test_a_large_message_takes_little_memory(shop, keyrings, tmp_path) -> None:
     manifest, sealed = message(keyrings["shop"], tmp_path, "shop", "bank", size=96 * MIB)
     peak, done = 0, threading.Event()
@@ -484,7 +492,7 @@ def snapshot(folder: Path) -> dict[Path, bytes]:
         ({"columns": (("x", "struct<a: " * 9 + "int8" + ">" * 9),)}, "9 lists and structs"),
         ({"channel": "../../x"}, "names that no party may have"),
         ({"session": "../x"}, "names that no party may have"),
-        ({"sha256": "../x"}, "not signed"),
+        ({"sha256": "../x"}, "malformed"),
         ({"protocol": "\x1b"}, "'protocol' is malformed"),
     ],
 )

@@ -15,7 +15,8 @@ import pyarrow as pa
 import pytest
 
 from duckpriv import ExchangeTimeout, InvalidValue, MessageRejected, ProtocolError
-from duckpriv.journal import discard, runs
+from duckpriv.exchange.folder import Folder as Folder_
+from duckpriv.journal import Journal, discard, runs
 from tests.effort import THOROUGH
 from tests.killed import MOMENTS
 from tests.parties import Folder
@@ -317,6 +318,128 @@ def test_discarded_runs_leave_nothing_and_send_nothing_again(connect, waits, tmp
     shutil.rmtree(tmp_path / "mailbox")
     with connect("bank", database) as bank, pytest.raises(ProtocolError, match="already sent"):
         bank.run(waits, what="some")
+
+
+LARGE = "CALL exchange_send('shop', 'large', 'SELECT i FROM range(50000) t(i)'); SELECT 1 AS x;"
+
+
+def test_what_is_committed_is_delivered_after_any_failure(connect, tmp_path, monkeypatch) -> None:
+    """Also where delivery fails twice, and where a COMMIT fails that has committed."""
+    script = tmp_path / "large.sql"
+    script.write_text(LARGE)
+    database = str(tmp_path / "bank.duckdb")
+    publish = Folder_.publish
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Folder_, "publish", full)
+    for _ in range(2):
+        with connect("bank", database) as bank, pytest.raises(OSError, match="No space"):
+            bank.run(str(script))
+    monkeypatch.setattr(Folder_, "publish", publish)
+    with connect("bank", database) as bank:
+        assert bank.run(str(script)) == [{"x": 1}]
+    query = "SELECT count(*) FROM exchange_recv('bank', 'large')"
+    assert connect("shop").con.execute(query).fetchall() == [(50000,)]
+
+
+def test_a_commit_that_raises_and_has_committed(connect, tmp_path) -> None:
+    script = tmp_path / "large.sql"
+    script.write_text("CALL seed_keygen('mine'); " + LARGE)
+    database = str(tmp_path / "bank.duckdb")
+
+    class Interrupted:
+        def __init__(self, con) -> None:
+            self.con = con
+
+        def __getattr__(self, name: str):
+            return getattr(self.con, name)
+
+        def execute(self, query: str, *values):
+            result = self.con.execute(query, *values)
+            if query == "COMMIT":
+                raise duckdb.InterruptException("INTERRUPT Error: Interrupted!")
+            return result
+
+    for _ in range(3):
+        with connect("bank", database) as bank:
+            journal_con = Interrupted(bank.con)
+            execute = Journal.execute
+
+            def interrupted(journal, *what, con=journal_con, execute=execute):
+                journal._con = con
+                return execute(journal, *what)
+
+            with pytest.MonkeyPatch.context() as patch, pytest.raises(duckdb.InterruptException):
+                patch.setattr(Journal, "execute", interrupted)
+                bank.run(str(script))
+    with connect("bank", database) as bank:
+        bank.run(str(script))
+        assert [info.name for info in bank.keyring.list()] == ["mine"]
+    query = "SELECT count(*) FROM exchange_recv('bank', 'large')"
+    assert connect("shop").con.execute(query).fetchall() == [(50000,)]
+
+
+def test_a_table_made_in_between_does_not_replace_a_working_table(connect, tmp_path) -> None:
+    script = tmp_path / "script.sql"
+    script.write_text(
+        "CREATE /* c */ TEMP TABLE w AS SELECT 'meant' AS x;"
+        "SELECT y FROM exchange_recv('shop', 'answer');"
+        "CALL exchange_send('shop', 'w', 'FROM w');"
+    )
+    database = str(tmp_path / "bank.duckdb")
+    with connect("bank", database, timeout=0.2) as bank:
+        with pytest.raises(ExchangeTimeout):
+            bank.run(str(script))
+        bank.con.execute("CREATE TABLE w AS SELECT 'private' AS x")
+    answer(connect)
+    with connect("bank", database) as bank:
+        with pytest.raises(InvalidValue, match='needs a working table "w"'):
+            bank.run(str(script))
+        bank.con.execute("DROP TABLE w")
+        bank.run(str(script))
+    received = connect("shop").con.execute("FROM exchange_recv('bank', 'w')").fetchall()
+    assert received == [("meant",)]
+
+
+def test_by_hand_too_a_channel_carries_one_message(connect, tmp_path, monkeypatch) -> None:
+    script = tmp_path / "send.sql"
+    script.write_text("CALL exchange_send('shop', 'x', 'SELECT 1 AS x');")
+    database = str(tmp_path / "bank.duckdb")
+    with connect("bank", database) as bank:
+        bank.run(str(script))
+    shutil.rmtree(tmp_path / "mailbox")
+    again = "CALL exchange_send('shop', 'x', 'SELECT 2 AS x')"
+    with connect("bank", database) as bank:
+        with pytest.raises(duckdb.Error, match="already sent"):
+            bank.con.execute(again)
+        with pytest.raises(duckdb.Error, match="named twice"):
+            bank.con.execute("CALL exchange_send('shop,shop', 'y', 'SELECT 2 AS x')")
+        publish = Folder_.publish
+        monkeypatch.setattr(Folder_, "publish", lambda *_: 1 / 0)
+        with pytest.raises(duckdb.Error):
+            bank.con.execute("CALL exchange_send('shop', 'y', 'SELECT 3 AS x')")
+        monkeypatch.setattr(Folder_, "publish", publish)
+        bank.con.execute("CALL exchange_send('shop', 'z', 'SELECT 4 AS x')").fetchall()
+        sent = {file.name for file in (tmp_path / "mailbox").rglob("*.json")}
+        assert sent == {"z.json"}
+
+
+def test_settings_that_send(connect, tmp_path) -> None:
+    script = tmp_path / "set.sql"
+    script.write_text(
+        "SET VARIABLE n = (SELECT rows FROM exchange_send('shop', 'x', 'SELECT 1 AS x'));"
+    )
+    with connect("bank", str(tmp_path / "bank.duckdb")) as bank:
+        bank.run(str(script))
+    assert connect("shop").con.execute("FROM exchange_recv('bank', 'x')").fetchall() == [(1,)]
+    script.write_text(
+        "SELECT 1;\n-- part never if (SELECT rows FROM exchange_send('shop', 'y', "
+        "'SELECT 1 AS x')) = 2\nSELECT 2;"
+    )
+    with pytest.raises(InvalidValue, match="condition of a part cannot send"):
+        connect("bank").run(str(script))
 
 
 def test_scripts_that_a_journal_cannot_keep(connect, tmp_path) -> None:

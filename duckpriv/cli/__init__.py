@@ -33,7 +33,7 @@ def main() -> NoReturn:
             err=True,
         )
         sys.exit(130)
-    except (DuckprivError, duckdb.Error) as error:
+    except (DuckprivError, duckdb.Error, OSError) as error:
         click.echo(str(error), err=True)
         sys.exit(1)
     sys.exit(0)

@@ -11,8 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..audit import COLUMNS as AUDIT_COLUMNS
-from ..audit import TABLE as AUDIT_TABLE
-from ..audit import entries
+from ..audit import Audit
 from ..columns.context import Context
 from ..errors import DuckprivError
 from ..exchange import Manifest, open_exchange, open_mailbox
@@ -116,10 +115,11 @@ def messages_audit(db: str, session: str | None, export: Path | None) -> None:
     """Show the audit table of your database: every message that you sent or received."""
     need_database(db)
     with duckdb.connect(db, read_only=True) as con:
-        found = [dict(zip(AUDIT_COLUMNS, entry, strict=True)) for entry in entries(con, session)]
+        audit = Audit(con)
+        found = [dict(zip(AUDIT_COLUMNS, row, strict=True)) for row in audit.entries(session)]
         if export is not None and found:
             number = ", ".join(str(entry["number"]) for entry in found)
-            con.sql(f"FROM {AUDIT_TABLE} WHERE number IN ({number}) ORDER BY number").write_parquet(
+            con.sql(f"FROM {audit.table} WHERE number IN ({number}) ORDER BY number").write_parquet(
                 str(export)
             )
             click.echo(f"wrote {len(found):,} messages to {export}")

@@ -173,7 +173,8 @@ class FileExchange:
         self._received: dict[tuple[str, str, bool], tuple[Manifest, ReceivedFile]] = {}
         self._private = tempfile.TemporaryDirectory(prefix="duckpriv-")
         self._outbox: Path | None = None
-        self._staged: list[Staged] = []
+        self._staged: list[Staged] = []  # not yet committed
+        self._committed: list[Staged] = []  # not yet delivered
         self._lock = threading.Lock()
 
     def open(self, peer: str, channel: str, protocol: str, parameters: str) -> int:
@@ -183,6 +184,8 @@ class FileExchange:
         """
         receivers = tuple(peer.split(","))
         check_channel(channel)
+        if len(set(receivers)) < len(receivers):
+            raise InvalidValue("one of the receivers is named twice")
         for name in receivers:
             self._check_peer(name)
             if (self.me, name, channel) in self._known or self._is_in_mailbox(name, channel):
@@ -229,14 +232,21 @@ class FileExchange:
             return self._published[handle]
         message = self._open[handle]
         written = message.finish(rows, schema, self._types[type_])
-        manifests = [self._manifest(message, to, written) for to in message.receivers]
+        for receiver in message.receivers:  # another message of the same statement
+            if (self.me, receiver, message.channel) in self._known:
+                raise already_sent(self.session, message.channel, receiver)
         self._open.pop(handle)
-        self._staged += [Staged(manifest, written.content) for manifest in manifests]
-        if self._outbox is None:
-            self.deliver()
-        for manifest in manifests:
-            self._note(manifest)
-        self._published = {handle: Sent(rows, written.bytes * len(manifests), written.sha256)}
+        staged = [
+            Staged(self._manifest(message, to, written), written.content)
+            for to in message.receivers
+        ]
+        if self._outbox is not None:
+            self._staged += staged
+        else:
+            self._deliver_now(staged)
+        for one in staged:
+            self._note(one.manifest)
+        self._published = {handle: Sent(rows, written.bytes * len(staged), written.sha256)}
         return self._published[handle]
 
     def _manifest(self, message: OutgoingMessage, receiver: str, written: Written) -> Manifest:
@@ -264,16 +274,18 @@ class FileExchange:
         self.bytes_moved += manifest.bytes
         self.moved.append(manifest)
 
+    def know(self, known: dict[tuple[str, str, str], str], moved: int) -> None:
+        """Take over what this session has moved before: it is not sent again, and is only received
+        again as it was. `moved` are the bytes of it."""
+        self._known |= known
+        self.bytes_moved += moved
+
     @contextmanager
-    def holding(
-        self, outbox: Path | None, known: dict[tuple[str, str, str], str]
-    ) -> Iterator[None]:
-        """Keep finished messages in the folder `outbox` (None: a private one) until `deliver`.
-        `known` is what this session has moved before: it is not sent again, and is only received
-        again as it was."""
+    def holding(self, outbox: Path | None) -> Iterator[None]:
+        """Keep finished messages in the folder `outbox` (None: a private one) until they are
+        committed and delivered."""
         self._outbox = outbox or Path(self._private.name) / "outbox"
         self._outbox.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._known |= known
         try:
             yield
         finally:
@@ -284,7 +296,7 @@ class FileExchange:
             self._outbox = None
 
     def held(self) -> list[str]:
-        """Return the messages that wait for `deliver`, to be written down."""
+        """Return the messages that are finished and not committed, to be written down."""
         return [
             json.dumps(
                 {"manifest": m.manifest.to_json().decode(), "file": m.content.name}
@@ -294,28 +306,60 @@ class FileExchange:
             for m in self._staged
         ]
 
+    def commit(self) -> None:
+        """What was held is written down for good: from now on it is to be delivered."""
+        self._committed += self._staged
+        self._staged.clear()
+        self.moved.clear()
+
+    def leave(self) -> None:
+        """Nobody knows whether what was held is written down: keep the files, forget the rest. The
+        next run finds out."""
+        self._staged.clear()
+        self.moved.clear()
+
+    def deliver(self) -> None:
+        """Hand committed messages to the carrier, and delete them here."""
+        while self._committed:
+            message = self._committed[0]
+            self.mailbox.publish(message.manifest, message.content)
+            self._committed.pop(0)
+            if all(other.content != message.content for other in self._committed):
+                message.delete()
+
     def deliver_again(self, held: list[str]) -> None:
-        """Deliver messages that were written down, but those whose file is no more in the outbox,
-        as it is deleted after delivery; delete what else is there."""
+        """Deliver messages that an earlier run has written down last; delete what else is in the
+        outbox. Raises ProtocolError where one is neither here nor in the mailbox."""
         assert self._outbox is not None
         files = {file.name: file for file in self._outbox.iterdir()}
+        self._committed.clear()
         for message in map(json.loads, held):
             manifest = Manifest.from_json(message["manifest"].encode())
             if "content" in message:
-                self._staged.append(Staged(manifest, bytes.fromhex(message["content"])))
+                self._committed.append(Staged(manifest, bytes.fromhex(message["content"])))
             elif message["file"] in files:
-                self._staged.append(Staged(manifest, files[message["file"]]))
+                self._committed.append(Staged(manifest, files[message["file"]]))
+            elif not self._has(manifest):  # its file is deleted once it is delivered
+                raise ProtocolError(
+                    f"message '{manifest.channel}' to {manifest.receiver} is neither in the "
+                    "mailbox nor in the outbox any more; start a new session"
+                )
         self.deliver()
         for file in files.values():
             file.unlink(missing_ok=True)
 
-    def deliver(self) -> None:
-        """Hand finished messages to the carrier, and delete them here."""
-        for message in self._staged:
-            self.mailbox.publish(message.manifest, message.content)
-        for message in self._staged:
-            message.delete()
-        self._staged.clear()
+    def _has(self, manifest: Manifest) -> bool:
+        place = (manifest.session, manifest.sender, manifest.receiver, manifest.channel)
+        return self.mailbox.manifest(*place) == manifest.to_json()
+
+    def _deliver_now(self, messages: list[Staged]) -> None:
+        """Hand over messages that no journal holds; whatever comes, they are deleted here."""
+        try:
+            for message in messages:
+                self.mailbox.publish(message.manifest, message.content)
+        finally:
+            for message in messages:
+                message.delete()
 
     def receive(
         self, peer: str, channel: str, columns: str, protocol: str, parameters: str
@@ -440,21 +484,22 @@ class FileExchange:
         self._context.activity.wait_for(None)
 
     def discard(self) -> None:
-        """Delete messages that were begun or finished, and not handed to the carrier; forget that
-        they were to be moved."""
+        """Delete messages that were begun, or finished and not committed; forget that they were to
+        be moved."""
         while self._open:
             self._open.popitem()[1].discard()
         for message in self._staged:
             message.delete()
             place = (message.manifest.sender, message.manifest.receiver, message.manifest.channel)
             self._known.pop(place, None)
-            self.moved.remove(message.manifest)
+            with suppress(ValueError):
+                self.moved.remove(message.manifest)
         self._staged.clear()
 
     def close(self) -> None:
         """Delete what is unfinished, and the private copies of received messages."""
         self.discard()
-        self._beats.shutdown()
+        self._beats.shutdown(wait=False)
         self.mailbox.close()
         self._private.cleanup()
 

@@ -8,9 +8,11 @@ PATH/SESSION/SENDER/status.json says whether that party runs.
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -40,10 +42,7 @@ class Folder:
     def publish(self, manifest: Manifest, content: Content) -> None:
         """Make the message with this manifest and content visible to its receiver; the same one
         again changes nothing. Raises ProtocolError where another one is in its place."""
-        description = self._files_of(manifest)[1]
-        if description.exists():
-            if description.read_bytes() != manifest.to_json():
-                raise already_sent(manifest.session, manifest.channel, manifest.receiver)
+        if self._is_there(manifest):
             return
         partial = self.partial(manifest, secrets.token_hex(8))
         try:
@@ -58,7 +57,7 @@ class Folder:
     def partial(self, manifest: Manifest, stem: str) -> Path:
         """Return a path beside a message's files for content that is not whole yet."""
         folder = self._files_of(manifest)[0].parent
-        folder.mkdir(parents=True, exist_ok=True)
+        self._make(folder)
         return folder / f".{stem}.partial"
 
     def place(self, manifest: Manifest, partial: Path) -> None:
@@ -70,8 +69,11 @@ class Folder:
             for file in (partial, own):
                 with file.open("rb") as written:
                     os.fsync(written.fileno())
+            if self._is_there(manifest):
+                return
             partial.replace(data)
-            own.replace(description)  # last: from now on the message is there
+            _appear(own, description)  # last: from now on the message is there
+            self._is_there(manifest)  # or another process of ours was first
         finally:
             own.unlink(missing_ok=True)
         # The new names are on disk only when the folder is; not all file systems can say so.
@@ -82,18 +84,25 @@ class Folder:
             finally:
                 os.close(folder)
 
+    def _is_there(self, manifest: Manifest) -> bool:
+        """Whether the message is there. Raises ProtocolError where another one is in its place."""
+        place = (manifest.session, manifest.sender, manifest.receiver, manifest.channel)
+        found = self.manifest(*place)
+        if found is not None and found != manifest.to_json():
+            raise already_sent(manifest.session, manifest.channel, manifest.receiver)
+        return found is not None
+
     def manifest(self, session: str, sender: str, receiver: str, channel: str) -> bytes | None:
         """Return the bytes of a message's manifest, or None while there is no message."""
-        try:
-            with self._files(session, sender, receiver, channel)[1].open("rb") as source:
-                return source.read(LARGEST + 1)
-        except FileNotFoundError:
-            return None
+        return _read_small(self._files(session, sender, receiver, channel)[1])
 
     def open(self, manifest: Manifest) -> BinaryIO:
         """Return a message's content. Raises MessageRejected where there is none."""
         try:
-            return Reader(self._files_of(manifest)[0])
+            data = self._files_of(manifest)[0]
+            if not stat.S_ISREG(data.lstat().st_mode):  # others write here: a pipe, or a link
+                raise FileNotFoundError
+            return Reader(data)
         except FileNotFoundError:
             raise MessageRejected(
                 f"message '{manifest.channel}' from {manifest.sender} has a manifest but no data"
@@ -104,25 +113,20 @@ class Folder:
         root = self.path / session
         files = root.glob("*/*/[!.]*.json")
         for file in sorted(files, key=lambda file: (file.stat().st_mtime_ns, file.name)):
-            with file.open("rb") as source:
-                place = file.relative_to(root).with_suffix("").as_posix()
-                yield place, source.read(LARGEST + 1)
+            if (data := _read_small(file)) is not None:
+                yield file.relative_to(root).with_suffix("").as_posix(), data
 
     def set_status(self, session: str, sender: str, status: bytes) -> None:
         """Replace a party's status."""
         folder = self.path / session / sender
-        folder.mkdir(parents=True, exist_ok=True)
+        self._make(folder)
         partial = folder / f".{secrets.token_hex(8)}.partial"
         partial.write_bytes(status)
         partial.replace(folder / _STATUS)
 
     def status(self, session: str, sender: str) -> bytes | None:
         """Return a party's status, or None where there is none."""
-        try:
-            with (self.path / session / sender / _STATUS).open("rb") as source:
-                return source.read(LARGEST + 1)
-        except FileNotFoundError:
-            return None
+        return _read_small(self.path / session / sender / _STATUS)
 
     def statuses(self, session: str) -> dict[str, bytes]:
         """Return the status of every party that has one."""
@@ -132,6 +136,13 @@ class Folder:
             if status is not None:
                 found[file.parent.name] = status
         return found
+
+    def _make(self, folder: Path) -> None:
+        """Make a folder below the mailbox. Raises InvalidValue where somebody has put a link that
+        leads elsewhere in its place."""
+        if not folder.resolve().is_relative_to(self.path.resolve()):
+            raise InvalidValue(f"{folder} is a link that leads out of the mailbox; remove it")
+        folder.mkdir(parents=True, exist_ok=True)
 
     def close(self) -> None:
         """Do nothing: no file stays open."""
@@ -150,6 +161,32 @@ def already_sent(session: str, channel: str, receiver: str) -> ProtocolError:
         f"session '{session}' has already sent a message on '{channel}' to {receiver}, and a "
         "second one could tell more than the protocol does; start a new session for a new run"
     )
+
+
+def _appear(partial: Path, target: Path) -> None:
+    """Give a file its name, unless another one has it."""
+    try:
+        os.link(partial, target)
+    except FileExistsError:
+        return
+    except OSError:  # a file system without links
+        partial.replace(target)
+
+
+def _read_small(path: Path) -> bytes | None:
+    """Return a file's bytes, a little more than the largest manifest at most; None where there is
+    none. Others write here: it may be a pipe, or a link, and then it is as good as none."""
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
+    try:
+        descriptor = os.open(path, flags | getattr(os, "O_BINARY", 0))
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ELOOP, errno.ENOTDIR):
+            return None
+        raise
+    with os.fdopen(descriptor, "rb") as source:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        return source.read(LARGEST + 1)
 
 
 def _link_or_copy(source: Path, target: Path) -> None:

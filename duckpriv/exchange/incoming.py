@@ -20,9 +20,10 @@ from ..errors import MessageRejected
 from .arrowstream import CompressedError, read_batches
 from .limits import Limits
 from .manifest import Manifest, columns_of
-from .types import is_allowed
+from .types import depth, is_allowed
 
 _CHUNK = 1 << 20
+_GROUP_ROWS, _GROUP_BYTES = 1 << 16, 1 << 20
 
 
 def accept(
@@ -51,6 +52,8 @@ def accept(
             content.check_end()  # that it was altered says more
             raise
         except (pa.ArrowException, OSError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise  # of our own disk, or the mailbox's
             content.check_end()
             raise MessageRejected(
                 f"{_name(manifest)} is not a well-formed Arrow IPC stream "
@@ -79,6 +82,7 @@ class _Content:
         self, manifest: Manifest, source: BinaryIO, key: bytes | None, limits: Limits
     ) -> None:
         self._manifest, self._source, self._largest = manifest, source, limits.batch_bytes
+        self.nesting = limits.nesting
         self._digest, self._length = hashlib.sha256(), 0
         self._read = self._take if key is None else Unsealer(key, self._take).read
 
@@ -124,7 +128,7 @@ class _Content:
 
 
 def _to_parquet(manifest: Manifest, content: _Content, target: Path, nulls: bool) -> int:
-    rows = size = 0
+    rows = size = pending_rows = 0
     with pa.PythonFile(content, "r") as source:
         schema, batches = read_batches(source)
         schema = schema.remove_metadata()
@@ -133,6 +137,11 @@ def _to_parquet(manifest: Manifest, content: _Content, target: Path, nulls: bool
                 f"{_name(manifest)} does not have the columns that its manifest says"
             )
         names = [name.lower() for name, _ in manifest.columns]
+        if max((depth(field.type) for field in schema), default=0) > content.nesting:
+            raise MessageRejected(
+                f"{_name(manifest)} has more than {content.nesting} lists and structs within each "
+                "other (the limit nesting)"
+            )
         if len(set(names)) != len(names) or not all(is_allowed(field.type) for field in schema):
             raise MessageRejected(
                 f"{_name(manifest)} has columns of one name, or of a type that no message may have"
@@ -142,8 +151,11 @@ def _to_parquet(manifest: Manifest, content: _Content, target: Path, nulls: bool
         with pq.ParquetWriter(
             target, schema, compression="none", use_dictionary=False, write_statistics=False
         ) as writer:
+            pending: list[pa.RecordBatch] = []
             for batch in batches:
                 batch.validate(full=True)
+                if not len(batch):
+                    raise MessageRejected(f"{_name(manifest)} has an empty batch")
                 # Columns may be the same bytes of the message, so that little becomes much.
                 size += batch.nbytes
                 if size > manifest.bytes:
@@ -155,7 +167,15 @@ def _to_parquet(manifest: Manifest, content: _Content, target: Path, nulls: bool
                 rows += len(batch)
                 if rows > manifest.rows:
                     return rows
-                writer.write_batch(batch.replace_schema_metadata(None))
+                # One by one, many small ones would take memory each.
+                pending.append(batch.replace_schema_metadata(None))
+                pending_rows += len(batch)
+                if pending_rows >= _GROUP_ROWS or batch.nbytes >= _GROUP_BYTES:
+                    writer.write_table(pa.Table.from_batches(pending, schema))
+                    pending.clear()
+                    pending_rows = 0
+            if pending:
+                writer.write_table(pa.Table.from_batches(pending, schema))
     if content.read(1):
         raise MessageRejected(f"{_name(manifest)} has something behind its rows")
     return rows

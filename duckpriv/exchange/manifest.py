@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from string import hexdigits
 from typing import Any, TypeAlias
 
 import pyarrow as pa
@@ -111,11 +110,13 @@ def _well_formed(name: str, value: Any) -> bool:
         )
     if name in ("rows", "bytes"):
         return type(value) is int and 0 <= value < 2**63
+    if name in ("sha256", "parameters_sha256"):
+        return _is_hex(value, 64)
     return _printable(value)
 
 
 def _is_hex(value: Any, length: int) -> bool:
-    return isinstance(value, str) and len(value) == length and set(value) <= set(hexdigits)
+    return isinstance(value, str) and len(value) == length and set(value) <= set("0123456789abcdef")
 
 
 def _printable(value: Any) -> bool:

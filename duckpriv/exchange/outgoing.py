@@ -98,7 +98,9 @@ class OutgoingMessage:
                 self._writer = pa.ipc.new_stream(pa.PythonFile(self._sink, "w"), schema)
             if batches:
                 table = pa.Table.from_batches(batches, schema).combine_chunks()
-                self._writer.write_table(table)
+                # Long rows: a batch has to fit into the receiver's memory.
+                rows = max(1, len(table) * 2 * _BATCH_BYTES // max(table.nbytes, 1))
+                self._writer.write_table(table, max_chunksize=rows)
 
 
 class _Sink:

@@ -151,7 +151,7 @@ class _Service(fl.FlightServerBase):  # type: ignore[misc]
                 _check_seen_by(peer, request)
                 place = (request.session, request.sender, request.receiver, request.channel)
                 found = _found(self._folder.manifest(*place))
-                return found + [c for data in found for c in self._small(Manifest.from_json(data))]
+                return found + [c for data in found for c in self._small(place, data)]
             case Put():
                 content = parse_content(request)
                 self._uploads.publish(self._acceptable(peer, request), content)
@@ -201,8 +201,9 @@ class _Service(fl.FlightServerBase):  # type: ignore[misc]
                 upload.write(position, content)
                 position += len(content)
 
-    def _small(self, manifest: Manifest) -> list[bytes]:
-        if manifest.bytes > INLINE:
+    def _small(self, place: tuple[str, str, str, str], data: bytes) -> list[bytes]:
+        manifest = Manifest.from_json(data)
+        if manifest.bytes > INLINE or _place(manifest) != place:
             return []
         with self._folder.open(manifest) as source:
             return [source.read(INLINE)]
@@ -214,11 +215,13 @@ class _Service(fl.FlightServerBase):  # type: ignore[misc]
         place = (request.session, request.sender, request.receiver, request.channel)
         data = self._folder.manifest(*place)
         manifest = None if data is None else Manifest.from_json(data)
-        if manifest is None or place != (
-            *(manifest.session, manifest.sender, manifest.receiver, manifest.channel),
-        ):
+        if manifest is None or place != _place(manifest):
             raise MessageRejected(f"there is no message '{request.channel}' in this place")
         return self._folder.open(manifest)
+
+
+def _place(manifest: Manifest) -> tuple[str, str, str, str]:
+    return manifest.session, manifest.sender, manifest.receiver, manifest.channel
 
 
 def _check_own(peer: str, sender: str) -> None:

@@ -57,6 +57,12 @@ def is_allowed(type_: pa.DataType) -> bool:
     return any(check(type_) for check in _PLAIN)
 
 
+def depth(type_: pa.DataType) -> int:
+    """Return how deep lists and structs are nested in a type."""
+    inner = [type_.field(i).type for i in range(type_.num_fields)]
+    return 1 + max(map(depth, inner), default=0) if inner else 0
+
+
 def type_name(type_: pa.DataType) -> str:
     """Return the type as manifests and listings write it."""
     if pat.is_list(type_):

@@ -102,8 +102,7 @@ EXCHANGE: tuple[Function, ...] = (
         kind="value",
         parameters=(),
         returns="BIGINT",
-        about="How many bytes of messages this connection has sent and received since it was "
-        "registered.",
+        about="How many bytes of messages this party has sent and received in the session.",
         reveals="Nothing leaves.",
         example="SELECT exchange_bytes() AS bytes",
         udfs=(Udf(messages.exchange_bytes, ("INTEGER",), "BIGINT", pa.int64(), volatile=True),),

@@ -26,7 +26,7 @@ from ..crypto.hashing import sha256
 MAILBOX_NAME = "mailbox.duckpriv.invalid"
 KEY_BYTES = 32
 LARGEST = 1024  # ours have about 600 bytes
-_AUTHORITY_DAYS, _LEAF_DAYS = 3653, 30
+_AUTHORITY_DAYS, _LEAF_DAYS = 3653, 397
 _BACKDATED = timedelta(days=1)  # clocks differ
 _HASH = hashes.SHA256()
 # What `cryptography` raises for a certificate that is not well-formed.
