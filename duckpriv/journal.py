@@ -16,6 +16,7 @@ import json
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -43,6 +44,7 @@ _COLUMNS = {
     "result BLOB",
 }
 _VARIABLES = "duckpriv_variables"
+_QUICK = 0.5  # seconds
 _GAP = r"(?:\s|--[^\n]*\n|/\*.*?\*/)+"
 _TEMPORARY = re.compile(
     rf"(CREATE{_GAP}(?:OR{_GAP}REPLACE{_GAP})?)TEMP(?:ORARY)?{_GAP}"
@@ -93,6 +95,9 @@ class Journal:
         self._variables = set(settings)
         self._changed = True  # a variable, since the last note
         self._hides_nothing: set[str] = set()  # names of working tables
+        self._open = False  # a transaction
+        self._last: tuple[Position, str] | None = None  # statement in it that is to be noted
+        self._stored_result: pa.Table | None = None
         self._tables.create()
         written = json.dumps(
             {name: str(value) for name, value in sorted({**settings, "me": exchange.me}.items())}
@@ -121,7 +126,8 @@ class Journal:
             self.after = Position(last["part"], last["round"], last["statement"])
         self._keyring.settle(self.run, self.steps, last["removed"] if last else [])
         stored = self._tables.last_result(self.run) or run["result"]
-        self.result = None if stored is None else pa.ipc.open_stream(stored).read_all()
+        if stored is not None:
+            self.result = self._stored_result = pa.ipc.open_stream(stored).read_all()
         return True
 
     @contextmanager
@@ -141,72 +147,98 @@ class Journal:
                 self._exchange.deliver_again(self._tables.last_messages(self.run))
                 yield
         finally:
+            self._roll_back()
             with suppress(duckdb.Error):  # the connection may be closed
                 self._con.execute(f"SET search_path = {_text(path)}")
 
     def execute(
         self, position: Position, statement: Statement, rows_of: Callable[[str], pa.Table | None]
     ) -> pa.Table | None:
-        """Run a statement with `rows_of` and note it; return its rows."""
+        """Run a statement with `rows_of` and note it; return its rows.
+
+        In a part that repeats, quick statements are committed together, by the next one that sends,
+        makes a key, or takes its time: they are many, and none has left a trace by then.
+        """
         if statement.about_connection:
+            self._settle()
             return rows_of(statement.sql)
         if statement.sets_variable:
             self._variables.add(statement.sets_variable)
             self._changed = True
         sql = self._placed(statement.sql)
         keys = self._keyring.begin(self.run, self.steps + 1)
+        started = time.monotonic()
         try:
-            self._con.execute("BEGIN")
-            try:
-                rows = rows_of(sql)
-                moved = self._exchange.moved or keys.made or keys.removed
-                if moved or not _does_nothing(statement, rows):
-                    self._note(position, statement, rows, keys)
-            except BaseException:
-                with suppress(duckdb.Error):
-                    self._con.execute("ROLLBACK")
-                raise
+            if not self._open:
+                self._con.execute("BEGIN")
+                self._open = True
+            rows = rows_of(sql)
+            if self._exchange.moved or not _does_nothing(statement, rows):
+                self._last = position, statement.title
+                if statement.shows_rows:
+                    self.result = rows
+            slow = position.round == 0 or time.monotonic() - started >= _QUICK
+            if keys.made or keys.removed or self._exchange.held() or (slow and self._last):
+                self._note(position, statement.title, keys)
+                commits = True
+            else:
+                commits = slow
         except BaseException:
+            self._roll_back()
             self._keyring.undo()
             self._exchange.discard()
             raise
-        try:
-            self._con.execute("COMMIT")
-        except BaseException:
-            # It may be committed all the same: after an interrupt, or when a checkpoint failed. The
-            # next run finds out, as after a kill.
-            with suppress(duckdb.Error):
-                self._con.execute("ROLLBACK")
-            self._keyring.leave()
-            self._exchange.leave()
-            raise
-        self._exchange.commit()
+        if commits:
+            self._commit()
         self._keyring.keep()
         self._exchange.deliver()
         return rows
 
-    def _note(
-        self, position: Position, statement: Statement, rows: pa.Table | None, keys: Unfinished
-    ) -> None:
-        """Write down, in the statement's transaction, that it is finished, and what has to be done
-        once that is committed."""
+    def _note(self, position: Position, title: str, keys: Unfinished | None = None) -> None:
+        """Write down, in the statements' transaction, that they are finished up to this position,
+        and what has to be done once that is committed."""
         if self._changed and self._variables:
             self._tables.keep_variables(self.run, self._variables)
             self._changed = False
         self._audit.record(self._exchange.moved)
-        shown = rows if rows is not None and statement.shows_rows else None
         self.steps += 1
         self._con.execute(
             f"INSERT INTO {self._tables.home}.{STATEMENTS} "
             "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
             [
                 *(self.run, self.steps, position.part, position.round, position.statement),
-                *(statement.title, _now(), self._exchange.held()),
-                *(keys.made, keys.removed, _stored(shown)),
+                *(title, _now(), self._exchange.held()),
+                *((keys.made, keys.removed) if keys else ([], [])),
+                None if self.result is self._stored_result else _stored(self.result),
             ],
         ).fetchall()
-        if shown is not None:
-            self.result = shown
+        self._stored_result = self.result
+
+    def _commit(self) -> None:
+        try:
+            self._con.execute("COMMIT")
+        except BaseException:
+            # It may be committed all the same: after an interrupt, or when a checkpoint failed. The
+            # next run finds out, as after a kill.
+            self._roll_back()
+            self._keyring.leave()
+            self._exchange.leave()
+            raise
+        self._open, self._last = False, None
+        self._exchange.commit()
+
+    def _settle(self) -> None:
+        """Commit what quick statements have done so far."""
+        if self._open:
+            if self._last:
+                self._note(*self._last)
+            self._commit()
+
+    def _roll_back(self) -> None:
+        if self._open:
+            self._open, self._last = False, None
+            with suppress(duckdb.Error):  # DuckDB may have rolled back already
+                self._con.execute("ROLLBACK")
 
     def _placed(self, sql: str) -> str:
         """Return the statement with a TEMP table in the run's schema instead."""
@@ -234,10 +266,12 @@ class Journal:
 
     def finish(self) -> None:
         """All statements are finished: delete the working tables, keep the result."""
+        self._settle()
         self._tables.finish(self.run, _stored(self.result))
 
     def give_up(self) -> None:
         """After an error: where nobody has seen anything of the run, the next one begins anew."""
+        self._roll_back()
         if not self._tables.last_messages(self.run):
             self._tables.discard(self.run, self._keyring)
 
