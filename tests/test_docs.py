@@ -18,6 +18,7 @@ from duckpriv.cli import cli
 from duckpriv.consent import RECEIVES, SENDS, channel_of
 from duckpriv.functions import FUNCTIONS
 from duckpriv.scripts import bundled, load
+from tests.effort import THOROUGH
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -146,6 +147,7 @@ def test_the_demo_runs(tmp_path: Path) -> None:
     assert "148 common patients: the same as the plain join" in done.stdout
 
 
+@pytest.mark.skipif(not THOROUGH, reason="takes long: make test-all")
 def test_the_example_of_joint_credit_scoring_runs(tmp_path: Path) -> None:
     done = example("joint_lr.credit", tmp_path)
     assert "AUC of the joint scores" in done.stdout

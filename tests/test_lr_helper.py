@@ -407,8 +407,8 @@ def test_linear_and_poisson_regression(tmp_path, kind: str) -> None:
     assert np.abs(ours.mean() - theirs.mean()) < 0.05 * theirs.mean()
 
 
-@pytest.mark.parametrize("guests", [*([("guest",)] if THOROUGH else []), ("g1", "g2", "g3")])
-def test_hidden_intersections_of_one_and_of_three_guests(tmp_path, guests) -> None:
+@pytest.mark.parametrize("guests", [("guest",), ("g1", "g2", "g3")] if THOROUGH else [("g1", "g2")])
+def test_hidden_intersections_of_several_guests(tmp_path, guests) -> None:
     rng = np.random.default_rng(5)
     people, width = 120, 2 + 2 * len(guests)
     x, ids = rng.normal(size=(people, width)), np.array([f"p{i}" for i in range(people)])
