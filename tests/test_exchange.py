@@ -13,6 +13,7 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -489,3 +490,23 @@ def test_long_rows_go_in_small_batches(bank, shop, files) -> None:
         assert max(batch.nbytes for batch in reader) < 32 << 20
     query = "SELECT count(DISTINCT x) FROM exchange_recv('bank', 'data')"
     assert shop.con.execute(query).fetchall() == [(50,)]
+
+
+@pytest.mark.parametrize(("rows", "problem"), [([], "empty batch"), ([1], None)])
+def test_many_small_batches_are_read_as_few(bank, shop, files, rows, problem) -> None:
+    send(bank, "SELECT 1::BIGINT AS x")
+    batch = pa.record_batch([pa.array(rows, pa.int64())], ["x"])
+    with (
+        pa.OSFile(str(files[0]), "wb") as file,
+        pa.ipc.new_stream(file, batch.schema) as writer,
+    ):
+        for _ in range(500):
+            writer.write_batch(batch)
+    forge(files, rows=500 * len(rows))
+    if problem:
+        with pytest.raises(duckdb.Error, match=problem):
+            receive(shop)
+        return
+    assert receive(shop) == [(1,)] * 500
+    (copy,) = Path(shop._exchange._private.name).glob("*.parquet")
+    assert pq.ParquetFile(copy).num_row_groups == 1

@@ -14,7 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+import duckpriv
 from duckpriv import ExchangeTimeout, InvalidValue, MessageRejected, ProtocolError
+from duckpriv.audit import Audit
 from duckpriv.exchange.folder import Folder as Folder_
 from duckpriv.journal import Journal, discard, runs
 from tests.effort import THOROUGH
@@ -424,6 +426,29 @@ def test_by_hand_too_a_channel_carries_one_message(connect, tmp_path, monkeypatc
         bank.con.execute("CALL exchange_send('shop', 'z', 'SELECT 4 AS x')").fetchall()
         sent = {file.name for file in (tmp_path / "mailbox").rglob("*.json")}
         assert sent == {"z.json"}
+
+
+def test_two_parties_on_one_connection_keep_one_chain(tmp_path) -> None:
+    con = duckdb.connect()
+    script = tmp_path / "send.sql"
+    script.write_text("CALL exchange_send('shop', 'x', 'SELECT 1 AS x');")
+    common = {"me": "bank", "exchange": f"dir:{tmp_path / 'm'}", "keyring": tmp_path / "k"}
+    first = duckpriv.register(con, session="s1", unprotected=True, **common)
+    first.run(str(script))
+    con.execute("CALL exchange_send('shop', 'by-hand', 'SELECT 1 AS x')").fetchall()
+    second = duckpriv.register(con, session="s2", unprotected=True, **common)
+    second.run(str(script))
+    first.close()
+    second.close()
+    assert len(Audit(con).entries()) == 3
+
+
+def test_a_run_is_of_one_party(connect, waits, tmp_path) -> None:
+    database = str(tmp_path / "bank.duckdb")
+    with connect("bank", database, timeout=0.2) as bank, pytest.raises(ExchangeTimeout):
+        bank.run(waits, what="some")
+    with connect("carol", database) as carol, pytest.raises(InvalidValue, match="other settings"):
+        carol.run(waits, what="some")
 
 
 def test_settings_that_send(connect, tmp_path) -> None:
