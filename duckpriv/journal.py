@@ -173,10 +173,11 @@ class Journal:
                 self._con.execute("BEGIN")
                 self._open = True
             rows = rows_of(sql)
-            if self._exchange.moved or not _does_nothing(statement, rows):
+            does = bool(self._exchange.moved) or not _does_nothing(statement, rows)
+            if does and statement.shows_rows:
+                self.result = rows
+            if does or self._last:  # what a variable is set to behind it is kept with it
                 self._last = position, statement.title
-                if statement.shows_rows:
-                    self.result = rows
             slow = position.round == 0 or time.monotonic() - started >= _QUICK
             if keys.made or keys.removed or self._exchange.held() or (slow and self._last):
                 self._note(position, statement.title, keys)

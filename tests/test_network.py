@@ -561,6 +561,13 @@ def test_errors_of_the_folder_are_told_without_details(
     monkeypatch.setattr(Folder, "status", lambda *_: 1 / 0)
     with pytest.raises(ProtocolError, match="fails .ZeroDivisionError.") as caught:
         shop.status("s1", "shop")
+    monkeypatch.undo()
+    (tmp_path / "elsewhere").mkdir()
+    (folder.path / "s2").mkdir(parents=True)
+    (folder.path / "s2" / "shop").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ProtocolError, match="fails .InvalidValue.") as caught:
+        shop.set_status("s2", "shop", b"{}")
+    assert str(tmp_path) not in str(caught.value)
     monkeypatch.setattr("shutil.disk_usage", lambda _: shutil_usage(free=10))
     with pytest.raises(ProtocolError, match="no room"):
         shop.publish(*message(keyrings["shop"], tmp_path, "shop", "bank", size=MIB))

@@ -519,3 +519,25 @@ def test_a_training_with_a_helper_survives_kills(tmp_path: Path) -> None:
             assert again == pytest.approx(weight, abs=1e-3)
     for me in WITH_HELPER:
         assert_nothing_left(folder, me)
+
+
+def test_a_variable_set_behind_a_quick_statement_is_not_set_twice(connect, tmp_path) -> None:
+    """SET threads commits what the round has done so far, the variable with it."""
+    script = tmp_path / "counts.sql"
+    script.write_text(
+        "SET VARIABLE i = 0; CREATE TEMP TABLE seen (i INTEGER);\n"
+        "CALL exchange_send('shop', 'begun', 'SELECT 1 AS x');\n"
+        "-- part round while getvariable('i') < 1\n"
+        "INSERT INTO seen VALUES (getvariable('i'));\n"
+        "SET VARIABLE i = getvariable('i') + 1;\n"
+        "SET threads = 1;\n"
+        "INSERT INTO seen SELECT y FROM exchange_recv('shop', 'answer');\n"
+        "-- part end\n"
+        "SELECT getvariable('i') AS i, count(*) AS n FROM seen;\n"
+    )
+    database = str(tmp_path / "bank.duckdb")
+    with connect("bank", database, timeout=0.2) as bank, pytest.raises(ExchangeTimeout):
+        bank.run(str(script))
+    answer(connect)
+    with connect("bank", database) as bank:
+        assert bank.run(str(script)) == [{"i": 1, "n": 2}]

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any, BinaryIO, TypeVar
 
-from ..errors import DuckprivError, InvalidValue, MessageRejected, ProtocolError
+from ..errors import InvalidValue, MessageRejected, ProtocolError
 from ..keyring import Keyring
 from ..keys import PublicIdentity
 from .flight import fl
@@ -264,8 +264,8 @@ def _told(work: Callable[[], _Result]) -> _Result:
         return work()
     except fl.FlightError:  # the client has gone
         raise
-    except DuckprivError as error:
-        told = error
+    except (MessageRejected, ProtocolError) as error:  # others may name a path of ours
+        told: MessageRejected | ProtocolError = error
     except OSError as error:
         told = ProtocolError(f"the mailbox's folder fails: {error.strerror}")
     except Exception as error:
