@@ -19,8 +19,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import duckpriv
-from benchmarks.parties import introduce
 from benchmarks.row import Row
+from examples.introduction import introduce
 
 GIB = 1 << 30
 COLUMNS = 8

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import duckpriv
-from benchmarks.parties import introduce
 from benchmarks.row import Row
+from examples.introduction import introduce
 
 IDS = 1_000_000
 

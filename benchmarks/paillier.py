@@ -15,10 +15,10 @@ import duckdb
 import numpy as np
 import phe
 
-from benchmarks.parties import introduce
 from benchmarks.row import Row
 from duckpriv.crypto.packing import pack, slots_in
 from duckpriv.crypto.paillier import PrivateKey
+from examples.introduction import introduce
 
 SLOT_BITS = 96
 # X^T·[[d]]: 10,000 ciphertexts, 20 columns of 20-bit integers.

@@ -13,17 +13,7 @@ from pathlib import Path
 import duckdb
 
 from benchmarks.row import Row
-from duckpriv.keyring import Keyring
-
-
-def introduce(folder: Path, *names: str) -> None:
-    """Make the parties' identities, and let each trust the others."""
-    keyrings = {name: Keyring(folder / f"{name}.keys") for name in names}
-    identities = [keyrings[name].create_identity(name) for name in names]
-    for name, keyring in keyrings.items():
-        for identity in identities:
-            if identity.name != name:
-                keyring.trust(identity, identity.fingerprint)
+from examples.introduction import introduce
 
 
 def make(folder: Path, me: str, rows: int, features: int, label: bool) -> None:

@@ -18,8 +18,8 @@ import duckdb
 import gmpy2
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from benchmarks.parties import introduce
 from benchmarks.row import Row
+from examples.introduction import introduce
 
 # A second of start-up counts at 10,000 ids, and hardly at 100,000.
 RUNS = {10_000: 3, 100_000: 1}

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 import duckdb
 
-from .engine import quoted
+from .engine import has_table, quoted
 from .errors import InvalidValue
 from .exchange import Manifest
 
@@ -98,11 +98,7 @@ class Audit:
         return [row for row in rows if session in (None, row[2])]
 
     def _exists(self) -> bool:
-        query = (
-            "SELECT count(*) FROM duckdb_tables() "
-            "WHERE (database_name, schema_name, table_name) = ($1, $2, $3)"
-        )
-        return bool(self._con.execute(query, [*self.home, TABLE]).fetchall()[0][0])
+        return has_table(self._con, *self.home, TABLE)
 
 
 def _told(manifest: Manifest, me: str) -> list[object]:

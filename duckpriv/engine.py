@@ -71,8 +71,7 @@ def extend_search_path(con: duckdb.DuckDBPyConnection) -> None:
     ).fetchall()[0]
     before = path or f"{quoted(database)}.{quoted(schema)}"
     if f",{_CATALOG}.main" not in before:
-        text = f"{before},{_CATALOG}.main".replace("'", "''")
-        con.execute(f"SET search_path = '{text}'")
+        con.execute(f"SET search_path = {literal(f'{before},{_CATALOG}.main')}")
     hidden = con.execute(
         "SELECT DISTINCT function_name FROM duckdb_functions() "
         "WHERE list_contains($1, function_name) AND database_name <> $2",
@@ -88,6 +87,20 @@ def extend_search_path(con: duckdb.DuckDBPyConnection) -> None:
 def quoted(identifier: str) -> str:
     """Return an identifier as SQL has it."""
     return '"' + identifier.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Return a text as SQL has it."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def has_table(con: duckdb.DuckDBPyConnection, database: str, schema: str, table: str) -> bool:
+    """Whether there is this table."""
+    query = (
+        "SELECT count(*) > 0 FROM duckdb_tables() "
+        "WHERE (database_name, schema_name, table_name) = ($1, $2, $3)"
+    )
+    return bool(con.execute(query, [database, schema, table]).fetchall()[0][0])
 
 
 def _ours(con: duckdb.DuckDBPyConnection) -> bool:
@@ -124,8 +137,8 @@ def _create_macros(con: duckdb.DuckDBPyConnection) -> None:
                 cursor.execute((sql_folder() / "macros" / function.body).read_text())
                 created.add(function.body)
             kind = "MACRO TABLE" if function.kind in ("table", "call") else "MACRO"
-            comment = f"{function.signature}: {function.about}".replace("'", "''")
-            cursor.execute(f"COMMENT ON {kind} {function.name} IS '{comment}'")
+            comment = literal(f"{function.signature}: {function.about}")
+            cursor.execute(f"COMMENT ON {kind} {function.name} IS {comment}")
         cursor.execute("COMMIT")
 
 

@@ -28,7 +28,7 @@ import duckdb
 import pyarrow as pa
 
 from .audit import Audit
-from .engine import quoted
+from .engine import has_table, literal, quoted
 from .errors import InvalidValue
 from .exchange import FileExchange
 from .keyring import Keyring
@@ -141,7 +141,7 @@ class Journal:
         for name in self._tables.working(self.run):
             self._refuse_hidden(name)  # a table that was made in between
         try:
-            self._con.execute(f"SET search_path = {_text(extended)}")
+            self._con.execute(f"SET search_path = {literal(extended)}")
             with self._exchange.holding(self._tables.outbox(self.run)):
                 self._variables |= self._tables.restore_variables(self.run)
                 self._exchange.deliver_again(self._tables.last_messages(self.run))
@@ -149,7 +149,7 @@ class Journal:
         finally:
             self._roll_back()
             with suppress(duckdb.Error):  # the connection may be closed
-                self._con.execute(f"SET search_path = {_text(path)}")
+                self._con.execute(f"SET search_path = {literal(path)}")
 
     def execute(
         self, position: Position, statement: Statement, rows_of: Callable[[str], pa.Table | None]
@@ -268,7 +268,7 @@ class Journal:
     def finish(self) -> None:
         """All statements are finished: delete the working tables, keep the result."""
         self._settle()
-        self._tables.finish(self.run, _stored(self.result))
+        self._tables.end(self.run, "finished", _stored(self.result))
 
     def give_up(self) -> None:
         """After an error: where nobody has seen anything of the run, the next one begins anew."""
@@ -279,8 +279,9 @@ class Journal:
 
 def runs(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     """Return the runs that this database knows, oldest first."""
-    tables = _Tables(con, Audit(con).home)
-    if not tables.exist():
+    home = Audit(con).home
+    tables = _Tables(con, home)
+    if not has_table(con, *home, RUNS):
         return []
     return tables.rows(f"FROM {tables.home}.{RUNS} ORDER BY began_at")
 
@@ -308,15 +309,6 @@ class _Tables:
         found = self._con.execute(query, values or []).fetchall()
         names = [column[0] for column in self._con.description or []]
         return [dict(zip(names, row, strict=True)) for row in found]
-
-    def exist(self) -> bool:
-        return bool(
-            self.rows(
-                "FROM duckdb_tables() "
-                "WHERE (database_name, schema_name, table_name) = ($1, $2, $3)",
-                [*self._names, RUNS],
-            )
-        )
 
     def create(self) -> None:
         for table, columns in _COLUMNS.items():
@@ -391,7 +383,7 @@ class _Tables:
         return found[0]["messages"] if found else []
 
     def keep_variables(self, run: str, names: set[str]) -> None:
-        values = ", ".join(f"getvariable({_text(n)}) AS {quoted(n)}" for n in sorted(names))
+        values = ", ".join(f"getvariable({literal(n)}) AS {quoted(n)}" for n in sorted(names))
         self._con.execute(
             f"CREATE OR REPLACE TABLE {self.schema(run)}.{_VARIABLES} AS SELECT {values}"
         )
@@ -424,9 +416,6 @@ class _Tables:
             )
         )
 
-    def finish(self, run: str, result: bytes | None) -> None:
-        self._end(run, "finished", result)
-
     def discard(self, run: str, keyring: Keyring) -> None:
         """Delete what is left of a run: working tables, messages that wait, and its keys."""
         if not re.fullmatch("[0-9a-f]{16}", run):
@@ -434,13 +423,13 @@ class _Tables:
         last = self.last(run)
         made = f"SELECT unnest(made) AS file FROM {self.home}.{STATEMENTS} WHERE run = $1"
         files = [Path(row["file"]).name for row in self.rows(made, [run])]
-        self._end(run, "discarded", None)
+        self.end(run, "discarded", None)
         if outbox := self.outbox(run):
             shutil.rmtree(outbox, ignore_errors=True)
         keyring.settle(run, last["step"] if last else 0, last["removed"] if last else [])
         keyring.delete_files(files)
 
-    def _end(self, run: str, state: str, result: bytes | None) -> None:
+    def end(self, run: str, state: str, result: bytes | None) -> None:
         with _transaction(self._con):
             self._con.execute(
                 f"UPDATE {self.home}.{RUNS} SET state = $2, ended_at = $3, result = $4, "
@@ -488,7 +477,3 @@ def _stored(rows: pa.Table | None) -> bytes | None:
 
 def _now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

@@ -7,11 +7,11 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import duckdb
 import platformdirs
@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from .audit import Audit
 from .columns.context import Activity, Context
-from .engine import extend_search_path, install
+from .engine import extend_search_path, install, quoted
 from .errors import Cancelled, DuckprivError, ExchangeTimeout, InvalidValue, from_text
 from .exchange import FileExchange, Limits, open_exchange
 from .exchange import serve as serve_mailbox
@@ -28,6 +28,9 @@ from .journal import Journal, Position
 from .keyring import Keyring
 from .names import check_name
 from .scripts import PROVIDED, Part, Script, Statement, bundled, load
+
+if TYPE_CHECKING:
+    from .exchange.server import MailboxServer
 
 # The rows of a query: a dictionary each, by column name.
 Rows = list[dict[str, object]]
@@ -66,7 +69,7 @@ class Party:
         con: duckdb.DuckDBPyConnection,
         context: Context,
         exchange: FileExchange | None,
-        server: AbstractContextManager[object] | None,
+        server: MailboxServer | None,
         owns: bool,
     ) -> None:
         self.con = con
@@ -302,7 +305,7 @@ class Party:
                 self._record()
             self._exchange.close()
         if self._server is not None:
-            self._server.__exit__(None, None, None)
+            self._server.close()
         if self._owns:
             self.con.close()
 
@@ -456,7 +459,7 @@ def _variables(con: duckdb.DuckDBPyConnection, values: dict[str, object]) -> Ite
         return [name for (name,) in con.execute("SELECT name FROM duckdb_variables()").fetchall()]
 
     def put(name: str, value: object) -> None:
-        con.execute(f'SET VARIABLE "{name.replace(chr(34), chr(34) * 2)}" = $1', [value])
+        con.execute(f"SET VARIABLE {quoted(name)} = $1", [value])
 
     before = {name: con.execute("SELECT getvariable($1)", [name]).fetchall() for name in names()}
     try:
@@ -468,4 +471,4 @@ def _variables(con: duckdb.DuckDBPyConnection, values: dict[str, object]) -> Ite
             if name in before:
                 put(name, before[name][0][0])
             else:
-                con.execute(f'RESET VARIABLE "{name.replace(chr(34), chr(34) * 2)}"')
+                con.execute(f"RESET VARIABLE {quoted(name)}")

@@ -11,8 +11,8 @@ import pytest
 
 from duckpriv import InvalidValue
 from duckpriv.audit import Audit
+from examples.introduction import introduce
 from tests.parties import match
-from tests.test_protection import introduce
 
 DUCKPRIV = str(Path(sys.executable).with_name("duckpriv"))
 MESSAGES = ["psi/key", "psi/blinded", "psi/signed", "psi/tokens", "psi/map"]

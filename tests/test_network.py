@@ -41,9 +41,9 @@ from duckpriv.exchange.requests import INLINE, Put
 from duckpriv.exchange.server import MailboxServer
 from duckpriv.keys import Identity
 from duckpriv.keys.certificate import MAILBOX_NAME
+from examples.introduction import introduce
 from tests.network import Proxy, leaf, message, sign
 from tests.parties import at_once
-from tests.test_protection import introduce
 
 NAMES = ("bank", "shop", "eve")
 MIB = 1 << 20

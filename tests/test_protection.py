@@ -17,19 +17,10 @@ from hypothesis import strategies as st
 from duckpriv import InvalidValue, KeyMismatch, KeyNotFound, Keyring
 from duckpriv.crypto import sealing
 from duckpriv.keys import Identity, PublicIdentity
+from examples.introduction import introduce
 from tests.parties import match
 
 SECRET = "a-row-that-nobody-may-read"
-
-
-def introduce(folder: Path, *names: str) -> None:
-    """Each makes an identity and trusts the others."""
-    keyrings = {name: Keyring(folder / f"{name}.keys") for name in names}
-    identities = [keyring.create_identity(name) for name, keyring in keyrings.items()]
-    for name, keyring in keyrings.items():
-        for identity in identities:
-            if identity.name != name:
-                keyring.trust(identity, identity.fingerprint)
 
 
 @pytest.fixture

@@ -19,10 +19,10 @@ from duckpriv import ExchangeTimeout, InvalidValue, MessageRejected, ProtocolErr
 from duckpriv.audit import Audit
 from duckpriv.exchange.folder import Folder as Folder_
 from duckpriv.journal import Journal, discard, runs
+from examples.introduction import introduce
 from tests.effort import THOROUGH
 from tests.killed import MOMENTS
 from tests.parties import Folder
-from tests.test_protection import introduce
 
 IDS = {"host": [f"c{i}" for i in range(0, 30)], "guest": [f"c{i}" for i in range(20, 50)]}
 

@@ -45,9 +45,6 @@ class Exchange(Protocol):
     ) -> ReceivedFile:
         """Wait for a message and check it."""
 
-    def discard(self) -> None:
-        """Delete messages that were begun and not published."""
-
 
 @dataclass(frozen=True)
 class ReceivedFile:

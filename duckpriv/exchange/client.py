@@ -129,7 +129,7 @@ class RemoteMailbox:
         if self._small is not None and self._small[0] == manifest.to_json():
             return io.BytesIO(self._small[1])  # it came with the manifest
         patience = self._patience()
-        place = (manifest.session, manifest.sender, manifest.receiver, manifest.channel)
+        place = manifest.place
 
         def start(offset: int, length: int) -> Any:
             ticket = fl.Ticket(encode(Download(*place, offset, length)))

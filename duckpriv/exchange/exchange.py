@@ -30,6 +30,7 @@ from .mailbox import Mailbox
 from .manifest import FORMAT, Manifest, columns_of, parameters_hash
 from .outgoing import Content, OutgoingMessage, Written
 from .protection import Protection
+from .requests import INLINE
 from .status import Heart, Watch, state_of
 from .types import expected_columns
 
@@ -42,8 +43,8 @@ _LONGEST_BEAT = 15.0
 # Look again after a hundredth of the time waited so far, within these bounds (seconds).
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.005, 1.0
 _LINGER_PAUSE = 0.2
-# Messages up to so many bytes stay in memory; those that a journal holds stand in its table.
-_SMALL, _SMALL_HELD = 256 << 10, 8 << 10
+# Messages that go in one call stay in memory; smaller ones that a journal holds stand in its table.
+_SMALL, _SMALL_HELD = INLINE, 8 << 10
 
 
 def open_mailbox(
@@ -168,7 +169,7 @@ class FileExchange:
         self._context, self._protection, self._limits = context, protection, limits
         self._handles = itertools.count(1)
         self._open: dict[int, OutgoingMessage] = {}
-        self._published: dict[int, Sent] = {}  # the last one
+        self._published: tuple[int, Sent] | None = None  # the last one
         self._types: list[str] = []  # SQL types of rows, by number
         self._received: dict[tuple[str, str, bool], tuple[Manifest, ReceivedFile]] = {}
         self._private = tempfile.TemporaryDirectory(prefix="duckpriv-")
@@ -228,8 +229,8 @@ class FileExchange:
     def publish(self, handle: int, rows: int, schema: pa.StructType, type_: int) -> Sent:
         """Finish a message and make it visible to its receivers: at once, or, while a journal
         holds messages back, by `deliver`. DuckDB asks once for each column of the result."""
-        if handle in self._published:
-            return self._published[handle]
+        if self._published is not None and self._published[0] == handle:
+            return self._published[1]
         message = self._open[handle]
         written = message.finish(rows, schema, self._types[type_])
         for receiver in message.receivers:  # another message of the same statement
@@ -246,8 +247,9 @@ class FileExchange:
             self._deliver_now(staged)
         for one in staged:
             self._note(one.manifest)
-        self._published = {handle: Sent(rows, written.bytes * len(staged), written.sha256)}
-        return self._published[handle]
+        sent = Sent(rows, written.bytes * len(staged), written.sha256)
+        self._published = handle, sent
+        return sent
 
     def _manifest(self, message: OutgoingMessage, receiver: str, written: Written) -> Manifest:
         manifest = Manifest(
@@ -349,8 +351,7 @@ class FileExchange:
             file.unlink(missing_ok=True)
 
     def _has(self, manifest: Manifest) -> bool:
-        place = (manifest.session, manifest.sender, manifest.receiver, manifest.channel)
-        return self.mailbox.manifest(*place) == manifest.to_json()
+        return self.mailbox.manifest(*manifest.place) == manifest.to_json()
 
     def _deliver_now(self, messages: list[Staged]) -> None:
         """Hand over messages that no journal holds; whatever comes, they are deleted here."""
@@ -416,10 +417,7 @@ class FileExchange:
         if self._protection is not None:
             self._protection.check(manifest)
         elif manifest.sealed is not None:
-            raise MessageRejected(
-                f"message '{manifest.channel}' from {manifest.sender} is encrypted, and you run "
-                "unprotected"
-            )
+            raise MessageRejected(f"{manifest.what} is encrypted, and you run unprotected")
 
     def _accept(self, manifest: Manifest, nulls: bool) -> ReceivedFile:
         stem = f"{manifest.sender}.{manifest.channel.replace('/', '.')}"

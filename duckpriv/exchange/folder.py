@@ -42,7 +42,7 @@ class Folder:
     def publish(self, manifest: Manifest, content: Content) -> None:
         """Make the message with this manifest and content visible to its receiver; the same one
         again changes nothing. Raises ProtocolError where another one is in its place."""
-        if self._is_there(manifest):
+        if self.has(manifest):
             return
         partial = self.partial(manifest, secrets.token_hex(8))
         try:
@@ -63,17 +63,17 @@ class Folder:
     def place(self, manifest: Manifest, partial: Path) -> None:
         """Make the message visible whose whole content is in `partial`, which is gone then."""
         data, description = self._files_of(manifest)
-        own = self.partial(manifest, secrets.token_hex(8))
+        own = data.with_name(f".{secrets.token_hex(8)}.partial")
         try:
             own.write_bytes(manifest.to_json())
             for file in (partial, own):
                 with file.open("rb") as written:
                     os.fsync(written.fileno())
-            if self._is_there(manifest):
+            if self.has(manifest):
                 return
             partial.replace(data)
-            _appear(own, description)  # last: from now on the message is there
-            self._is_there(manifest)  # or another process of ours was first
+            if not _appears(own, description):  # last: from now on the message is there
+                self.has(manifest)  # or another process of ours was first
         finally:
             own.unlink(missing_ok=True)
         # The new names are on disk only when the folder is; not all file systems can say so.
@@ -84,10 +84,9 @@ class Folder:
             finally:
                 os.close(folder)
 
-    def _is_there(self, manifest: Manifest) -> bool:
+    def has(self, manifest: Manifest) -> bool:
         """Whether the message is there. Raises ProtocolError where another one is in its place."""
-        place = (manifest.session, manifest.sender, manifest.receiver, manifest.channel)
-        found = self.manifest(*place)
+        found = self.manifest(*manifest.place)
         if found is not None and found != manifest.to_json():
             raise already_sent(manifest.session, manifest.channel, manifest.receiver)
         return found is not None
@@ -104,9 +103,7 @@ class Folder:
                 raise FileNotFoundError
             return Reader(data)
         except FileNotFoundError:
-            raise MessageRejected(
-                f"message '{manifest.channel}' from {manifest.sender} has a manifest but no data"
-            ) from None
+            raise MessageRejected(f"{manifest.what} has a manifest but no data") from None
 
     def manifests(self, session: str) -> Iterator[tuple[str, bytes]]:
         """Yield place and bytes of every manifest of a session, oldest first."""
@@ -148,7 +145,7 @@ class Folder:
         """Do nothing: no file stays open."""
 
     def _files_of(self, manifest: Manifest) -> tuple[Path, Path]:
-        return self._files(manifest.session, manifest.sender, manifest.receiver, manifest.channel)
+        return self._files(*manifest.place)
 
     def _files(self, session: str, sender: str, receiver: str, channel: str) -> tuple[Path, Path]:
         folder, name = self.path / session / sender / receiver, channel.replace("/", ".")
@@ -163,14 +160,15 @@ def already_sent(session: str, channel: str, receiver: str) -> ProtocolError:
     )
 
 
-def _appear(partial: Path, target: Path) -> None:
-    """Give a file its name, unless another one has it."""
+def _appears(partial: Path, target: Path) -> bool:
+    """Give a file its name, and return True, unless another one has it."""
     try:
         os.link(partial, target)
     except FileExistsError:
-        return
+        return False
     except OSError:  # a file system without links
         partial.replace(target)
+    return True
 
 
 def _read_small(path: Path) -> bytes | None:

@@ -45,9 +45,7 @@ def accept(
         try:
             rows = _to_parquet(manifest, content, target, nulls)
         except CompressedError:
-            raise MessageRejected(
-                f"{_name(manifest)} is compressed, which is not allowed"
-            ) from None
+            raise MessageRejected(f"{manifest.what} is compressed, which is not allowed") from None
         except MessageRejected:
             content.check_end()  # that it was altered says more
             raise
@@ -56,21 +54,17 @@ def accept(
                 raise  # of our own disk, or the mailbox's
             content.check_end()
             raise MessageRejected(
-                f"{_name(manifest)} is not a well-formed Arrow IPC stream "
+                f"{manifest.what} is not a well-formed Arrow IPC stream "
                 f"({type(error).__name__}); ask for it again in a new session"
             ) from None
         content.check_end()
         if rows != manifest.rows:
             raise MessageRejected(
-                f"{_name(manifest)} has {rows} rows; its manifest says {manifest.rows}"
+                f"{manifest.what} has {rows} rows; its manifest says {manifest.rows}"
             )
     except BaseException:
         target.unlink(missing_ok=True)
         raise
-
-
-def _name(manifest: Manifest) -> str:
-    return f"message '{manifest.channel}' from {manifest.sender}"
 
 
 class _Content:
@@ -92,7 +86,7 @@ class _Content:
             raise ValueError("a part of the stream is longer than the stream")
         if length > self._largest:
             raise MessageRejected(
-                f"{_name(self._manifest)} has a part of {length} bytes, more than the limit of "
+                f"{self._manifest.what} has a part of {length} bytes, more than the limit of "
                 f"{self._largest}; ask the sender for shorter rows, or raise the limit batch_bytes"
             )
         return self._read(length)
@@ -117,12 +111,12 @@ class _Content:
         if self._length != self._manifest.bytes:
             found = "more" if self._length > self._manifest.bytes else str(self._length)
             raise MessageRejected(
-                f"{_name(self._manifest)} should have {self._manifest.bytes} bytes and has {found};"
+                f"{self._manifest.what} should have {self._manifest.bytes} bytes and has {found};"
                 " it was cut off, altered or is still being copied"
             )
         if self._digest.hexdigest() != self._manifest.sha256:
             raise MessageRejected(
-                f"{_name(self._manifest)} does not have the SHA-256 that its manifest says; it was "
+                f"{self._manifest.what} does not have the SHA-256 that its manifest says; it was "
                 "altered"
             )
 
@@ -134,20 +128,20 @@ def _to_parquet(manifest: Manifest, content: _Content, target: Path, nulls: bool
         schema = schema.remove_metadata()
         if columns_of(schema) != manifest.columns:
             raise MessageRejected(
-                f"{_name(manifest)} does not have the columns that its manifest says"
+                f"{manifest.what} does not have the columns that its manifest says"
             )
         names = [name.lower() for name, _ in manifest.columns]
         if max((depth(field.type) for field in schema), default=0) > content.nesting:
             raise MessageRejected(
-                f"{_name(manifest)} has more than {content.nesting} lists and structs within each "
+                f"{manifest.what} has more than {content.nesting} lists and structs within each "
                 "other (the limit nesting)"
             )
         if len(set(names)) != len(names) or not all(is_allowed(field.type) for field in schema):
             raise MessageRejected(
-                f"{_name(manifest)} has columns of one name, or of a type that no message may have"
+                f"{manifest.what} has columns of one name, or of a type that no message may have"
             )
         if not names:
-            raise MessageRejected(f"{_name(manifest)} has no columns")
+            raise MessageRejected(f"{manifest.what} has no columns")
         with pq.ParquetWriter(
             target, schema, compression="none", use_dictionary=False, write_statistics=False
         ) as writer:
@@ -155,15 +149,15 @@ def _to_parquet(manifest: Manifest, content: _Content, target: Path, nulls: bool
             for batch in batches:
                 batch.validate(full=True)
                 if not len(batch):
-                    raise MessageRejected(f"{_name(manifest)} has an empty batch")
+                    raise MessageRejected(f"{manifest.what} has an empty batch")
                 # Columns may be the same bytes of the message, so that little becomes much.
                 size += batch.nbytes
                 if size > manifest.bytes:
                     raise MessageRejected(
-                        f"{_name(manifest)} has more in its columns than it has bytes"
+                        f"{manifest.what} has more in its columns than it has bytes"
                     )
                 if not nulls and any(column.null_count for column in batch.columns):
-                    raise MessageRejected(f"{_name(manifest)} has NULLs where none may be")
+                    raise MessageRejected(f"{manifest.what} has NULLs where none may be")
                 rows += len(batch)
                 if rows > manifest.rows:
                     return rows
@@ -177,5 +171,5 @@ def _to_parquet(manifest: Manifest, content: _Content, target: Path, nulls: bool
             if pending:
                 writer.write_table(pa.Table.from_batches(pending, schema))
     if content.read(1):
-        raise MessageRejected(f"{_name(manifest)} has something behind its rows")
+        raise MessageRejected(f"{manifest.what} has something behind its rows")
     return rows

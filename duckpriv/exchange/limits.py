@@ -32,13 +32,12 @@ class Limits:
         for name, value in found.items():
             if value > (limit := getattr(self, name)):
                 raise MessageRejected(
-                    f"message '{manifest.channel}' from {manifest.sender} has {value:,} "
+                    f"{manifest.what} has {value:,} "
                     f"{_WHAT.get(name, name)}; at most {limit:,} are accepted (the limit {name})"
                 )
         if manifest.rows > 8 * manifest.bytes:  # every row takes a bit at least
             raise MessageRejected(
-                f"message '{manifest.channel}' from {manifest.sender} claims {manifest.rows:,} "
-                f"rows in {manifest.bytes:,} bytes"
+                f"{manifest.what} claims {manifest.rows:,} rows in {manifest.bytes:,} bytes"
             )
 
 

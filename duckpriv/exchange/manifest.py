@@ -57,6 +57,16 @@ class Manifest:
     sha256: str
     sealed: Sealed | None = None
 
+    @property
+    def what(self) -> str:
+        """The message, as texts name it."""
+        return f"message '{self.channel}' from {self.sender}"
+
+    @property
+    def place(self) -> tuple[str, str, str, str]:
+        """Session, sender, receiver and channel: only one message has all of these."""
+        return self.session, self.sender, self.receiver, self.channel
+
     def to_json(self) -> Bytes:
         """Return the manifest as JSON text."""
         return json.dumps(self.fields(), indent=1, ensure_ascii=False).encode()

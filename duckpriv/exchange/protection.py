@@ -55,7 +55,7 @@ class Protection:
         sealed = self.check_sender(manifest)
         if sealed.receiver != self._own.fingerprint:
             raise MessageRejected(
-                f"message '{manifest.channel}' from {manifest.sender} is for identity "
+                f"{manifest.what} is for identity "
                 f"{sealed.receiver[:16]}…, and yours is {self._own.fingerprint[:16]}…; give "
                 f"{manifest.sender} your new one"
             )
@@ -66,7 +66,7 @@ class Protection:
         own = manifest.sender == self._own.name
         sender = self._own if own else self._keyring.trusted(manifest.sender)
         sealed = manifest.sealed
-        what = f"message '{manifest.channel}' from {manifest.sender}"
+        what = manifest.what
         if sealed is None:
             raise MessageRejected(
                 f"{what} is neither encrypted nor signed; {manifest.sender} runs unprotected"
@@ -93,7 +93,7 @@ class Protection:
             )
         except ValueError:
             raise MessageRejected(
-                f"message '{manifest.channel}' from {manifest.sender} does not decrypt: it was "
+                f"{manifest.what} does not decrypt: it was "
                 "sealed for another session, channel or party"
             ) from None
 

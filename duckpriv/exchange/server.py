@@ -203,7 +203,7 @@ class _Service(fl.FlightServerBase):  # type: ignore[misc]
 
     def _small(self, place: tuple[str, str, str, str], data: bytes) -> list[bytes]:
         manifest = Manifest.from_json(data)
-        if manifest.bytes > INLINE or _place(manifest) != place:
+        if manifest.bytes > INLINE or manifest.place != place:
             return []
         with self._folder.open(manifest) as source:
             return [source.read(INLINE)]
@@ -215,13 +215,9 @@ class _Service(fl.FlightServerBase):  # type: ignore[misc]
         place = (request.session, request.sender, request.receiver, request.channel)
         data = self._folder.manifest(*place)
         manifest = None if data is None else Manifest.from_json(data)
-        if manifest is None or place != _place(manifest):
+        if manifest is None or place != manifest.place:
             raise MessageRejected(f"there is no message '{request.channel}' in this place")
         return self._folder.open(manifest)
-
-
-def _place(manifest: Manifest) -> tuple[str, str, str, str]:
-    return manifest.session, manifest.sender, manifest.receiver, manifest.channel
 
 
 def _check_own(peer: str, sender: str) -> None:

@@ -49,13 +49,13 @@ class Upload:
         is in its place.
         """
         with self._lock:
-            if self._is_published():
+            if self._folder.has(self.manifest):
                 return self.manifest.bytes
             if self._hashing and not self._hash_for_a_while():
                 return None
             missing = self.manifest.bytes - self._length
             if shutil.disk_usage(self._partial.parent).free < missing:
-                raise ProtocolError(f"the mailbox has no room for {self._what}")
+                raise ProtocolError(f"the mailbox has no room for {self.manifest.what}")
             self._finish_if_whole()
             return self._length
 
@@ -66,8 +66,8 @@ class Upload:
         """
         with self._lock:
             if position + len(chunk) > self.manifest.bytes:
-                raise MessageRejected(f"{self._what} has more bytes than its manifest says")
-            if self._hashing or self._length < position or self._is_published():
+                raise MessageRejected(f"{self.manifest.what} has more bytes than its manifest says")
+            if self._hashing or self._length < position or self._folder.has(self.manifest):
                 return  # what is missing, begin() tells
             fresh = chunk[self._length - position :]
             with self._partial.open("r+b" if self._length else "wb") as target:
@@ -78,22 +78,6 @@ class Upload:
                 self._gone = let_go(target.fileno(), self._gone, self._length, written=True)
             self._digest.update(fresh)
             self._finish_if_whole()
-
-    @property
-    def _what(self) -> str:
-        return f"message '{self.manifest.channel}' from {self.manifest.sender}"
-
-    def _is_published(self) -> bool:
-        manifest = self.manifest
-        found = self._folder.manifest(
-            manifest.session, manifest.sender, manifest.receiver, manifest.channel
-        )
-        if found is not None and found != manifest.to_json():
-            raise ProtocolError(
-                f"another {self._what} is in session '{manifest.session}' of the mailbox already; "
-                "start a new session for a new run"
-            )
-        return found is not None
 
     def _hash_for_a_while(self) -> bool:
         """Go on hashing what an earlier server has received; return whether that is all."""
@@ -117,15 +101,13 @@ class Upload:
             if self._resumed:  # a crash may have left something else than was received
                 self._resumed = False
                 return
-            raise MessageRejected(
-                f"{self._what} does not have the SHA-256 that its manifest says; it was altered"
-            )
+            raise _altered(self.manifest)
         if not self.manifest.bytes:
             self._partial.touch()
         with self._partial.open("rb") as written:
             os.fsync(written.fileno())  # it may take long, and others shall not wait for it
         with self._placing:
-            if not self._is_published():
+            if not self._folder.has(self.manifest):
                 self._folder.place(self.manifest, self._partial)
         self._partial.unlink(missing_ok=True)
 
@@ -161,11 +143,12 @@ class Uploads:
     def publish(self, manifest: Manifest, content: bytes) -> None:
         """Publish a message that came whole. Raises MessageRejected where it is not what its
         manifest says, ProtocolError where another one is in its place."""
-        what = f"message '{manifest.channel}' from {manifest.sender}"
         if len(content) != manifest.bytes:
-            raise MessageRejected(f"{what} does not have the bytes that its manifest says")
+            raise MessageRejected(f"{manifest.what} does not have the bytes that its manifest says")
         if hashlib.sha256(content).hexdigest() != manifest.sha256:
-            raise MessageRejected(f"{what} does not have the SHA-256 that its manifest says")
+            raise MessageRejected(
+                f"{manifest.what} does not have the SHA-256 that its manifest says"
+            )
         with self._placing:
             self._folder.publish(manifest, content)
 
@@ -176,3 +159,9 @@ class Uploads:
                 return
             if not self._known[partial].users:
                 del self._known[partial]
+
+
+def _altered(manifest: Manifest) -> MessageRejected:
+    return MessageRejected(
+        f"{manifest.what} does not have the SHA-256 that its manifest says; it was altered"
+    )
