@@ -224,6 +224,8 @@ def _guarded(udf: Udf, context: Context) -> Callable[..., pa.Array]:
 
 
 def _one_array(column: pa.ChunkedArray) -> pa.Array:
+    if column.num_chunks == 1:
+        return column.chunk(0)
     combined = column.combine_chunks()
     return combined if isinstance(combined, pa.Array) else combined.chunk(0)
 

@@ -15,7 +15,8 @@ from .scripts import Statement
 
 # Functions whose rows say nothing about how far the work is.
 _EXCHANGE = frozenset(
-    {"exchange_begin", "exchange_stage", "exchange_publish", "exchange_source", "require"}
+    {"exchange_begin", "exchange_typed", "exchange_stage", "exchange_publish"}
+    | {"exchange_source", "require"}
 )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 import socket
 import ssl
 import subprocess
@@ -32,6 +34,7 @@ from duckpriv.errors import Cancelled, DuckprivError
 from duckpriv.exchange import client as client_module
 from duckpriv.exchange import requests
 from duckpriv.exchange.client import RemoteMailbox
+from duckpriv.exchange.files import Writer
 from duckpriv.exchange.folder import Folder
 from duckpriv.exchange.gate import Gate
 from duckpriv.exchange.limits import Limits
@@ -276,6 +279,24 @@ def test_a_partial_file_that_a_crash_has_damaged_is_sent_again(
     assert content(folder, manifest) == sealed.read_bytes()
 
 
+def test_a_full_disk_and_then_room(shop, keyrings, folder, tmp_path, monkeypatch) -> None:
+    manifest, sealed = message(keyrings["shop"], tmp_path, "shop", "bank", size=24 * MIB)
+    whole = Writer._put
+
+    def full(writer: Writer, window, length: int) -> None:
+        if writer._position >= 8 * MIB:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        whole(writer, window, length)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Writer, "_put", full)
+        with pytest.raises(ProtocolError, match="folder fails: No space left on device"):
+            shop.publish(manifest, sealed)
+        assert no_message(folder)
+    shop.publish(manifest, sealed)
+    assert content(folder, manifest) == sealed.read_bytes()
+
+
 def test_the_client_may_start_first(serve, join) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -335,6 +356,7 @@ import pyarrow.flight as fl
 from duckpriv import Keyring
 from duckpriv.exchange import requests
 from duckpriv.exchange.client import RemoteMailbox
+from duckpriv.exchange.files import Writer
 from duckpriv.exchange.folder import Folder
 from duckpriv.exchange.server import MailboxServer
 
@@ -503,15 +525,15 @@ def test_a_manifest_is_refused_before_content_is_taken(
     before = snapshot(tmp_path)
     with pytest.raises(MessageRejected, match=problem):
         shop._begin(replace(manifest, **change).to_json().decode(), shop._patience())
-    with pytest.raises(MessageRejected, match=problem), sealed.open("rb") as source:
-        upload_anyway(shop, replace(manifest, **change).to_json().decode(), source)
+    with pytest.raises(MessageRejected, match=problem):
+        upload_anyway(shop, replace(manifest, **change).to_json().decode(), sealed)
     assert snapshot(tmp_path) == before
 
 
-def upload_anyway(mailbox: RemoteMailbox, text: str, source, offset: int = 0) -> None:
+def upload_anyway(mailbox: RemoteMailbox, text: str, content: Path, offset: int = 0) -> None:
     """Send without asking first; raise what the server says."""
     try:
-        mailbox._send_part(text, source, offset, 5)
+        mailbox._send_part(text, content, offset, 5)
     except fl.FlightError as error:
         mailbox._bear(error, mailbox._patience())
 
@@ -525,17 +547,15 @@ def test_content_that_is_not_the_manifests(shop, keyrings, folder, tmp_path) -> 
         (b"x" * len(good), "does not have the SHA-256"),
     ):
         wrong.write_bytes(data)
-        with pytest.raises(MessageRejected, match=problem), wrong.open("rb") as source:
-            upload_anyway(shop, text, source)
+        with pytest.raises(MessageRejected, match=problem):
+            upload_anyway(shop, text, wrong)
         assert no_message(folder)
     wrong.with_name("shop.data.sealed.longer").write_bytes(good + b"x")
     with pytest.raises(ProtocolError, match="another length"):
         shop.publish(manifest, wrong.with_name("shop.data.sealed.longer"))
     wrong.write_bytes(good[: MIB // 2])
-    with wrong.open("rb") as source:
-        upload_anyway(shop, text, source)  # cut
-    with wrong.open("rb") as source:
-        upload_anyway(shop, text, source, offset=MIB // 4)  # nothing new
+    upload_anyway(shop, text, wrong)  # cut
+    upload_anyway(shop, text, wrong, offset=MIB // 4)  # nothing new
     assert no_message(folder)
     shop.publish(manifest, sealed)
     assert content(folder, manifest) == good

@@ -31,13 +31,13 @@ class Exchange(Protocol):
     def open(self, peer: str, channel: str, protocol: str, parameters: str) -> int:
         """Begin a message; return its handle."""
 
-    def type_number(self, sql_type: str) -> int:
-        """Return the number that stands for an SQL type from now on."""
+    def set_type(self, handle: int, sql_type: str) -> None:
+        """Say which SQL type the rows of an open message have."""
 
-    def stage(self, handle: int, rows: pa.StructArray, type_: int) -> None:
-        """Add rows of an SQL type to an open message."""
+    def stage(self, handle: int, rows: pa.StructArray) -> None:
+        """Add rows to an open message."""
 
-    def publish(self, handle: int, rows: int, schema: pa.StructType, type_: int) -> Sent:
+    def publish(self, handle: int, rows: int, schema: pa.StructType, sql_type: str) -> Sent:
         """Finish a message and make it visible."""
 
     def receive(

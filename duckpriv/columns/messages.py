@@ -13,17 +13,17 @@ SENT = pa.struct({"rows": pa.int64(), "bytes": pa.int64(), "sha256": pa.string()
 
 
 # The names are unusual, since the user's query sees them before its own tables. Where there is no
-# row, any_value has the columns' types; as a constant, they become a number once, and do not go
-# with every row.
+# row, any_value has the columns' types. The call with typeof is a constant that DuckDB computes
+# once; a text with every row would take long.
 _SENDING = """
 SELECT unnest(duckpriv_internal_sent) FROM (
     SELECT duckpriv_udf_exchange_publish(
         {handle}::BIGINT, CAST(coalesce(sum(duckpriv_internal_written), 0) AS BIGINT),
-        duckpriv_udf_exchange_type(typeof(any_value(duckpriv_internal_row))),
-        any_value(duckpriv_internal_row)) AS duckpriv_internal_sent
+        typeof(any_value(duckpriv_internal_row)), any_value(duckpriv_internal_row)
+    ) AS duckpriv_internal_sent
     FROM (
         SELECT duckpriv_internal_row, duckpriv_udf_exchange_stage(
-            {handle}::BIGINT, duckpriv_udf_exchange_type(typeof(duckpriv_internal_row)),
+            duckpriv_udf_exchange_typed({handle}::BIGINT, typeof(duckpriv_internal_row)),
             duckpriv_internal_row) AS duckpriv_internal_written
         FROM query('{query}') AS duckpriv_internal_row))
 """
@@ -48,17 +48,15 @@ def exchange_begin(
     return pa.array([_SENDING.format(handle=handle, query=query)] * len(peers), pa.string())
 
 
-def exchange_type(context: Context, types: pa.Array) -> pa.Array:
-    """Return a number for each SQL type, by which the other functions know it."""
-    exchange = context.need_exchange()
-    return pa.array([exchange.type_number(type_) for type_ in types.to_pylist()], pa.int64())
+def exchange_typed(context: Context, handles: pa.Array, types: pa.Array) -> pa.Array:
+    """Say which SQL type the rows of an open message have; return the handles."""
+    context.need_exchange().set_type(handles[0].as_py(), types[0].as_py())
+    return handles
 
 
-def exchange_stage(
-    context: Context, handles: pa.Array, types: pa.Array, rows: pa.Array
-) -> pa.Array:
+def exchange_stage(context: Context, handles: pa.Array, rows: pa.Array) -> pa.Array:
     """Add rows (a STRUCT column) to an open message; return 1 a row."""
-    context.need_exchange().stage(handles[0].as_py(), rows, types[0].as_py())
+    context.need_exchange().stage(handles[0].as_py(), rows)
     return pa.array(np.ones(len(rows), np.int64))
 
 

@@ -53,8 +53,9 @@ class Sealer:
 
     def __init__(self, key: bytes, write: Callable[[memoryview], object]) -> None:
         self._cipher, self._write = AESGCM(key), write
-        self._chunk, self._number = bytearray(), 0
-        self._sealed = bytearray()  # made when there is a whole chunk: most messages are small
+        # Both grow to the length of a chunk where there is one: most messages are small.
+        self._chunk, self._sealed = bytearray(), bytearray()
+        self._filled = self._number = 0
 
     def write(self, data: Any) -> int:
         """Take some bytes (any buffer); return how many."""
@@ -62,23 +63,28 @@ class Sealer:
             left = given.cast("B")
             length = len(left)
             while left:
-                if len(self._chunk) == CHUNK:  # not the last one, as there is more
-                    self._flush(self._chunk, last=False)
-                    self._chunk.clear()
-                if not self._chunk and len(left) > CHUNK:
+                if self._filled == CHUNK:  # not the last one, as there is more
+                    self._flush_filled(last=False)
+                if not self._filled and len(left) > CHUNK:
                     self._flush(left[:CHUNK], last=False)
                     left = left[CHUNK:]
                 else:
-                    fits = CHUNK - len(self._chunk)
-                    self._chunk += left[:fits]
-                    left = left[fits:]
+                    fits = left[: CHUNK - self._filled]
+                    self._chunk[self._filled : self._filled + len(fits)] = fits
+                    self._filled += len(fits)
+                    left = left[len(fits) :]
         return length
 
     def finish(self) -> None:
         """Write the last chunk."""
-        self._flush(self._chunk, last=True)
+        self._flush_filled(last=True)
 
-    def _flush(self, chunk: bytearray | memoryview, last: bool) -> None:
+    def _flush_filled(self, last: bool) -> None:
+        with memoryview(self._chunk) as chunk:
+            self._flush(chunk[: self._filled], last)
+        self._filled = 0
+
+    def _flush(self, chunk: memoryview, last: bool) -> None:
         length = len(chunk) + TAG_BYTES
         if len(self._sealed) < length:
             self._sealed = bytearray(length)
@@ -89,41 +95,44 @@ class Sealer:
 
 
 class Unsealer:
-    """Reads what a Sealer wrote, from `read`, which returns the bytes asked for or fewer at the
-    end. What was read is to be used only once `read` has returned no more."""
+    """Reads what a Sealer wrote, `most` bytes at most. `readinto` fills a buffer and returns how
+    many bytes that were, fewer only at the end; it gets two buffers by turns. What was read is to
+    be used only once `Unsealer.readinto` has returned 0."""
 
-    def __init__(self, key: bytes, read: Callable[[int], bytes]) -> None:
-        self._cipher, self._read = AESGCM(key), read
-        self._sealed = read(CHUNK + TAG_BYTES)
-        self._opened = bytearray(len(self._sealed))
+    def __init__(self, key: bytes, readinto: Callable[[memoryview], int], most: int) -> None:
+        self._cipher, self._readinto = AESGCM(key), readinto
+        self._room = min(CHUNK + TAG_BYTES, most)
+        self._sealed, self._next = bytearray(self._room), bytearray(self._room)
+        self._length = readinto(memoryview(self._sealed))
+        self._opened = bytearray(max(self._length - TAG_BYTES, 0))
         self._plain, self._number, self._ended = memoryview(b""), 0, False
 
-    def read(self, length: int) -> bytes:
-        """Return `length` bytes, or fewer at the end. Raises ValueError at the first chunk that is
-        not as it was sealed."""
-        parts = []
-        while length and (self._plain or self._next()):
-            # A copy: the next chunk overwrites this one.
-            parts.append(bytes(self._plain[:length]))
-            self._plain = self._plain[length:]
-            length -= len(parts[-1])
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+    def readinto(self, target: memoryview) -> int:
+        """Write the next bytes to `target`; return how many, 0 at the end. Raises ValueError at
+        the first chunk that is not as it was sealed."""
+        while not self._plain:
+            if self._ended:
+                return 0
+            self._open_next()
+        count = min(len(target), len(self._plain))
+        target[:count] = self._plain[:count]
+        self._plain = self._plain[count:]
+        return count
 
-    def _next(self) -> bool:
-        """Decrypt the next chunk, if there is one."""
-        if self._ended:
-            return False
-        following = self._read(CHUNK + TAG_BYTES)
+    def _open_next(self) -> None:
+        following = 0
+        if self._length == self._room:
+            following = self._readinto(memoryview(self._next))
         nonce = _nonce(self._number, last=not following)
-        length = max(len(self._sealed) - TAG_BYTES, 0)
-        opened = memoryview(self._opened)[:length]
+        opened = memoryview(self._opened)[: max(self._length - TAG_BYTES, 0)]
         try:
-            self._cipher.decrypt_into(nonce, self._sealed, None, opened)
+            sealed = memoryview(self._sealed)[: self._length]
+            self._cipher.decrypt_into(nonce, sealed, None, opened)
         except InvalidTag:
             raise ValueError(f"chunk {self._number} was altered") from None
         self._plain = opened
-        self._sealed, self._number, self._ended = following, self._number + 1, not following
-        return True
+        self._sealed, self._next = self._next, self._sealed
+        self._length, self._number, self._ended = following, self._number + 1, not following
 
 
 def _nonce(number: int, last: bool) -> bytes:

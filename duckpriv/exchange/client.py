@@ -13,7 +13,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
@@ -22,7 +22,9 @@ from ..keyring import Keyring
 from ..keys.certificate import MAILBOX_NAME
 from ..names import check_channel, check_name
 from .download import DownloadStream
+from .files import Reader
 from .flight import fl
+from .mailbox import Stream
 from .manifest import LARGEST, Manifest
 from .outgoing import Content
 from .patience import Patience
@@ -101,20 +103,19 @@ class RemoteMailbox:
             return
         assert isinstance(content, Path)
         before = -1
-        with content.open("rb") as source:
-            while (have := self._begin(text, patience)) != manifest.bytes:
-                if have is None or have <= before:  # after a restart it hashes what it has
-                    patience.pause("it takes nothing")
-                if have is None:
-                    continue
-                if have > manifest.bytes:
-                    raise ProtocolError("the mailbox says that it has more than was sent")
-                before = have
-                patience.moved(have)
-                try:
-                    self._send_part(text, source, have, patience.left(_TRANSFER_SECONDS))
-                except (pa.ArrowException, OSError) as error:
-                    self._bear(error, patience)
+        while (have := self._begin(text, patience)) != manifest.bytes:
+            if have is None or have <= before:  # after a restart it hashes what it has
+                patience.pause("it takes nothing")
+            if have is None:
+                continue
+            if have > manifest.bytes:
+                raise ProtocolError("the mailbox says that it has more than was sent")
+            before = have
+            patience.moved(have)
+            try:
+                self._send_part(text, content, have, patience.left(_TRANSFER_SECONDS))
+            except (pa.ArrowException, OSError) as error:
+                self._bear(error, patience)
 
     def manifest(self, session: str, sender: str, receiver: str, channel: str) -> bytes | None:
         """Return the bytes of a message's manifest, or None while there is no message."""
@@ -124,7 +125,7 @@ class RemoteMailbox:
         self._small = (answers[0], answers[1]) if len(answers) == 2 else None
         return answers[0] if answers else None
 
-    def open(self, manifest: Manifest) -> BinaryIO:
+    def open(self, manifest: Manifest) -> Stream:
         """Return a message's content, downloaded while it is read."""
         if self._small is not None and self._small[0] == manifest.to_json():
             return io.BytesIO(self._small[1])  # it came with the manifest
@@ -142,7 +143,7 @@ class RemoteMailbox:
         def bear(error: Exception) -> None:
             self._bear(error, patience)
 
-        return io.BufferedReader(DownloadStream(manifest.bytes, start, bear, patience), CHUNK)
+        return DownloadStream(manifest.bytes, start, bear, patience)
 
     def manifests(self, session: str) -> Iterator[tuple[str, bytes]]:
         """Yield place and bytes of every manifest of a session from or to this party."""
@@ -234,20 +235,20 @@ class RemoteMailbox:
             raise ProtocolError("the mailbox does not say how much it has of a message")
         return int(answer) if answer else None
 
-    def _send_part(self, text: str, source: BinaryIO, offset: int, seconds: float) -> None:
+    def _send_part(self, text: str, content: Path, offset: int, seconds: float) -> None:
         writer, reader = self._client.do_put(
             fl.FlightDescriptor.for_command(encode(Upload(text, offset))),
             SCHEMA,
             fl.FlightCallOptions(timeout=seconds),
         )
-        source.seek(offset)
         until = time.monotonic() + seconds / 2  # what is under way at the end of a call is lost
         try:
-            for _ in range(PART // CHUNK):
-                self._stop()
-                if time.monotonic() > until or not (chunk := source.read(CHUNK)):
-                    break
-                writer.write_metadata(chunk)
+            with Reader(content, offset) as source:
+                for _ in range(PART // CHUNK):
+                    self._stop()
+                    if time.monotonic() > until or not (chunk := source.read(CHUNK)):
+                        break
+                    writer.write_metadata(chunk)
             writer.done_writing()
             reader.read()  # when the server has taken all
             writer.close()  # raises what the server says

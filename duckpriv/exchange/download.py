@@ -39,7 +39,7 @@ class DownloadStream(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         """Fill the buffer with what comes next; 0 bytes are the end."""
         if not self._pending:
-            self._pending = memoryview(self._next_chunk())
+            self._pending = self._next_chunk()
         count = min(len(buffer), len(self._pending))
         buffer[:count] = self._pending[:count]
         self._pending = self._pending[count:]
@@ -50,7 +50,7 @@ class DownloadStream(io.RawIOBase):
         self._hang_up()
         super().close()
 
-    def _next_chunk(self) -> bytes:
+    def _next_chunk(self) -> memoryview:
         """Return the next bytes, none at the end or where the mailbox has no more."""
         began: int | None = None  # where the stream that ended without an error had begun
         while self._offset < self._length:
@@ -65,21 +65,21 @@ class DownloadStream(io.RawIOBase):
                 self._stream = None
                 self._size = min(2 * self._size, PART)
                 if began == self._offset:
-                    return b""
+                    break
                 continue
             except (pa.ArrowException, OSError) as error:
                 self._hang_up()
                 self._size = max(self._size // 2, CHUNK)  # what is under way is lost
                 self._bear(error)
                 continue
-            content = b"" if chunk.app_metadata is None else chunk.app_metadata.to_pybytes()
+            content = memoryview(chunk.app_metadata or b"").cast("B")
             if self._offset + len(content) > self._part_end:
                 raise MessageRejected("the mailbox sends more than was asked for")
             self._offset += len(content)
             if content:
                 self._patience.moved(self._offset)
                 return content
-        return b""
+        return memoryview(b"")
 
     def _hang_up(self) -> None:
         if self._stream is not None:

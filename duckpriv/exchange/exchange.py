@@ -170,7 +170,6 @@ class FileExchange:
         self._handles = itertools.count(1)
         self._open: dict[int, OutgoingMessage] = {}
         self._published: tuple[int, Sent] | None = None  # the last one
-        self._types: list[str] = []  # SQL types of rows, by number
         self._received: dict[tuple[str, str, bool], tuple[Manifest, ReceivedFile]] = {}
         self._private = tempfile.TemporaryDirectory(prefix="duckpriv-")
         self._outbox: Path | None = None
@@ -215,24 +214,22 @@ class FileExchange:
             and self.mailbox.manifest(self.session, self.me, receiver, channel) is not None
         )
 
-    def type_number(self, sql_type: str) -> int:
-        """Return the number that stands for an SQL type from now on."""
-        with self._lock:
-            if sql_type not in self._types:
-                self._types.append(sql_type)
-            return self._types.index(sql_type)
+    def set_type(self, handle: int, sql_type: str) -> None:
+        """Say which SQL type the rows of an open message have."""
+        self._open[handle].sql_type = sql_type
 
-    def stage(self, handle: int, rows: pa.StructArray, type_: int) -> None:
-        """Add rows of an SQL type to an open message."""
-        self._open[handle].add(rows, self._types[type_])
+    def stage(self, handle: int, rows: pa.StructArray) -> None:
+        """Add rows to an open message."""
+        self._open[handle].add(rows)
 
-    def publish(self, handle: int, rows: int, schema: pa.StructType, type_: int) -> Sent:
+    def publish(self, handle: int, rows: int, schema: pa.StructType, sql_type: str) -> Sent:
         """Finish a message and make it visible to its receivers: at once, or, while a journal
         holds messages back, by `deliver`. DuckDB asks once for each column of the result."""
         if self._published is not None and self._published[0] == handle:
             return self._published[1]
         message = self._open[handle]
-        written = message.finish(rows, schema, self._types[type_])
+        message.sql_type = sql_type
+        written = message.finish(rows, schema)
         for receiver in message.receivers:  # another message of the same statement
             if (self.me, receiver, message.channel) in self._known:
                 raise already_sent(self.session, message.channel, receiver)

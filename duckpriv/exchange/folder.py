@@ -16,7 +16,6 @@ import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
 
 from ..errors import InvalidValue, MessageRejected, ProtocolError
 from .files import Reader
@@ -42,14 +41,14 @@ class Folder:
     def publish(self, manifest: Manifest, content: Content) -> None:
         """Make the message with this manifest and content visible to its receiver; the same one
         again changes nothing. Raises ProtocolError where another one is in its place."""
-        if self.has(manifest):
-            return
         partial = self.partial(manifest, secrets.token_hex(8))
         try:
             if isinstance(content, Path):
                 _link_or_copy(content, partial)
+                with partial.open("rb") as written:
+                    os.fsync(written.fileno())
             else:
-                partial.write_bytes(content)
+                _write_synced(partial, content)
             self.place(manifest, partial)
         finally:
             partial.unlink(missing_ok=True)
@@ -61,14 +60,12 @@ class Folder:
         return folder / f".{stem}.partial"
 
     def place(self, manifest: Manifest, partial: Path) -> None:
-        """Make the message visible whose whole content is in `partial`, which is gone then."""
+        """Make the message visible whose whole content is in `partial`, safe on disk; that is gone
+        then."""
         data, description = self._files_of(manifest)
         own = data.with_name(f".{secrets.token_hex(8)}.partial")
         try:
-            own.write_bytes(manifest.to_json())
-            for file in (partial, own):
-                with file.open("rb") as written:
-                    os.fsync(written.fileno())
+            _write_synced(own, manifest.to_json())
             if self.has(manifest):
                 return
             partial.replace(data)
@@ -95,13 +92,14 @@ class Folder:
         """Return the bytes of a message's manifest, or None while there is no message."""
         return _read_small(self._files(session, sender, receiver, channel)[1])
 
-    def open(self, manifest: Manifest) -> BinaryIO:
-        """Return a message's content. Raises MessageRejected where there is none."""
+    def open(self, manifest: Manifest, offset: int = 0) -> Reader:
+        """Return a message's content from `offset` on. Raises MessageRejected where there is
+        none."""
         try:
             data = self._files_of(manifest)[0]
             if not stat.S_ISREG(data.lstat().st_mode):  # others write here: a pipe, or a link
                 raise FileNotFoundError
-            return Reader(data)
+            return Reader(data, offset)
         except FileNotFoundError:
             raise MessageRejected(f"{manifest.what} has a manifest but no data") from None
 
@@ -158,6 +156,13 @@ def already_sent(session: str, channel: str, receiver: str) -> ProtocolError:
         f"session '{session}' has already sent a message on '{channel}' to {receiver}, and a "
         "second one could tell more than the protocol does; start a new session for a new run"
     )
+
+
+def _write_synced(path: Path, data: bytes) -> None:
+    with path.open("wb") as target:
+        target.write(data)
+        target.flush()
+        os.fsync(target.fileno())
 
 
 def _appears(partial: Path, target: Path) -> bool:

@@ -9,8 +9,10 @@ if all was right.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
-from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,17 +20,20 @@ import pyarrow.parquet as pq
 from ..crypto.sealing import Unsealer
 from ..errors import MessageRejected
 from .arrowstream import CompressedError, read_batches
+from .files import Writer
 from .limits import Limits
+from .mailbox import Stream
 from .manifest import Manifest, columns_of
 from .types import depth, is_allowed
 
 _CHUNK = 1 << 20
+_HASHED_AT_ONCE = 64 << 10  # not in another thread
 _GROUP_ROWS, _GROUP_BYTES = 1 << 16, 1 << 20
 
 
 def accept(
     manifest: Manifest,
-    source: BinaryIO,
+    source: Stream,
     target: Path,
     nulls: bool,
     key: bytes | None,
@@ -43,7 +48,7 @@ def accept(
     content = _Content(manifest, source, key, limits)
     try:
         try:
-            rows = _to_parquet(manifest, content, target, nulls)
+            _to_parquet(manifest, content, target, nulls)
         except CompressedError:
             raise MessageRejected(f"{manifest.what} is compressed, which is not allowed") from None
         except MessageRejected:
@@ -58,13 +63,11 @@ def accept(
                 f"({type(error).__name__}); ask for it again in a new session"
             ) from None
         content.check_end()
-        if rows != manifest.rows:
-            raise MessageRejected(
-                f"{manifest.what} has {rows} rows; its manifest says {manifest.rows}"
-            )
     except BaseException:
         target.unlink(missing_ok=True)
         raise
+    finally:
+        content.end()
 
 
 class _Content:
@@ -73,14 +76,19 @@ class _Content:
     closed = False
 
     def __init__(
-        self, manifest: Manifest, source: BinaryIO, key: bytes | None, limits: Limits
+        self, manifest: Manifest, source: Stream, key: bytes | None, limits: Limits
     ) -> None:
         self._manifest, self._source, self._largest = manifest, source, limits.batch_bytes
         self.nesting = limits.nesting
         self._digest, self._length = hashlib.sha256(), 0
-        self._read = self._take if key is None else Unsealer(key, self._take).read
+        self._thread = ThreadPoolExecutor(1, "duckpriv-hash")
+        self._hashing: Future[None] = Future()
+        self._hashing.set_result(None)
+        self._readinto = self._take
+        if key is not None:
+            self._readinto = Unsealer(key, self._take, manifest.bytes + 1).readinto
 
-    def read(self, length: int) -> bytes:
+    def read(self, length: int) -> pa.Buffer:
         """Return as many bytes, or fewer at the end."""
         if length > self._manifest.bytes:
             raise ValueError("a part of the stream is longer than the stream")
@@ -89,24 +97,40 @@ class _Content:
                 f"{self._manifest.what} has a part of {length} bytes, more than the limit of "
                 f"{self._largest}; ask the sender for shorter rows, or raise the limit batch_bytes"
             )
-        return self._read(length)
+        # Arrow keeps its memory for the next one: fresh memory would take longer than decryption.
+        buffer = pa.allocate_buffer(length)
+        filled = 0
+        with memoryview(buffer).cast("B") as target:
+            while filled < length and (count := self._readinto(target[filled:])):
+                filled += count
+        return buffer.slice(0, filled)
 
-    def _take(self, length: int) -> bytes:
+    def _take(self, target: memoryview) -> int:
+        """Fill a buffer; return how many bytes that were, fewer at the end. The buffer before has
+        been hashed then."""
         # One byte more than expected is enough to know that there is more.
-        parts, left = [], min(length, self._manifest.bytes + 1 - self._length)
-        while left > 0 and (part := self._source.read(left)):
-            self._digest.update(part)
-            self._length += len(part)
-            left -= len(part)
-            parts.append(part)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        target = target[: self._manifest.bytes + 1 - self._length]
+        filled = 0
+        while filled < len(target) and (count := self._source.readinto(target[filled:])):
+            filled += count
+        self._length += filled
+        self._hashing.result()
+        if filled > _HASHED_AT_ONCE:
+            self._hashing = self._thread.submit(self._digest.update, target[:filled])
+        else:
+            self._digest.update(target[:filled])
+        return filled
 
     def close(self) -> None:
         """The source is closed by who opened it."""
 
+    def end(self) -> None:
+        """Use no more."""
+        self._thread.shutdown()
+
     def check_end(self) -> None:
         """Raise MessageRejected unless exactly the manifest's bytes were there."""
-        while self._take(_CHUNK):
+        while self._take(memoryview(bytearray(_CHUNK))):
             pass
         if self._length != self._manifest.bytes:
             found = "more" if self._length > self._manifest.bytes else str(self._length)
@@ -121,55 +145,65 @@ class _Content:
             )
 
 
-def _to_parquet(manifest: Manifest, content: _Content, target: Path, nulls: bool) -> int:
-    rows = size = pending_rows = 0
-    with pa.PythonFile(content, "r") as source:
+def _to_parquet(manifest: Manifest, content: _Content, target: Path, nulls: bool) -> None:
+    with pa.PythonFile(content, "r") as source, closing(Writer(target)) as file:
         schema, batches = read_batches(source)
         schema = schema.remove_metadata()
-        if columns_of(schema) != manifest.columns:
-            raise MessageRejected(
-                f"{manifest.what} does not have the columns that its manifest says"
-            )
-        names = [name.lower() for name, _ in manifest.columns]
-        if max((depth(field.type) for field in schema), default=0) > content.nesting:
-            raise MessageRejected(
-                f"{manifest.what} has more than {content.nesting} lists and structs within each "
-                "other (the limit nesting)"
-            )
-        if len(set(names)) != len(names) or not all(is_allowed(field.type) for field in schema):
-            raise MessageRejected(
-                f"{manifest.what} has columns of one name, or of a type that no message may have"
-            )
-        if not names:
-            raise MessageRejected(f"{manifest.what} has no columns")
+        _check_schema(manifest, schema, content.nesting)
         with pq.ParquetWriter(
-            target, schema, compression="none", use_dictionary=False, write_statistics=False
+            file, schema, compression="none", use_dictionary=False, write_statistics=False
         ) as writer:
+            # One by one, many small ones would take memory each.
             pending: list[pa.RecordBatch] = []
-            for batch in batches:
-                batch.validate(full=True)
-                if not len(batch):
-                    raise MessageRejected(f"{manifest.what} has an empty batch")
-                # Columns may be the same bytes of the message, so that little becomes much.
-                size += batch.nbytes
-                if size > manifest.bytes:
-                    raise MessageRejected(
-                        f"{manifest.what} has more in its columns than it has bytes"
-                    )
-                if not nulls and any(column.null_count for column in batch.columns):
-                    raise MessageRejected(f"{manifest.what} has NULLs where none may be")
-                rows += len(batch)
-                if rows > manifest.rows:
-                    return rows
-                # One by one, many small ones would take memory each.
+            for batch in _checked(manifest, batches, nulls):
                 pending.append(batch.replace_schema_metadata(None))
-                pending_rows += len(batch)
-                if pending_rows >= _GROUP_ROWS or batch.nbytes >= _GROUP_BYTES:
+                if sum(map(len, pending)) >= _GROUP_ROWS or batch.nbytes >= _GROUP_BYTES:
                     writer.write_table(pa.Table.from_batches(pending, schema))
                     pending.clear()
-                    pending_rows = 0
             if pending:
                 writer.write_table(pa.Table.from_batches(pending, schema))
-    if content.read(1):
+        file.flush()
+    if len(content.read(1)):
         raise MessageRejected(f"{manifest.what} has something behind its rows")
-    return rows
+
+
+def _check_schema(manifest: Manifest, schema: pa.Schema, nesting: int) -> None:
+    if columns_of(schema) != manifest.columns:
+        raise MessageRejected(f"{manifest.what} does not have the columns that its manifest says")
+    if max((depth(field.type) for field in schema), default=0) > nesting:
+        raise MessageRejected(
+            f"{manifest.what} has more than {nesting} lists and structs within each other (the "
+            "limit nesting)"
+        )
+    names = [name.lower() for name, _ in manifest.columns]
+    if len(set(names)) != len(names) or not all(is_allowed(field.type) for field in schema):
+        raise MessageRejected(
+            f"{manifest.what} has columns of one name, or of a type that no message may have"
+        )
+    if not names:
+        raise MessageRejected(f"{manifest.what} has no columns")
+
+
+def _checked(
+    manifest: Manifest, batches: Iterator[pa.RecordBatch], nulls: bool
+) -> Iterator[pa.RecordBatch]:
+    rows = size = 0
+    for batch in batches:
+        batch.validate(full=True)
+        if not len(batch):
+            raise MessageRejected(f"{manifest.what} has an empty batch")
+        # Columns may be the same bytes of the message, so that little becomes much.
+        size += batch.nbytes
+        if size > manifest.bytes:
+            raise MessageRejected(f"{manifest.what} has more in its columns than it has bytes")
+        if not nulls and any(column.null_count for column in batch.columns):
+            raise MessageRejected(f"{manifest.what} has NULLs where none may be")
+        rows += len(batch)
+        if rows > manifest.rows:
+            break
+        yield batch
+    if rows != manifest.rows:
+        raise MessageRejected(
+            f"{manifest.what} has {'more' if rows > manifest.rows else rows} rows; its manifest "
+            f"says {manifest.rows}"
+        )

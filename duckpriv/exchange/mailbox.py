@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
-from typing import BinaryIO, Protocol
+from typing import Protocol, TypeAlias
 
 from .manifest import Manifest
 from .outgoing import Content
+
+# Content as it comes; read with `readinto`, closed by who opened it.
+Stream: TypeAlias = io.RawIOBase | io.BufferedIOBase
 
 
 class Mailbox(Protocol):
@@ -22,7 +26,7 @@ class Mailbox(Protocol):
     def manifest(self, session: str, sender: str, receiver: str, channel: str) -> bytes | None:
         """Return the bytes of a message's manifest, or None while there is no message."""
 
-    def open(self, manifest: Manifest) -> BinaryIO:
+    def open(self, manifest: Manifest) -> Stream:
         """Return a message's content, to be read once, in bounded memory, and closed. It may be
         anything: neither length nor digest is checked. Raises MessageRejected where there is none.
         """

@@ -51,39 +51,40 @@ class OutgoingMessage:
     ) -> None:
         self.key, self.receivers, self.channel = key, receivers, channel
         self.protocol, self.parameters = protocol, parameters
+        self.sql_type = ""  # of the rows: DuckDB's typeof
         self._sink = _Sink(path, key, small)
         self._rows = self._pending_rows = self._pending_bytes = 0
-        self._pending: list[pa.RecordBatch] = []
+        self._pending: list[pa.StructArray] = []
         self._collecting, self._writing = threading.Lock(), threading.Lock()
         self._writer: pa.RecordBatchStreamWriter | None = None
 
-    def add(self, rows: pa.StructArray, sql_type: str) -> None:
+    def add(self, rows: pa.StructArray) -> None:
         """Take some rows."""
-        batch = to_message(rows, sql_type)
-        full: list[pa.RecordBatch] = []
+        full: list[pa.StructArray] = []
         with self._collecting:
-            self._rows += len(batch)
-            self._pending.append(batch)
-            self._pending_rows += len(batch)
-            self._pending_bytes += batch.nbytes
+            self._rows += len(rows)
+            self._pending.append(rows)
+            self._pending_rows += len(rows)
+            self._pending_bytes += rows.nbytes
             if self._pending_rows >= _BATCH_ROWS or self._pending_bytes >= _BATCH_BYTES:
                 full, self._pending = self._pending, full
                 self._pending_rows = self._pending_bytes = 0
         if full:  # other threads go on collecting meanwhile
-            self._write(full, batch.schema)
+            self._write(to_message(pa.concat_arrays(full), self.sql_type))
 
-    def finish(self, rows: int, type_: pa.StructType, sql_type: str) -> Written:
+    def finish(self, rows: int, type_: pa.StructType) -> Written:
         """Write what is pending; a file is then safe on disk. Raises ProtocolError where the query
         had other than `rows` rows."""
-        schema = to_message(pa.array([], type_), sql_type).schema
         if rows != self._rows:
             raise ProtocolError("the query's rows and the rows written differ; nothing is sent")
-        self._write(self._pending, schema)
+        last = pa.concat_arrays([*self._pending, pa.array([], type_)])
         self._pending = []
+        batch = to_message(last, self.sql_type)
+        self._write(batch)
         assert self._writer is not None
         self._writer.close()
         content, size, digest = self._sink.finish()
-        return Written(schema, rows, content, size, digest)
+        return Written(batch.schema, rows, content, size, digest)
 
     def discard(self) -> None:
         """Delete what was written."""
@@ -92,14 +93,14 @@ class OutgoingMessage:
             self._pending.clear()
             self._sink.discard()
 
-    def _write(self, batches: list[pa.RecordBatch], schema: pa.Schema) -> None:
+    def _write(self, batch: pa.RecordBatch) -> None:
         with self._writing:
             if self._writer is None:
-                self._writer = pa.ipc.new_stream(pa.PythonFile(self._sink, "w"), schema)
-            if batches:
-                table = pa.Table.from_batches(batches, schema).combine_chunks()
+                self._writer = pa.ipc.new_stream(pa.PythonFile(self._sink, "w"), batch.schema)
+            if len(batch):
                 # Long rows: a batch has to fit into the receiver's memory.
-                rows = max(1, len(table) * 2 * _BATCH_BYTES // max(table.nbytes, 1))
+                rows = max(1, len(batch) * 2 * _BATCH_BYTES // max(batch.nbytes, 1))
+                table = pa.Table.from_batches([batch])
                 self._writer.write_table(table, max_chunksize=rows)
 
 
@@ -119,18 +120,16 @@ class _Sink:
         return self._put(data) if self._sealer is None else self._sealer.write(data)
 
     def _put(self, data: Any) -> int:
-        with memoryview(data) as given:
-            left = given.cast("B")
-            self._digest.update(left)
-            self._length += len(left)
+        with memoryview(data).cast("B") as given:
+            self._length += len(given)
             if self._file is None and self._length <= self._small:
-                self._memory += left
-                return len(left)
+                self._memory += given
+                return len(given)
             if self._file is None:
                 # In a folder of our own; the mode is that of a file in the mailbox.
-                self._file = Writer(self._path)
+                self._file = Writer(self._path, self._digest)
                 self._file.write(self._memory)
-            return self._file.write(left)
+            return self._file.write(given)
 
     def flush(self) -> None:
         """Nothing is kept back that could be written."""
@@ -139,11 +138,13 @@ class _Sink:
         """Return content, length and SHA-256."""
         if self._sealer is not None:
             self._sealer.finish()
-        content: Content = bytes(self._memory)
-        if self._file is not None:
+        content: Content = self._path
+        if self._file is None:
+            content = bytes(self._memory)
+            self._digest.update(content)
+        else:
             self._file.sync()
             self._file.close()
-            content = self._path
         return content, self._length, self._digest.hexdigest()
 
     def discard(self) -> None:

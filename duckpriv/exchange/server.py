@@ -11,11 +11,12 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, TypeVar
 
 from ..errors import InvalidValue, MessageRejected, ProtocolError
 from ..keyring import Keyring
 from ..keys import PublicIdentity
+from .files import Reader
 from .flight import fl
 from .folder import Folder
 from .gate import Gate
@@ -197,7 +198,7 @@ class _Service(fl.FlightServerBase):  # type: ignore[misc]
                 self._peer(context)
                 if chunk.data is not None or chunk.app_metadata is None:
                     raise _misplaced()
-                content = chunk.app_metadata.to_pybytes()
+                content = memoryview(chunk.app_metadata).cast("B")
                 upload.write(position, content)
                 position += len(content)
 
@@ -208,7 +209,7 @@ class _Service(fl.FlightServerBase):  # type: ignore[misc]
         with self._folder.open(manifest) as source:
             return [source.read(INLINE)]
 
-    def _find(self, peer: str, request: Any) -> BinaryIO:
+    def _find(self, peer: str, request: Any) -> Reader:
         if not isinstance(request, Download):
             raise _misplaced()
         _check_seen_by(peer, request)
@@ -217,7 +218,7 @@ class _Service(fl.FlightServerBase):  # type: ignore[misc]
         manifest = None if data is None else Manifest.from_json(data)
         if manifest is None or place != manifest.place:
             raise MessageRejected(f"there is no message '{request.channel}' in this place")
-        return self._folder.open(manifest)
+        return self._folder.open(manifest, request.offset)
 
 
 def _check_own(peer: str, sender: str) -> None:
@@ -242,9 +243,8 @@ def _number(bytes_there: int | None) -> bytes:
     return b"" if bytes_there is None else str(bytes_there).encode()
 
 
-def _chunks(source: BinaryIO, request: Download) -> Iterator[bytes]:
+def _chunks(source: Reader, request: Download) -> Iterator[bytes]:
     with source:
-        source.seek(request.offset)
         left = request.length
         while chunk := source.read(min(CHUNK, left)):
             left -= len(chunk)

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import MessageRejected, ProtocolError
-from .files import let_go
+from .files import Writer
 from .folder import Folder
 from .manifest import Manifest
 from .requests import CHUNK
@@ -39,7 +39,7 @@ class Upload:
         self._folder, self._partial, self._placing = folder, partial, placing
         self._lock = threading.Lock()
         self._digest, self._length = hashlib.sha256(), 0
-        self._gone = 0  # from memory
+        self._writer: Writer | None = None
         self._resumed = self._hashing = partial.exists()
 
     def begin(self) -> int | None:
@@ -59,7 +59,7 @@ class Upload:
             self._finish_if_whole()
             return self._length
 
-    def write(self, position: int, chunk: bytes) -> None:
+    def write(self, position: int, chunk: memoryview) -> None:
         """Take the bytes that begin at `position`. The last ones publish the message.
 
         Raises MessageRejected where they are too many, or together are not the message's content.
@@ -69,15 +69,39 @@ class Upload:
                 raise MessageRejected(f"{self.manifest.what} has more bytes than its manifest says")
             if self._hashing or self._length < position or self._folder.has(self.manifest):
                 return  # what is missing, begin() tells
-            fresh = chunk[self._length - position :]
-            with self._partial.open("r+b" if self._length else "wb") as target:
-                target.seek(self._length)
-                target.write(fresh)
-                target.flush()
-                self._length += len(fresh)
-                self._gone = let_go(target.fileno(), self._gone, self._length, written=True)
-            self._digest.update(fresh)
-            self._finish_if_whole()
+            with self._counting():
+                if self._writer is None:
+                    self._partial.touch()
+                    os.truncate(self._partial, self._length)  # a crash may have left more
+                    self._writer = Writer(self._partial, self._digest)
+                self._length += self._writer.write(chunk[self._length - position :])
+                self._finish_if_whole()
+
+    def rest(self) -> None:
+        """Write what is in memory, and leave no file open: nobody uploads now."""
+        with self._lock, self._counting():
+            self._close()
+
+    @contextmanager
+    def _counting(self) -> Iterator[None]:
+        """Where the disk fails, nobody knows what is there: hash it again."""
+        try:
+            yield
+        except OSError:
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+            self._digest, self._length = hashlib.sha256(), 0
+            self._hashing = self._partial.exists()
+            raise
+
+    def _close(self) -> None:
+        if self._writer is not None:
+            writer, self._writer = self._writer, None
+            try:
+                writer.flush()
+            finally:
+                writer.close()
 
     def _hash_for_a_while(self) -> bool:
         """Go on hashing what an earlier server has received; return whether that is all."""
@@ -95,6 +119,7 @@ class Upload:
     def _finish_if_whole(self) -> None:
         if self._length < self.manifest.bytes:
             return
+        self._close()
         if self._digest.hexdigest() != self.manifest.sha256:
             self._partial.unlink(missing_ok=True)
             self._digest, self._length = hashlib.sha256(), 0
@@ -139,6 +164,9 @@ class Uploads:
         finally:
             with self._lock:
                 upload.users -= 1
+                rests = not upload.users
+            if rests:
+                upload.rest()
 
     def publish(self, manifest: Manifest, content: bytes) -> None:
         """Publish a message that came whole. Raises MessageRejected where it is not what its
