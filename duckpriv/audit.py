@@ -44,24 +44,38 @@ class Audit:
             "SELECT current_database(), current_schema()"
         ).fetchall()[0]
         self.table = ".".join(quoted(name) for name in (*self.home, TABLE))
+        self._last: tuple[int, str] | None = None  # number and chain, where these are known
+
+    def forget(self) -> None:
+        """Rows may have been undone, or added by another party on this connection."""
+        self._last = None
 
     def record(self, messages: Sequence[Manifest]) -> None:
         """Add messages to the table, which is made where there is none."""
         if not messages:
             return
-        columns = ", ".join(f"{name} {type_} NOT NULL" for name, type_ in COLUMNS.items())
-        self._con.execute(f"CREATE TABLE IF NOT EXISTS {self.table} ({columns})")
-        # Each time: another party on this connection may have added some.
-        query = f"SELECT number, chain FROM {self.table} ORDER BY number DESC LIMIT 1"
-        last = self._con.execute(query).fetchall()
-        number, chain = last[0] if last else (0, "")
-        places = ", ".join(f"${i}" for i in range(1, len(COLUMNS) + 1))
+        number, chain = self._last or self._read_last()
+        rows: list[object] = []
         for manifest in messages:
             number += 1
             now = datetime.now(UTC).replace(tzinfo=None)
             fields = [number, now, *_told(manifest, self._me)]
             chain = _chained(chain, fields)
-            self._con.execute(f"INSERT INTO {self.table} VALUES ({places})", [*fields, chain])
+            rows += [*fields, chain]
+        width = len(COLUMNS)
+        places = [
+            f"({', '.join(f'${i + j}' for j in range(1, width + 1))})"
+            for i in range(0, len(rows), width)
+        ]
+        self._con.execute(f"INSERT INTO {self.table} VALUES {', '.join(places)}", rows).fetchall()
+        self._last = number, chain
+
+    def _read_last(self) -> tuple[int, str]:
+        columns = ", ".join(f"{name} {type_} NOT NULL" for name, type_ in COLUMNS.items())
+        self._con.execute(f"CREATE TABLE IF NOT EXISTS {self.table} ({columns})")
+        query = f"SELECT number, chain FROM {self.table} ORDER BY number DESC LIMIT 1"
+        last = self._con.execute(query).fetchall()
+        return last[0] if last else (0, "")
 
     def moved(self, session: str) -> tuple[dict[tuple[str, str, str], str], int]:
         """Return the SHA-256 of each message of a session, by sender, receiver and channel, and

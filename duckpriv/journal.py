@@ -99,6 +99,7 @@ class Journal:
         self._last: tuple[Position, str] | None = None  # statement in it that is to be noted
         self._stored_result: pa.Table | None = None
         self._tables.create()
+        audit.forget()
         written = json.dumps(
             {name: str(value) for name, value in sorted({**settings, "me": exchange.me}.items())}
         )
@@ -238,6 +239,7 @@ class Journal:
     def _roll_back(self) -> None:
         if self._open:
             self._open, self._last = False, None
+            self._audit.forget()
             with suppress(duckdb.Error):  # DuckDB may have rolled back already
                 self._con.execute("ROLLBACK")
 

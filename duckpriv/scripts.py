@@ -29,6 +29,7 @@ import duckdb
 
 from .engine import sql_folder
 from .errors import InvalidValue
+from .parser import statements as statements_of
 
 _DECLARATION = re.compile(r"-- set (\w+)(?: = (.*?))?(?:\s{2,}(.*))?$")
 _PART = re.compile(r"^-- part (\S+)(?: (if|while) (.+))?$", re.MULTILINE)
@@ -202,9 +203,7 @@ def _parts(name: str, text: str) -> tuple[Part, ...]:
 
 def _statements(name: str, text: str) -> tuple[Statement, ...]:
     try:
-        # A connection of our own: duckdb.extract_statements() would use the user's default one.
-        with duckdb.connect() as con:
-            parsed = con.extract_statements(text)
+        parsed = statements_of(text)
     except duckdb.ParserException as error:
         raise InvalidValue(f"{name} is not valid SQL: {error}") from None
     statements = []

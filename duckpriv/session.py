@@ -294,6 +294,7 @@ class Party:
     def _record(self) -> None:
         """Bring the audit table up to date."""
         if self._exchange is not None:
+            self._audit.forget()
             self._audit.record(self._exchange.moved)
             self._exchange.moved.clear()
 

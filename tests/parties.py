@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 
 import duckpriv
@@ -47,13 +48,14 @@ class Folder:
         )
 
     def make_table(self, me: str, rows: pa.Table, name: str = "t") -> None:
-        with self.connect(me) as party:
-            party.con.register("rows", rows)
-            party.con.execute(f"CREATE TABLE {name} AS FROM rows").fetchall()
+        with duckdb.connect(self.folder / f"{me}.duckdb") as con:
+            con.register("rows", rows)
+            con.execute(f"CREATE TABLE {name} AS FROM rows").fetchall()
 
     def query(self, me: str, sql: str) -> list:
-        with self.connect(me) as party:
-            return party.con.execute(sql).fetchall()
+        """Run plain SQL on a party's database."""
+        with duckdb.connect(self.folder / f"{me}.duckdb") as con:
+            return con.execute(sql).fetchall()
 
 
 NAMES = {"host": "bank", "guest": "shop"}

@@ -155,6 +155,7 @@ def test_the_example_of_joint_credit_scoring_runs(tmp_path: Path) -> None:
     assert report.count("<svg") == 4
 
 
+@pytest.mark.skipif(not THOROUGH, reason="takes long: make test-all")
 def test_the_example_with_a_helper_runs(tmp_path: Path) -> None:
     done = example("helper.three", tmp_path)
     assert "The clinic has 0 weights in the clear" in done.stdout

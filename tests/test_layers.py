@@ -8,7 +8,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent.parent / "duckpriv"
 LAYERS = [
     {"errors"},
-    {"calls", "names"},
+    {"calls", "names", "parser"},
     {"crypto"},
     {"keys", "keyfiles"},
     {"keyring"},

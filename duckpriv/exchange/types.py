@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
-import duckdb
 import pyarrow as pa
 import pyarrow.types as pat
 
 from ..errors import InvalidValue
+from ..parser import struct_fields
 
 _PLAIN = (
     pat.is_boolean,
@@ -136,9 +136,7 @@ def _decoded(column: pa.Array) -> pa.Array:
 def _fields(sql_type: str) -> tuple[tuple[str, str], ...]:
     """Return names and SQL types of a STRUCT's fields. Raises InvalidValue where no table could
     have them as columns."""
-    # A connection of our own: duckdb.sqltype() would use the user's default one.
-    with duckdb.connect() as con:
-        fields = tuple((name, str(type_)) for name, type_ in con.sqltype(sql_type).children)
+    fields = tuple(struct_fields(sql_type))
     if len({name.lower() for name, _ in fields}) != len(fields):
         raise InvalidValue("two columns of the query have the same name; rename one with AS")
     if not all(name.isprintable() for name, _ in fields):
