@@ -178,7 +178,7 @@ FRAGMENTS = [
 
 
 @settings(
-    max_examples=examples(1500),
+    max_examples=examples(700),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

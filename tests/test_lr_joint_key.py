@@ -474,18 +474,18 @@ def test_a_host_without_features_and_odd_names(tmp_path) -> None:
 
 def test_a_batch_without_any_record_of_the_guest(tmp_path) -> None:
     training = Training(tmp_path)
-    training.make_table("host", table(np.arange(40), slice(0, 2), label=True))
-    training.make_table("guest", table(np.arange(37, 60), slice(2, 4)))
+    training.make_table("host", table(np.arange(20), slice(0, 2), label=True))
+    training.make_table("guest", table(np.arange(18, 40), slice(2, 4)))
     training.run(
         "match",
         host=("psi/host", {"peer": "guest", "id": "who", "bits": 2048}),
         guest=("psi/guest", {"peer": "host", "id": "who"}),
     )
-    settings = {"batch": 5, "loss_every": 1, **FAST, "iterations": 8}
+    settings = {"batch": 5, "loss_every": 1, **FAST, "iterations": 4}
     results = training.train("s1", settings, settings)
-    assert results["host"][0]["iterations"] == 8
+    assert results["host"][0]["iterations"] == 4
     log = training.query("host", "SELECT loss, gradient_norm FROM training_log")
-    assert log.count((pytest.approx(np.log(2)), 0.0)) >= 5  # 3 of 8 batches have records, at most
+    assert log.count((pytest.approx(np.log(2)), 0.0)) >= 2  # 2 of 4 batches have records, at most
 
 
 def test_both_parties_in_one_role(small) -> None:

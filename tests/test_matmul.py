@@ -113,7 +113,6 @@ def matrices(draw):
 
 @settings(max_examples=examples(1), deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=matrices(), bits=st.sampled_from([2048, 2048, 3072]))
-@example(data=([[2.5]], [[-4.0]], (1, 1)), bits=2048)
 @example(data=([], [[1.0], [2.0]], (2, 1)), bits=2048)
 @example(data=([[1.5, -2.5]], [[0.5] * 30, [-0.25] * 30], (2, 30)), bits=3072)
 def test_any_matrices(two, data, bits: int) -> None:

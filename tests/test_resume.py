@@ -119,7 +119,7 @@ def test_matching_survives_a_kill_in_every_statement(folder) -> None:
 
 
 def test_matching_survives_kills_at_random(folder) -> None:
-    deaths = 12 if THOROUGH else 4
+    deaths = 12 if THOROUGH else 3
     run_killed(folder, "s1", MATCHING, seconds=[0.05, 0.8], deaths=deaths)
     assert_matched(folder)
 
@@ -127,7 +127,7 @@ def test_matching_survives_kills_at_random(folder) -> None:
 @pytest.mark.parametrize("server", ["host", "guest"])
 def test_matching_over_the_network_survives_kills_at_random(folder, server) -> None:
     introduce(folder.folder, "host", "guest")
-    deaths = 12 if THOROUGH else 3
+    deaths = 12 if THOROUGH else 2
     run_killed(folder, "s1", MATCHING, server, seconds=[0.3, 1.2], deaths=deaths)
     assert_matched(folder)
     for me in MATCHING:
@@ -184,9 +184,9 @@ TRAINING = {
 
 
 def test_a_training_survives_kills_in_its_statements(tmp_path: Path) -> None:
-    """In one of twelve; in every one in make test-all."""
+    """In one of sixteen; in every one in make test-all."""
     folder = training_data(tmp_path)
-    per_statement = 1 if THOROUGH else 1 / 12
+    per_statement = 1 if THOROUGH else 1 / 16
     found = plain_and_killed(folder, TRAINING, moments=MOMENTS, per_statement=per_statement)
     assert min(found["deaths"].values()) > 50 * per_statement
     for me in TRAINING:
