@@ -26,7 +26,7 @@ GIB = 1 << 30
 COLUMNS = 8
 SMALL, JOURNALED = 10_000, 1_000
 # What DuckDB keeps of a table in memory; its default is 80 % of the machine's.
-DUCKDB_MEMORY = "100MB"
+DUCKDB_MEMORY = "50MB"
 SEND = """
 SET VARIABLE i = 0;
 -- part send while getvariable('i') < {number}
@@ -58,6 +58,7 @@ def party(task: dict) -> None:
         con.execute(f"SET memory_limit = '{DUCKDB_MEMORY}'")
         print("ready", flush=True)
         sys.stdin.readline()
+        ended = []
         for step in task["steps"]:
             if step.startswith("run "):
                 opened.run(step.removeprefix("run "))
@@ -66,12 +67,16 @@ def party(task: dict) -> None:
                     con.execute(step.removeprefix("repeat ").replace("NUMBER", str(i))).fetchall()
             else:
                 con.execute(step).fetchall()
-        print(json.dumps({"ended": time.time(), "peak": peak_mib()}), flush=True)
+            ended.append(time.time())
+        print(json.dumps({"ended": ended, "peak": peak_mib()}), flush=True)
         sys.stdin.readline()  # who serves stays until all are done
 
 
-def run(folder: Path, session: str, steps: dict[str, list[str]]) -> tuple[float, dict[str, float]]:
-    """Run the parties' steps at once; return seconds from the start to the last end, and memory."""
+def run(
+    folder: Path, session: str, steps: dict[str, list[str]]
+) -> tuple[dict[str, list[float]], dict[str, float]]:
+    """Run the parties' steps at once; return for each party how many seconds after the start each
+    step ended, and its peak of memory."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"grpc+tls://localhost:{free.getsockname()[1]}"
     processes = {}
@@ -108,8 +113,13 @@ def run(folder: Path, session: str, steps: dict[str, list[str]]) -> tuple[float,
     told = {me: json.loads(p.stdout.readline()) for me, p in processes.items() if p.stdout}
     for process in processes.values():
         process.communicate("end\n")
-    ended = max(report["ended"] for report in told.values())
-    return ended - started, {me: report["peak"] for me, report in told.items()}
+    ended = {me: [end - started for end in report["ended"]] for me, report in told.items()}
+    return ended, {me: report["peak"] for me, report in told.items()}
+
+
+def last(ended: dict[str, list[float]]) -> float:
+    """Return when all parties have ended."""
+    return max(times[-1] for times in ended.values())
 
 
 def make_table(folder: Path, me: str, size: int) -> None:
@@ -124,6 +134,10 @@ def send(to: str, channel: str = "big") -> str:
     return f"CALL exchange_send('{to}', '{channel}', 'FROM big')"
 
 
+def arrive(sender: str, channel: str = "big") -> str:
+    return f"SELECT count(*) FROM exchange_recv('{sender}', '{channel}')"
+
+
 def receive(sender: str, channel: str = "big") -> str:
     sums = ", ".join(f"sum(x{i})" for i in range(COLUMNS - 1))
     return f"SELECT count(*), sum(i), {sums} FROM exchange_recv('{sender}', '{channel}')"
@@ -136,25 +150,29 @@ def rows() -> Iterator[Row]:
         for me in ("bank", "shop"):
             make_table(folder, me, GIB)
         for sender, receiver, way in (("shop", "bank", "up"), ("bank", "shop", "down")):
-            steps = {sender: [send(receiver)], receiver: [receive(sender)]}
-            seconds, peaks = run(folder, way, steps)
-            yield Row(f"1 GiB relation, {way}loaded", GIB / 1e6 / seconds, "MB/s")
+            steps = {sender: [send(receiver)], receiver: [arrive(sender), receive(sender)]}
+            ended, peaks = run(folder, way, steps)
+            there, read = ended[receiver]
+            yield Row(
+                f"1 GiB relation, {way}loaded, until it can be queried", GIB / 1e6 / there, "MB/s"
+            )
+            yield Row(f"1 GiB relation, {way}loaded, until it is read", GIB / 1e6 / read, "MB/s")
             for me, peak in peaks.items():
                 yield Row(f"    {me}: peak memory", peak, "MiB")
         for sender, receiver, way in (("shop", "bank", "up"), ("bank", "shop", "down")):
             sends = f"CALL exchange_send('{receiver}', 'm/NUMBER', 'SELECT NUMBER AS i')"
             receives = f"SELECT i FROM exchange_recv('{sender}', 'm/NUMBER')"
             steps = {sender: [f"repeat {sends}"], receiver: [f"repeat {receives}"]}
-            seconds, _ = run(folder, f"plain-{way}", steps)
-            yield Row(f"{SMALL:,} small messages, {way}loaded", SMALL / seconds, "1/s")
+            ended, _ = run(folder, f"plain-{way}", steps)
+            yield Row(f"{SMALL:,} small messages, {way}loaded", SMALL / last(ended), "1/s")
             for role, text, peer in (("send", SEND, receiver), ("receive", RECEIVE, sender)):
                 script = text.format(number=JOURNALED, peer=peer)
                 (folder / f"{role}-{way}.sql").write_text(script)
             steps = {sender: [f"run send-{way}.sql"], receiver: [f"run receive-{way}.sql"]}
-            seconds, _ = run(folder, f"small-{way}", steps)
+            ended, _ = run(folder, f"small-{way}", steps)
             yield Row(
                 f"{JOURNALED:,} small messages, {way}loaded, in a script",
-                JOURNALED / seconds,
+                JOURNALED / last(ended),
                 "1/s",
             )
         parties = ("bank", "shop", "carol")
@@ -166,9 +184,9 @@ def rows() -> Iterator[Row]:
             + [receive(peer) for peer in parties if peer != me]
             for me in parties
         }
-        seconds, peaks = run(folder, "three", each)
+        ended, peaks = run(folder, "three", each)
         yield Row(
-            "three parties, 128 MiB to each other at once", 6 * GIB / 8 / 1e6 / seconds, "MB/s"
+            "three parties, 128 MiB to each other at once", 6 * GIB / 8 / 1e6 / last(ended), "MB/s"
         )
         yield Row("    largest peak memory", max(peaks.values()), "MiB")
 

@@ -40,8 +40,9 @@ if TYPE_CHECKING:
 DEFAULT_TIMEOUT = 3600.0
 DEFAULT_SILENCE = 120.0
 _LONGEST_BEAT = 15.0
-# Look again after a hundredth of the time waited so far, within these bounds (seconds).
-_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.005, 1.0
+# Look again after a fiftieth of the time waited so far, within these bounds (seconds), and at the
+# peer's status more rarely.
+_SHORTEST_PAUSE, _LONGEST_PAUSE, _STATUS_PAUSE = 0.005, 1.0, 0.2
 _LINGER_PAUSE = 0.2
 # Messages that go in one call stay in memory; smaller ones that a journal holds stand in its table.
 _SMALL, _SMALL_HELD = INLINE, 8 << 10
@@ -510,17 +511,19 @@ class FileExchange:
         script = self._heart.script if self._heart else None
         before = self._statuses_before.get(peer)
         watch = Watch(peer, channel, self._silence, before, script)
+        looked = started
         try:
             while True:
+                # Before we look for the message: the peer may send it, and fail then.
+                looks = time.monotonic() - looked >= _STATUS_PAUSE
+                status = self.mailbox.status(self.session, peer) if looks else None
                 place = (self.session, peer, self.me, channel)
                 if (data := self.mailbox.manifest(*place)) is not None:
                     return data
                 self._context.stop_if_cancelled()
-                # It may have sent the message and failed since we looked.
-                status = self.mailbox.status(self.session, peer)
-                if (data := self.mailbox.manifest(*place)) is not None:
-                    return data
-                watch.look(status)
+                if looks:
+                    watch.look(status)
+                    looked = time.monotonic()
                 waited = time.monotonic() - started
                 if waited >= self._timeout:
                     raise ExchangeTimeout(
@@ -528,7 +531,7 @@ class FileExchange:
                         f"session '{self.session}' at {self.mailbox.address}; has {peer} started "
                         "with the same session and exchange, and is its name right?"
                     )
-                time.sleep(min(max(waited / 100, _SHORTEST_PAUSE), _LONGEST_PAUSE))
+                time.sleep(min(max(waited / 50, _SHORTEST_PAUSE), _LONGEST_PAUSE))
         finally:
             activity.wait_for(None)
 
