@@ -27,11 +27,7 @@ def main() -> NoReturn:
         error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        click.echo(
-            "stopped; the running statement was undone and no half message is left. A run goes on "
-            "with the same command",
-            err=True,
-        )
+        click.echo("stopped", err=True)
         sys.exit(130)
     except (DuckprivError, duckdb.Error, OSError) as error:
         click.echo(str(error), err=True)

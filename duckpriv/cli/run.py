@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -115,19 +117,22 @@ def run(
         click.confirm("Run, and send these?", abort=True)
     if unprotected and not quiet:
         progress.print("unprotected: whoever sees the mailbox can read and alter every message")
-    with connect(
-        db,
-        me=me,
-        exchange=exchange,
-        keyring=keyring,
-        passphrase=passphrase(keyring),
-        session=session,
-        timeout=timeout,
-        silence=silence,
-        serve=serve,
-        limits=limits,
-        unprotected=unprotected,
-    ) as party:
+    with (
+        _stop_explained(),
+        connect(
+            db,
+            me=me,
+            exchange=exchange,
+            keyring=keyring,
+            passphrase=passphrase(keyring),
+            session=session,
+            timeout=timeout,
+            silence=silence,
+            serve=serve,
+            limits=limits,
+            unprotected=unprotected,
+        ) as party,
+    ):
         party.con.execute("SET enable_progress_bar = false")  # we have our own
         if quiet:
             party.run(script, **variables)  # type: ignore[arg-type]
@@ -152,6 +157,19 @@ def run(
             )
         if finished:
             _show_rows(output, parsed.statements[-1], rows)
+
+
+@contextmanager
+def _stop_explained() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo(
+            "the running statement was undone and no half message is left; the same command goes on "
+            "from there",
+            err=True,
+        )
+        raise
 
 
 def _show_messages(output: Console, script: Script, variables: dict[str, object]) -> None:
