@@ -165,8 +165,8 @@ def _stop_explained() -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         click.echo(
-            "the running statement was undone and no half message is left; the same command goes on "
-            "from there",
+            "the running statement was undone and no half message is left; the same command goes "
+            "on from there",
             err=True,
         )
         raise
