@@ -6,27 +6,35 @@ longer than to parse a script.
 
 from __future__ import annotations
 
+import os
 import threading
-from functools import cache
 from typing import Any
 
 import duckdb
 
-_lock = threading.Lock()
+# By process: after a fork, another thread may have been within the parent's.
+_parsers: dict[int, _Parser] = {}
 
 
-@cache
-def _connection() -> duckdb.DuckDBPyConnection:
-    return duckdb.connect(":memory:", config={"threads": 1})
+class _Parser:
+    def __init__(self) -> None:
+        self.con = duckdb.connect(":memory:", config={"threads": 1})
+        self.lock = threading.Lock()
+
+
+def _parser() -> _Parser:
+    return _parsers.get(os.getpid()) or _parsers.setdefault(os.getpid(), _Parser())
 
 
 def statements(sql: str) -> list[Any]:
     """Return the statements of a text. Raises duckdb.ParserException."""
-    with _lock:
-        return _connection().extract_statements(sql)
+    parser = _parser()
+    with parser.lock:
+        return parser.con.extract_statements(sql)
 
 
 def struct_fields(sql_type: str) -> list[tuple[str, str]]:
     """Return names and SQL types of a STRUCT's fields."""
-    with _lock:
-        return [(name, str(type_)) for name, type_ in _connection().sqltype(sql_type).children]
+    parser = _parser()
+    with parser.lock:
+        return [(name, str(type_)) for name, type_ in parser.con.sqltype(sql_type).children]

@@ -109,6 +109,7 @@ def test_an_enum_goes_as_text(bank, shop) -> None:
         ("SELECT {'id': uuid()} AS x", "column 'x' has type STRUCT"),
         ("SELECT '101'::BIT AS x", "column 'x' has type BIT"),
         ("SELECT MAP {1: 2} AS x", "column 'x' has type MAP"),
+        ("SELECT union_value(a := 1) AS x", "column 'x' has type UNION"),
         ('SELECT 1 AS "a\tb"', "control characters"),
     ],
 )

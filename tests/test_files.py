@@ -48,7 +48,7 @@ def test_what_was_written_is_read(
     data = os.urandom(sum(parts))
     digest, left = hashlib.sha256(), memoryview(data)
     for some in (parts[:continued], parts[continued:]):  # the second writes on
-        writer = Writer(path, digest)
+        writer = Writer(path, digest, new=not path.exists())
         for length in some:
             writer.write(left[:length])
             left = left[length:]

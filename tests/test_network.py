@@ -279,6 +279,23 @@ def test_a_partial_file_that_a_crash_has_damaged_is_sent_again(
     assert content(folder, manifest) == sealed.read_bytes()
 
 
+def test_a_partial_file_that_is_removed_or_cut_while_it_comes(
+    server, shop, keyrings, folder, tmp_path
+) -> None:
+    manifest, sealed = message(keyrings["shop"], tmp_path, "shop", "bank", size=5 * MIB)
+    text, start = manifest.to_json().decode(), tmp_path / "start"
+    partial = folder.partial(manifest, manifest.sha256)
+    for damage in (partial.unlink, lambda: os.truncate(partial, MIB)):
+        start.write_bytes(sealed.read_bytes()[: 3 * MIB])
+        upload_anyway(shop, text, start)
+        damage()
+        with pytest.raises(ProtocolError, match="the mailbox's folder fails"):
+            upload_anyway(shop, text, sealed, offset=3 * MIB)
+        assert no_message(folder)
+    shop.publish(manifest, sealed)
+    assert content(folder, manifest) == sealed.read_bytes()
+
+
 def test_a_full_disk_and_then_room(shop, keyrings, folder, tmp_path, monkeypatch) -> None:
     manifest, sealed = message(keyrings["shop"], tmp_path, "shop", "bank", size=24 * MIB)
     whole = Writer._put

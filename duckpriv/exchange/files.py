@@ -28,13 +28,15 @@ class Digest(Protocol):
 
 
 class Writer:
-    """A file that is written on from its end. What was given goes to the disk, and into `digest`,
-    in a thread of its own while more is made."""
+    """A new file, or one that exists and is written on from its end. What was given goes to the
+    disk, and into `digest`, in a thread of its own while more is made."""
 
     closed = False  # for Arrow
 
-    def __init__(self, path: Path, digest: Digest | None = None) -> None:
+    def __init__(self, path: Path, digest: Digest | None = None, new: bool = True) -> None:
         self._path, self._digest = path, digest
+        if new:
+            path.touch(exist_ok=False)
         self._file = path.open("ab", buffering=0)
         self._position = self._file.tell()
         self._filling, self._filled = mmap.mmap(-1, _WINDOW), 0
@@ -83,8 +85,8 @@ class Writer:
             self._leaving = mmap.mmap(-1, _WINDOW)
             if self._position % mmap.PAGESIZE == 0:
                 self._past = _Past(self._path, os.O_WRONLY)
+        self._under_way = self._thread.submit(self._put, self._filling, _WINDOW)
         self._filling, self._leaving = self._leaving, self._filling
-        self._under_way = self._thread.submit(self._put, self._leaving, _WINDOW)
         self._filled = 0
 
     def _wait(self) -> None:
@@ -108,15 +110,17 @@ class Reader(io.RawIOBase):
 
     def __init__(self, path: Path, offset: int = 0) -> None:
         super().__init__()
+        self._thread = ThreadPoolExecutor(1, "duckpriv-disk")
+        self._past: _Past | None = None
         self._file = path.open("rb", buffering=0)
         size = os.fstat(self._file.fileno()).st_size
-        self._past = _Past(path, os.O_RDONLY) if size > _WINDOW else None
+        if size > _WINDOW:
+            self._past = _Past(path, os.O_RDONLY)
         self._skip = offset % mmap.PAGESIZE
         self._position = offset - self._skip
         self._window = min(_WINDOW, size + 1)
         self._reading, self._coming = (mmap.mmap(-1, self._window) for _ in range(2))
         self._pending = memoryview(b"")
-        self._thread = ThreadPoolExecutor(1, "duckpriv-disk")
         self._ahead: Future[int] | None = None
 
     def readable(self) -> bool:
@@ -137,9 +141,10 @@ class Reader(io.RawIOBase):
         """Close the file."""
         if not self.closed:
             self._thread.shutdown()
-            self._file.close()
             if self._past is not None:
                 self._past.close()
+            if hasattr(self, "_file"):  # it could be opened
+                self._file.close()
         super().close()
 
     def _part(self, most: int) -> memoryview:

@@ -17,7 +17,7 @@ __all__ = ["fl"]
 # from so much on stand outside the heap. gRPC takes some MiB for each chunk; with the defaults each
 # comes fresh from the system, page by page, which takes longer than to encrypt it.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-_KEPT, _OUTSIDE = 64 << 20, 32 << 20
+_KEPT, _OUTSIDE = 16 << 20, 8 << 20
 
 with suppress(OSError, AttributeError):  # another C library has other habits
     _libc = ctypes.CDLL("libc.so.6")

@@ -41,6 +41,8 @@ class Folder:
     def publish(self, manifest: Manifest, content: Content) -> None:
         """Make the message with this manifest and content visible to its receiver; the same one
         again changes nothing. Raises ProtocolError where another one is in its place."""
+        if isinstance(content, Path) and self.has(manifest):
+            return
         partial = self.partial(manifest, secrets.token_hex(8))
         try:
             if isinstance(content, Path):

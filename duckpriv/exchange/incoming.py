@@ -45,6 +45,7 @@ def accept(
     the length, the digest, the Arrow structure, the columns or the number of rows differ, or
     where there is a NULL and `nulls` does not allow it.
     """
+    target.unlink(missing_ok=True)
     content = _Content(manifest, source, key, limits)
     try:
         try:
@@ -155,11 +156,14 @@ def _to_parquet(manifest: Manifest, content: _Content, target: Path, nulls: bool
         ) as writer:
             # One by one, many small ones would take memory each.
             pending: list[pa.RecordBatch] = []
+            rows = size = 0
             for batch in _checked(manifest, batches, nulls):
                 pending.append(batch.replace_schema_metadata(None))
-                if sum(map(len, pending)) >= _GROUP_ROWS or batch.nbytes >= _GROUP_BYTES:
+                rows, size = rows + len(batch), size + batch.nbytes
+                if rows >= _GROUP_ROWS or size >= _GROUP_BYTES:
                     writer.write_table(pa.Table.from_batches(pending, schema))
                     pending.clear()
+                    rows = size = 0
             if pending:
                 writer.write_table(pa.Table.from_batches(pending, schema))
         file.flush()

@@ -14,7 +14,7 @@ import pyarrow as pa
 from ..crypto.sealing import Sealer
 from ..errors import ProtocolError
 from .files import Writer
-from .types import to_message
+from .types import check_types, to_message
 
 _BATCH_ROWS = 1 << 16
 _BATCH_BYTES = 8 << 20
@@ -61,6 +61,7 @@ class OutgoingMessage:
     def add(self, rows: pa.StructArray) -> None:
         """Take some rows."""
         full: list[pa.StructArray] = []
+        check_types(self.sql_type, rows.type)
         with self._collecting:
             self._rows += len(rows)
             self._pending.append(rows)
@@ -77,7 +78,8 @@ class OutgoingMessage:
         had other than `rows` rows."""
         if rows != self._rows:
             raise ProtocolError("the query's rows and the rows written differ; nothing is sent")
-        last = pa.concat_arrays([*self._pending, pa.array([], type_)])
+        check_types(self.sql_type, type_)
+        last = pa.concat_arrays(self._pending or [pa.array([], type_)])
         self._pending = []
         batch = to_message(last, self.sql_type)
         self._write(batch)

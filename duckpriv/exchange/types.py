@@ -101,6 +101,11 @@ def to_message(rows: pa.StructArray, sql_type: str) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
+def check_types(sql_type: str, type_: pa.StructType) -> None:
+    """Raise InvalidValue where rows of this type, in SQL and in Arrow, can be no message."""
+    _plan(sql_type, type_)
+
+
 @lru_cache(maxsize=64)
 def _plan(
     sql_type: str, type_: pa.StructType

@@ -8,6 +8,7 @@ is behind only repeats what is there.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -71,9 +72,12 @@ class Upload:
                 return  # what is missing, begin() tells
             with self._counting():
                 if self._writer is None:
-                    self._partial.touch()
+                    if not self._length:
+                        self._partial.touch()
+                    if self._partial.stat().st_size < self._length:
+                        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
                     os.truncate(self._partial, self._length)  # a crash may have left more
-                    self._writer = Writer(self._partial, self._digest)
+                    self._writer = Writer(self._partial, self._digest, new=False)
                 self._length += self._writer.write(chunk[self._length - position :])
                 self._finish_if_whole()
 
@@ -84,10 +88,12 @@ class Upload:
 
     @contextmanager
     def _counting(self) -> Iterator[None]:
-        """Where the disk fails, nobody knows what is there: hash it again."""
+        """Where writing fails, nobody knows what is there: hash it again."""
         try:
             yield
-        except OSError:
+        except MessageRejected:
+            raise
+        except BaseException:
             if self._writer is not None:
                 self._writer.close()
                 self._writer = None
@@ -162,11 +168,12 @@ class Uploads:
         try:
             yield upload
         finally:
-            with self._lock:
-                upload.users -= 1
-                rests = not upload.users
-            if rests:
-                upload.rest()
+            try:
+                if upload.users == 1:
+                    upload.rest()
+            finally:
+                with self._lock:
+                    upload.users -= 1
 
     def publish(self, manifest: Manifest, content: bytes) -> None:
         """Publish a message that came whole. Raises MessageRejected where it is not what its
