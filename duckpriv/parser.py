@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import os
 import threading
+from functools import cache
 from typing import Any
 
 import duckdb
-
-# By process: after a fork, another thread may have been within the parent's.
-_parsers: dict[int, _Parser] = {}
 
 
 class _Parser:
@@ -22,19 +20,21 @@ class _Parser:
         self.lock = threading.Lock()
 
 
-def _parser() -> _Parser:
-    return _parsers.get(os.getpid()) or _parsers.setdefault(os.getpid(), _Parser())
+@cache
+def _of(process: int) -> _Parser:
+    """Return the parser of a process: at a fork, another thread may be within the parent's."""
+    return _Parser()
 
 
 def statements(sql: str) -> list[Any]:
     """Return the statements of a text. Raises duckdb.ParserException."""
-    parser = _parser()
+    parser = _of(os.getpid())
     with parser.lock:
         return parser.con.extract_statements(sql)
 
 
 def struct_fields(sql_type: str) -> list[tuple[str, str]]:
     """Return names and SQL types of a STRUCT's fields."""
-    parser = _parser()
+    parser = _of(os.getpid())
     with parser.lock:
         return [(name, str(type_)) for name, type_ in parser.con.sqltype(sql_type).children]

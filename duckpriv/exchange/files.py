@@ -13,11 +13,20 @@ import mmap
 import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
 _WINDOW = 2 << 20
+
+
+def sync(path: Path) -> None:
+    """Return when a file, or the names in a folder, are safe on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 class Digest(Protocol):
@@ -110,12 +119,13 @@ class Reader(io.RawIOBase):
 
     def __init__(self, path: Path, offset: int = 0) -> None:
         super().__init__()
-        self._thread = ThreadPoolExecutor(1, "duckpriv-disk")
-        self._past: _Past | None = None
-        self._file = path.open("rb", buffering=0)
+        self._opened = ExitStack()
+        self._file = self._opened.enter_context(path.open("rb", buffering=0))
         size = os.fstat(self._file.fileno()).st_size
+        self._past: _Past | None = None
         if size > _WINDOW:
-            self._past = _Past(path, os.O_RDONLY)
+            self._past = self._opened.enter_context(closing(_Past(path, os.O_RDONLY)))
+        self._thread = self._opened.enter_context(ThreadPoolExecutor(1, "duckpriv-disk"))
         self._skip = offset % mmap.PAGESIZE
         self._position = offset - self._skip
         self._window = min(_WINDOW, size + 1)
@@ -139,12 +149,7 @@ class Reader(io.RawIOBase):
 
     def close(self) -> None:
         """Close the file."""
-        if not self.closed:
-            self._thread.shutdown()
-            if self._past is not None:
-                self._past.close()
-            if hasattr(self, "_file"):  # it could be opened
-                self._file.close()
+        self._opened.close()
         super().close()
 
     def _part(self, most: int) -> memoryview:

@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..errors import InvalidValue, MessageRejected, ProtocolError
-from .files import Reader
+from .files import Reader, sync
 from .manifest import LARGEST, Manifest
 from .outgoing import Content
 
@@ -47,8 +47,7 @@ class Folder:
         try:
             if isinstance(content, Path):
                 _link_or_copy(content, partial)
-                with partial.open("rb") as written:
-                    os.fsync(written.fileno())
+                sync(partial)
             else:
                 _write_synced(partial, content)
             self.place(manifest, partial)
@@ -77,11 +76,7 @@ class Folder:
             own.unlink(missing_ok=True)
         # The new names are on disk only when the folder is; not all file systems can say so.
         with suppress(OSError):
-            folder = os.open(data.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            sync(data.parent)
 
     def has(self, manifest: Manifest) -> bool:
         """Whether the message is there. Raises ProtocolError where another one is in its place."""

@@ -61,8 +61,9 @@ class OutgoingMessage:
     def add(self, rows: pa.StructArray) -> None:
         """Take some rows."""
         full: list[pa.StructArray] = []
-        check_types(self.sql_type, rows.type)
         with self._collecting:
+            if not self._rows:
+                check_types(self.sql_type, rows.type)
             self._rows += len(rows)
             self._pending.append(rows)
             self._pending_rows += len(rows)

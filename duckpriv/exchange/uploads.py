@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import MessageRejected, ProtocolError
-from .files import Writer
+from .files import Writer, sync
 from .folder import Folder
 from .manifest import Manifest
 from .requests import CHUNK
@@ -79,11 +79,11 @@ class Upload:
                     os.truncate(self._partial, self._length)  # a crash may have left more
                     self._writer = Writer(self._partial, self._digest, new=False)
                 self._length += self._writer.write(chunk[self._length - position :])
-                self._finish_if_whole()
+            self._finish_if_whole()
 
     def rest(self) -> None:
         """Write what is in memory, and leave no file open: nobody uploads now."""
-        with self._lock, self._counting():
+        with self._lock:
             self._close()
 
     @contextmanager
@@ -91,8 +91,6 @@ class Upload:
         """Where writing fails, nobody knows what is there: hash it again."""
         try:
             yield
-        except MessageRejected:
-            raise
         except BaseException:
             if self._writer is not None:
                 self._writer.close()
@@ -103,11 +101,10 @@ class Upload:
 
     def _close(self) -> None:
         if self._writer is not None:
-            writer, self._writer = self._writer, None
-            try:
-                writer.flush()
-            finally:
-                writer.close()
+            with self._counting():
+                self._writer.flush()
+            self._writer.close()
+            self._writer = None
 
     def _hash_for_a_while(self) -> bool:
         """Go on hashing what an earlier server has received; return whether that is all."""
@@ -135,8 +132,8 @@ class Upload:
             raise _altered(self.manifest)
         if not self.manifest.bytes:
             self._partial.touch()
-        with self._partial.open("rb") as written:
-            os.fsync(written.fileno())  # it may take long, and others shall not wait for it
+        with self._counting():
+            sync(self._partial)  # it may take long, and others shall not wait for it
         with self._placing:
             if not self._folder.has(self.manifest):
                 self._folder.place(self.manifest, self._partial)
