@@ -391,6 +391,7 @@ def test_arrow_streams(folder: Path, name: str, changes, nulls: bool, follows: b
     columns = bombs.text_schema(data) if follows else COLUMNS[name]
     manifest = bombs.manifest_of(data, rows_in(ARROW[name]), columns)
     target = folder / "copy.parquet"
+    target.write_bytes(b"of a message before")
     try:
         accept(manifest, io.BytesIO(data), target, nulls, None, Limits())
     except MessageRejected:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import time
 
 import pytest
@@ -194,3 +197,22 @@ def test_a_party_that_never_ran_or_finished_is_waited_for(clock: Clock) -> None:
         watch.look(status)
     with pytest.raises(ProtocolError, match="shop runs psi/host too"):
         Watch("shop", "m", 2.0, None, "psi/host").look(heart.status())
+
+
+FORKS = """
+import os, signal
+from duckpriv.parser import _of, statements
+signal.alarm(20)
+with _of(os.getpid()).lock:  # as a thread that is within the parser
+    if not (child := os.fork()):
+        os._exit(len(statements("SELECT 1; SELECT 2")))
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_fork_while_something_is_parsed() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FORKS], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "2\n"

@@ -11,7 +11,7 @@ import io
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,6 +22,7 @@ from ..keyring import Keyring
 from ..keys.certificate import MAILBOX_NAME
 from ..names import check_channel, check_name
 from .download import DownloadStream
+from .early import EarlyUpload, name_of
 from .files import Reader
 from .flight import fl
 from .mailbox import Stream
@@ -43,6 +44,7 @@ from .requests import (
     Request,
     SetStatus,
     Upload,
+    UploadEarly,
     encode,
 )
 
@@ -103,7 +105,7 @@ class RemoteMailbox:
             return
         assert isinstance(content, Path)
         before = -1
-        while (have := self._begin(text, patience)) != manifest.bytes:
+        while (have := self._begin(text, content, patience)) != manifest.bytes:
             if have is None or have <= before:  # after a restart it hashes what it has
                 patience.pause("it takes nothing")
             if have is None:
@@ -116,6 +118,16 @@ class RemoteMailbox:
                 self._send_part(text, content, have, patience.left(_TRANSFER_SECONDS))
             except (pa.ArrowException, OSError) as error:
                 self._bear(error, patience)
+
+    def early(self, session: str, sender: str, receiver: str, content: Path) -> EarlyUpload:
+        """Return what uploads the content of a message to come while the file `content` is
+        written."""
+
+        def call(offset: int) -> AbstractContextManager[Any]:
+            request = UploadEarly(session, sender, receiver, name_of(content), offset)
+            return self._uploading(request, _TRANSFER_SECONDS)
+
+        return EarlyUpload(call, self._stop)
 
     def manifest(self, session: str, sender: str, receiver: str, channel: str) -> bytes | None:
         """Return the bytes of a message's manifest, or None while there is no message."""
@@ -222,36 +234,43 @@ class RemoteMailbox:
             raise ProtocolError(f"what answers at {self.address} is no mailbox") from None
         if isinstance(error, fl.FlightUnavailableError):
             patience.look()
+            self._client = self._dial()  # gRPC would wait before it tries again
         elif isinstance(error, fl.FlightTimedOutError):
             self._client = self._dial()  # the connection may be dead
             patience.pause("it does not answer")
         else:
             patience.pause(f"calls fail ({type(error).__name__})")
 
-    def _begin(self, text: str, patience: Patience) -> int | None:
+    def _begin(self, text: str, content: Path, patience: Patience) -> int | None:
         """Return how many bytes of a message the mailbox has, if it knows already."""
-        answer = _only(self._ask(Begin(text), patience)) or b""
+        answer = _only(self._ask(Begin(text, name_of(content)), patience)) or b""
         if len(answer) > 20 or not (answer or b"0").isdigit():
             raise ProtocolError("the mailbox does not say how much it has of a message")
         return int(answer) if answer else None
 
     def _send_part(self, text: str, content: Path, offset: int, seconds: float) -> None:
-        writer, reader = self._client.do_put(
-            fl.FlightDescriptor.for_command(encode(Upload(text, offset))),
-            SCHEMA,
-            fl.FlightCallOptions(timeout=seconds),
-        )
         until = time.monotonic() + seconds / 2  # what is under way at the end of a call is lost
+        with (
+            self._uploading(Upload(text, offset), seconds) as writer,
+            Reader(content, offset) as source,
+        ):
+            for _ in range(PART // CHUNK):
+                self._stop()
+                if time.monotonic() > until or not (chunk := source.read(CHUNK)):
+                    break
+                writer.write_metadata(chunk)
+
+    @contextmanager
+    def _uploading(self, request: Request, seconds: float) -> Iterator[Any]:
+        """Yield what sends chunks; at the end the server has taken them. Raises what it says."""
+        descriptor = fl.FlightDescriptor.for_command(encode(request))
+        options = fl.FlightCallOptions(timeout=seconds)
+        writer, reader = self._client.do_put(descriptor, SCHEMA, options)
         try:
-            with Reader(content, offset) as source:
-                for _ in range(PART // CHUNK):
-                    self._stop()
-                    if time.monotonic() > until or not (chunk := source.read(CHUNK)):
-                        break
-                    writer.write_metadata(chunk)
+            yield writer
             writer.done_writing()
-            reader.read()  # when the server has taken all
-            writer.close()  # raises what the server says
+            reader.read()
+            writer.close()
         except BaseException:
             # Else pyarrow does, and writes to standard error that the connection is broken.
             with suppress(pa.ArrowException, OSError):

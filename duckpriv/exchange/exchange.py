@@ -202,8 +202,9 @@ class FileExchange:
                 self._open.pop(stale).discard()
             path = folder / f"{secrets.token_hex(16)}.message"
             handle = next(self._handles)
+            early = self.mailbox.early(self.session, self.me, receivers[0], path)
             self._open[handle] = OutgoingMessage(
-                path, receivers, channel, protocol, parameters, key, small
+                path, receivers, channel, protocol, parameters, key, small, early
             )
         return handle
 

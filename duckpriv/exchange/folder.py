@@ -60,6 +60,20 @@ class Folder:
         self._make(folder)
         return folder / f".{stem}.partial"
 
+    def early(self, session: str, sender: str, receiver: str, content: Path) -> None:
+        """Nothing is to be had from it: the file needs only another name."""
+
+    def early_path(self, session: str, sender: str, receiver: str, name: str) -> Path:
+        """Return a path in the same folder for content that has no manifest yet."""
+        folder = self.path / session / sender / receiver
+        self._make(folder)
+        return folder / f".{name}.early"
+
+    def forget_early(self) -> None:
+        """Delete all content that has no manifest yet."""
+        for content in self.path.glob("*/*/*/.*.early"):
+            content.unlink(missing_ok=True)
+
     def place(self, manifest: Manifest, partial: Path) -> None:
         """Make the message visible whose whole content is in `partial`, safe on disk; that is gone
         then."""

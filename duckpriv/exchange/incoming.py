@@ -151,24 +151,37 @@ def _to_parquet(manifest: Manifest, content: _Content, target: Path, nulls: bool
         schema, batches = read_batches(source)
         schema = schema.remove_metadata()
         _check_schema(manifest, schema, content.nesting)
-        with pq.ParquetWriter(
-            file, schema, compression="none", use_dictionary=False, write_statistics=False
-        ) as writer:
-            # One by one, many small ones would take memory each.
-            pending: list[pa.RecordBatch] = []
-            rows = size = 0
-            for batch in _checked(manifest, batches, nulls):
-                pending.append(batch.replace_schema_metadata(None))
-                rows, size = rows + len(batch), size + batch.nbytes
-                if rows >= _GROUP_ROWS or size >= _GROUP_BYTES:
-                    writer.write_table(pa.Table.from_batches(pending, schema))
-                    pending.clear()
-                    rows = size = 0
-            if pending:
-                writer.write_table(pa.Table.from_batches(pending, schema))
+        with (
+            pq.ParquetWriter(
+                file, schema, compression="none", use_dictionary=False, write_statistics=False
+            ) as writer,
+            ThreadPoolExecutor(1, "duckpriv-parquet") as thread,
+        ):
+            writing: Future[None] | None = None
+            for table in _grouped(_checked(manifest, batches, nulls), schema):
+                if writing is not None:
+                    writing.result()
+                writing = thread.submit(writer.write_table, table)
+            if writing is not None:
+                writing.result()
         file.flush()
     if len(content.read(1)):
         raise MessageRejected(f"{manifest.what} has something behind its rows")
+
+
+def _grouped(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
+    """Yield the rows of small batches together: one by one, many would take memory each."""
+    pending: list[pa.RecordBatch] = []
+    rows = size = 0
+    for batch in batches:
+        pending.append(batch.replace_schema_metadata(None))
+        rows, size = rows + len(batch), size + batch.nbytes
+        if rows >= _GROUP_ROWS or size >= _GROUP_BYTES:
+            yield pa.Table.from_batches(pending, schema)
+            pending.clear()
+            rows = size = 0
+    if pending:
+        yield pa.Table.from_batches(pending, schema)
 
 
 def _check_schema(manifest: Manifest, schema: pa.Schema, nesting: int) -> None:

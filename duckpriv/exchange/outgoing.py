@@ -7,7 +7,7 @@ import hashlib
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import pyarrow as pa
 
@@ -24,6 +24,19 @@ _BATCH_BYTES = 8 << 20
 Content: TypeAlias = Path | bytes
 
 
+class Early(Protocol):
+    """Takes content while it is made."""
+
+    def write(self, data: bytearray | memoryview, /) -> None:
+        """Take what comes next. Raises Cancelled."""
+
+    def finish(self) -> None:
+        """Return when nothing is under way. Raises Cancelled."""
+
+    def give_up(self) -> None:
+        """There will be no message."""
+
+
 @dataclass(frozen=True)
 class Written:
     """What was written: the rows' schema, how many, and content with its length and SHA-256."""
@@ -37,7 +50,8 @@ class Written:
 
 class OutgoingMessage:
     """Collects rows in batches and streams them, encrypted with `key` where it is not None, to the
-    file `path` once they are more than `small` bytes. Safe for DuckDB's threads."""
+    file `path` once they are more than `small` bytes, and from there to `early`. Safe for DuckDB's
+    threads."""
 
     def __init__(
         self,
@@ -48,11 +62,12 @@ class OutgoingMessage:
         parameters: str,
         key: bytes | None,
         small: int,
+        early: Early | None,
     ) -> None:
         self.key, self.receivers, self.channel = key, receivers, channel
         self.protocol, self.parameters = protocol, parameters
         self.sql_type = ""  # of the rows: DuckDB's typeof
-        self._sink = _Sink(path, key, small)
+        self._sink = _Sink(path, key, small, early)
         self._rows = self._pending_rows = self._pending_bytes = 0
         self._pending: list[pa.StructArray] = []
         self._collecting, self._writing = threading.Lock(), threading.Lock()
@@ -112,8 +127,8 @@ class _Sink:
 
     closed = False
 
-    def __init__(self, path: Path, key: bytes | None, small: int) -> None:
-        self._path, self._small = path, small
+    def __init__(self, path: Path, key: bytes | None, small: int, early: Early | None) -> None:
+        self._path, self._small, self._early = path, small, early
         self._memory = bytearray()
         self._file: Writer | None = None
         self._digest, self._length = hashlib.sha256(), 0
@@ -131,8 +146,15 @@ class _Sink:
             if self._file is None:
                 # In a folder of our own; the mode is that of a file in the mailbox.
                 self._file = Writer(self._path, self._digest)
-                self._file.write(self._memory)
-            return self._file.write(given)
+                if self._memory:
+                    self._write(self._memory)
+            return self._write(given)
+
+    def _write(self, data: bytearray | memoryview) -> int:
+        assert self._file is not None
+        if self._early is not None:
+            self._early.write(data)
+        return self._file.write(data)
 
     def flush(self) -> None:
         """Nothing is kept back that could be written."""
@@ -148,9 +170,13 @@ class _Sink:
         else:
             self._file.sync()
             self._file.close()
+            if self._early is not None:
+                self._early.finish()
         return content, self._length, self._digest.hexdigest()
 
     def discard(self) -> None:
         if self._file is not None:
             self._file.close()
+        if self._early is not None:
+            self._early.give_up()
         self._path.unlink(missing_ok=True)

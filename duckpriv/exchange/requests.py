@@ -7,6 +7,7 @@ A request is `{"do": WHAT, …}` with exactly the fields of its kind. It comes f
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64decode
 from dataclasses import dataclass, fields
 from typing import ClassVar, TypeAlias
@@ -27,6 +28,8 @@ LARGEST_STATUS = 4096
 # has to be read from the network. Results of actions are plain bytes too.
 SCHEMA = pa.schema([])
 EMPTY = pa.RecordBatch.from_arrays([], schema=SCHEMA)
+# How a sender names content: a random number in hexadecimal.
+_NAME = re.compile("[0-9a-f]{32}")
 # The manifest is a text in JSON within JSON, which can at most double it.
 _LARGEST = 2 * LARGEST + 4096
 
@@ -89,10 +92,12 @@ class ListStatuses:
 
 @dataclass(frozen=True)
 class Begin:
-    """Answered by how far the upload of this message is: see `uploads.py`."""
+    """Answered by how far the upload of this message is: see `uploads.py`. `early` is the name
+    under which its content may have come before."""
 
     do: ClassVar = "begin"
     manifest: str
+    early: str
 
 
 @dataclass(frozen=True)
@@ -101,6 +106,19 @@ class Upload:
 
     do: ClassVar = "upload"
     manifest: str
+    offset: int
+
+
+@dataclass(frozen=True)
+class UploadEarly:
+    """The descriptor of a stream of chunks that begin at `offset`: of content that `sender` still
+    makes, and has named `name`."""
+
+    do: ClassVar = "upload early"
+    session: str
+    sender: str
+    receiver: str
+    name: str
     offset: int
 
 
@@ -126,13 +144,14 @@ Request: TypeAlias = (
     | ListStatuses
     | Begin
     | Upload
+    | UploadEarly
     | Download
 )
 _KINDS: dict[str, type[Request]] = {
     kind.do: kind
     for kind in (
         *(GetMessage, Put, ListManifests, SetStatus, GetStatus, ListStatuses),
-        *(Begin, Upload, Download),
+        *(Begin, Upload, UploadEarly, Download),
     )
 }
 
@@ -184,6 +203,9 @@ def _check(name: str, value: object) -> None:
         check_name(name, value)
     elif name == "channel":
         check_channel(value)
+    elif name in ("name", "early"):
+        if not isinstance(value, str) or not _NAME.fullmatch(value):
+            raise ValueError
     elif name in ("offset", "length"):
         if type(value) is not int or not 0 <= value < 2**63:
             raise ValueError

@@ -37,6 +37,7 @@ from .requests import (
     Put,
     SetStatus,
     Upload,
+    UploadEarly,
     parse_content,
     parse_manifest,
     parse_request,
@@ -81,6 +82,7 @@ class MailboxServer:
         if self._cut.alive:
             self._cut()
             self._service.shutdown()
+            self._service.uploads.close()
 
     def __enter__(self) -> MailboxServer:
         return self
@@ -101,8 +103,8 @@ class _Service(fl.FlightServerBase):  # type: ignore[misc]
         self, folder: Folder, protection: Protection, limits: Limits, known: list[PublicIdentity]
     ) -> None:
         self.gate: Gate | None = None
+        self.uploads = Uploads(folder)
         self._folder, self._protection, self._limits = folder, protection, limits
-        self._uploads = Uploads(folder)
         self._roots = b"".join(identity.root for identity in known)
         self._names = {identity.tls_name: identity.name for identity in known}
 
@@ -155,7 +157,7 @@ class _Service(fl.FlightServerBase):  # type: ignore[misc]
                 return found + [c for data in found for c in self._small(place, data)]
             case Put():
                 content = parse_content(request)
-                self._uploads.publish(self._acceptable(peer, request), content)
+                self.uploads.publish(self._acceptable(peer, request), content)
                 return ()
             case ListManifests():
                 return (
@@ -173,7 +175,8 @@ class _Service(fl.FlightServerBase):  # type: ignore[misc]
                 statuses = self._folder.statuses(request.session).items()
                 return [f"{name}\n".encode() + status for name, status in statuses]
             case Begin():
-                with self._uploads.of(self._acceptable(peer, request)) as upload:
+                manifest = self._acceptable(peer, request)
+                with self.uploads.of(manifest, request.early) as upload:
                     return [_number(upload.begin())]
         raise _misplaced()
 
@@ -186,21 +189,40 @@ class _Service(fl.FlightServerBase):  # type: ignore[misc]
         return manifest
 
     def _receive(self, context: Any, peer: str, request: Any, reader: Any) -> int | None:
-        if not isinstance(request, Upload) or reader.schema != SCHEMA:
+        if reader.schema != SCHEMA:
             raise _misplaced()
-        position = request.offset
-        with self._uploads.of(self._acceptable(peer, request)) as upload:
-            while True:
-                try:
-                    chunk = reader.read_chunk()
-                except StopIteration:
+        match request:
+            case Upload():
+                with self.uploads.of(self._acceptable(peer, request)) as upload:
+                    for position, chunk in self._chunks(context, reader, request.offset):
+                        upload.write(position, chunk)
                     return upload.begin()
-                self._peer(context)
-                if chunk.data is not None or chunk.app_metadata is None:
-                    raise _misplaced()
-                content = memoryview(chunk.app_metadata).cast("B")
-                upload.write(position, content)
-                position += len(content)
+            case UploadEarly():
+                _check_own(peer, request.sender)
+                place = (request.session, request.sender, request.receiver, request.name)
+                with self.uploads.early(*place) as content:
+                    for position, chunk in self._chunks(context, reader, request.offset):
+                        if position > content.length:
+                            raise ProtocolError("there are bytes missing before these")
+                        if position + len(chunk) > self._limits.bytes:
+                            raise MessageRejected("the content is longer than the limit bytes")
+                        content.write(position, chunk)
+                    return content.length
+        raise _misplaced()
+
+    def _chunks(self, context: Any, reader: Any, position: int) -> Iterator[tuple[int, memoryview]]:
+        """Yield the chunks of an upload and where they begin."""
+        while True:
+            try:
+                chunk = reader.read_chunk()
+            except StopIteration:
+                return
+            self._peer(context)
+            if chunk.data is not None or chunk.app_metadata is None:
+                raise _misplaced()
+            content = memoryview(chunk.app_metadata).cast("B")
+            yield position, content
+            position += len(content)
 
     def _small(self, place: tuple[str, str, str, str], data: bytes) -> list[bytes]:
         manifest = Manifest.from_json(data)

@@ -1,16 +1,17 @@
-"""Messages that come in pieces, and may have been cut off: what a mailbox's server has of them.
+"""Messages whose content comes in pieces: what a mailbox's server has of them.
 
 The content of an unfinished message lies beside its place, in a partial file that is named by the
 message's SHA-256. So an upload continues after a broken connection, and after a restart of the
-server. Several uploads of one message at a time are harmless: each brings the same bytes, and who
-is behind only repeats what is there.
+server. Several uploads of one message at a time are harmless: each brings the same bytes.
+
+A message's manifest is made when its content is whole. Content that comes while its sender still
+makes it is named by its sender, and belongs to no message until a manifest that names it comes. It
+is encrypted with a key that only that manifest has, so without one nobody can read it.
 """
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import os
 import shutil
 import threading
 import time
@@ -20,13 +21,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import MessageRejected, ProtocolError
-from .files import Writer, sync
 from .folder import Folder
 from .manifest import Manifest
-from .requests import CHUNK
+from .partial import Partial
 
-# What lies there after a restart is hashed again, for this long in a call.
-_HASHING_SECONDS = 1.0
+_MOST_EARLY, _EARLY_SECONDS = 4, 3600.0
 
 
 class Upload:
@@ -37,11 +36,19 @@ class Upload:
     ) -> None:
         self.manifest = manifest
         self.users = 0
-        self._folder, self._partial, self._placing = folder, partial, placing
+        self._folder, self._path, self._placing = folder, partial, placing
         self._lock = threading.Lock()
-        self._digest, self._length = hashlib.sha256(), 0
-        self._writer: Writer | None = None
-        self._resumed = self._hashing = partial.exists()
+        self._resumed = partial.exists()
+        self._partial = Partial(partial)
+
+    def adopt(self, early: Partial) -> None:
+        """Go on with content that came before the manifest, unless there is some already."""
+        with self._lock:
+            if not early.length or self._partial.length or self._path.exists():
+                early.remove()
+            else:
+                early.move(self._path)
+                self._partial, self._resumed = early, True
 
     def begin(self) -> int | None:
         """Return how many bytes are there, or None while these are still hashed: ask again.
@@ -50,15 +57,15 @@ class Upload:
         is in its place.
         """
         with self._lock:
-            if self._folder.has(self.manifest):
+            if self._is_published():
                 return self.manifest.bytes
-            if self._hashing and not self._hash_for_a_while():
+            if not self._partial.known():
                 return None
-            missing = self.manifest.bytes - self._length
-            if shutil.disk_usage(self._partial.parent).free < missing:
+            missing = self.manifest.bytes - self._partial.length
+            if shutil.disk_usage(self._path.parent).free < missing:
                 raise ProtocolError(f"the mailbox has no room for {self.manifest.what}")
             self._finish_if_whole()
-            return self._length
+            return self._partial.length
 
     def write(self, position: int, chunk: memoryview) -> None:
         """Take the bytes that begin at `position`. The last ones publish the message.
@@ -68,101 +75,71 @@ class Upload:
         with self._lock:
             if position + len(chunk) > self.manifest.bytes:
                 raise MessageRejected(f"{self.manifest.what} has more bytes than its manifest says")
-            if self._hashing or self._length < position or self._folder.has(self.manifest):
-                return  # what is missing, begin() tells
-            with self._counting():
-                if self._writer is None:
-                    if not self._length:
-                        self._partial.touch()
-                    if self._partial.stat().st_size < self._length:
-                        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
-                    os.truncate(self._partial, self._length)  # a crash may have left more
-                    self._writer = Writer(self._partial, self._digest, new=False)
-                self._length += self._writer.write(chunk[self._length - position :])
+            if self._folder.has(self.manifest):
+                return
+            self._partial.write(position, chunk)  # what is missing, begin() tells
             self._finish_if_whole()
 
     def rest(self) -> None:
         """Write what is in memory, and leave no file open: nobody uploads now."""
-        with self._lock:
-            self._close()
+        self._partial.rest()
 
-    @contextmanager
-    def _counting(self) -> Iterator[None]:
-        """Where writing fails, nobody knows what is there: hash it again."""
+    def _is_published(self) -> bool:
         try:
-            yield
-        except BaseException:
-            if self._writer is not None:
-                self._writer.close()
-                self._writer = None
-            self._digest, self._length = hashlib.sha256(), 0
-            self._hashing = self._partial.exists()
+            published = self._folder.has(self.manifest)
+        except ProtocolError:
+            self._partial.remove()
             raise
-
-    def _close(self) -> None:
-        if self._writer is not None:
-            with self._counting():
-                self._writer.flush()
-            self._writer.close()
-            self._writer = None
-
-    def _hash_for_a_while(self) -> bool:
-        """Go on hashing what an earlier server has received; return whether that is all."""
-        until = time.monotonic() + _HASHING_SECONDS
-        with self._partial.open("rb") as source:
-            source.seek(self._length)
-            while chunk := source.read(min(CHUNK, self.manifest.bytes - self._length)):
-                if time.monotonic() > until:
-                    return False
-                self._digest.update(chunk)
-                self._length += len(chunk)
-        self._hashing = False
-        return True
+        if published:
+            self._partial.remove()
+        return published
 
     def _finish_if_whole(self) -> None:
-        if self._length < self.manifest.bytes:
+        if self._partial.length < self.manifest.bytes:
             return
-        self._close()
-        if self._digest.hexdigest() != self.manifest.sha256:
-            self._partial.unlink(missing_ok=True)
-            self._digest, self._length = hashlib.sha256(), 0
+        if self._partial.finish() != self.manifest.sha256:
+            self._partial.remove()
             if self._resumed:  # a crash may have left something else than was received
                 self._resumed = False
                 return
             raise _altered(self.manifest)
-        if not self.manifest.bytes:
-            self._partial.touch()
-        with self._counting():
-            sync(self._partial)  # it may take long, and others shall not wait for it
         with self._placing:
             if not self._folder.has(self.manifest):
-                self._folder.place(self.manifest, self._partial)
-        self._partial.unlink(missing_ok=True)
+                self._folder.place(self.manifest, self._path)
+        self._path.unlink(missing_ok=True)
 
 
 class Uploads:
-    """The unfinished messages in a folder."""
+    """The unfinished messages in a folder, and the content that came before its manifest."""
 
     def __init__(self, folder: Folder, most: int = 256) -> None:
         self._folder, self._most = folder, most
         self._lock, self._placing = threading.Lock(), threading.Lock()
         self._known: OrderedDict[Path, Upload] = OrderedDict()
+        # By sender: when it was used last, and what there is.
+        self._early: dict[str, OrderedDict[Path, tuple[float, Partial]]] = {}
+        folder.forget_early()  # of a server before, to which it says nothing any more
 
     @contextmanager
-    def of(self, manifest: Manifest) -> Iterator[Upload]:
-        """Lend the upload of the message with this manifest."""
-        partial = self._folder.partial(manifest, manifest.sha256)
+    def of(self, manifest: Manifest, early: str = "") -> Iterator[Upload]:
+        """Lend the upload of the message with this manifest; content that came before under the
+        name `early` is taken for its own."""
+        path = self._folder.partial(manifest, manifest.sha256)
         with self._lock:
-            upload = self._known.get(partial)
+            upload = self._known.get(path)
             if upload is None or (upload.manifest != manifest and not upload.users):
-                upload = Upload(self._folder, manifest, partial, self._placing)
+                upload = Upload(self._folder, manifest, path, self._placing)
             elif upload.manifest != manifest:
                 raise ProtocolError("the same content is being sent with another manifest")
-            self._known[partial] = upload
-            self._known.move_to_end(partial)
+            self._known[path] = upload
+            self._known.move_to_end(path)
             upload.users += 1
             self._forget()
+            place = self._folder.early_path(*manifest.place[:3], early)
+            _, content = self._early.get(manifest.sender, OrderedDict()).pop(place, (0, None))
         try:
+            if content is not None:
+                upload.adopt(content)
             yield upload
         finally:
             try:
@@ -172,17 +149,46 @@ class Uploads:
                 with self._lock:
                     upload.users -= 1
 
+    @contextmanager
+    def early(self, session: str, sender: str, receiver: str, name: str) -> Iterator[Partial]:
+        """Lend the content that its sender has named so. It is kept until a manifest names it, or
+        for a while."""
+        path = self._folder.early_path(session, sender, receiver, name)
+        with self._lock:
+            own = self._early.setdefault(sender, OrderedDict())
+            _, partial = own.pop(path, (0, None))
+            if partial is None:
+                partial = Partial(path)
+            own[path] = time.monotonic(), partial
+            self._forget_early()
+        try:
+            yield partial
+        finally:
+            partial.rest()
+
     def publish(self, manifest: Manifest, content: bytes) -> None:
         """Publish a message that came whole. Raises MessageRejected where it is not what its
         manifest says, ProtocolError where another one is in its place."""
         if len(content) != manifest.bytes:
             raise MessageRejected(f"{manifest.what} does not have the bytes that its manifest says")
         if hashlib.sha256(content).hexdigest() != manifest.sha256:
-            raise MessageRejected(
-                f"{manifest.what} does not have the SHA-256 that its manifest says"
-            )
+            raise _altered(manifest)
         with self._placing:
             self._folder.publish(manifest, content)
+
+    def close(self) -> None:
+        """Delete what no manifest has named."""
+        with self._lock:
+            for own in self._early.values():
+                while own:
+                    own.popitem()[1][1].remove()
+
+    def _forget_early(self) -> None:
+        """Delete a sender's content that no manifest has named, where it is old or too much."""
+        old = time.monotonic() - _EARLY_SECONDS
+        for own in self._early.values():
+            while own and (len(own) > _MOST_EARLY or next(iter(own.values()))[0] < old):
+                own.popitem(last=False)[1][1].remove()
 
     def _forget(self) -> None:
         """Drop what was not used for longest; its content stays, and is hashed again if needed."""
