@@ -25,7 +25,8 @@ EXCHANGE: tuple[Function, ...] = (
         about="Runs the query on this connection and sends its rows to the peer. If it fails "
         "half-way, no message is sent (of a large one over the network, bytes that nobody can "
         "decrypt may lie in the mailbox for a while); once sent, ROLLBACK does not take it back. "
-        "The variables duckpriv_protocol and duckpriv_parameters, where set, go along; a receiver with others refuses the message.",
+        "The variables duckpriv_protocol and duckpriv_parameters, where set, go along; a "
+        "receiver with others refuses the message.",
         reveals="To the peer: the rows of the query. To who carries the messages: the same.",
         example="CALL exchange_send('shop', 'note', $$ SELECT 42 AS answer $$)",
         udfs=(
