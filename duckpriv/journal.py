@@ -143,9 +143,9 @@ class Journal:
             self._refuse_hidden(name)  # a table that was made in between
         try:
             self._con.execute(f"SET search_path = {literal(extended)}")
-            with self._exchange.holding(self._tables.outbox(self.run)):
+            with self._exchange.outbox.holding(self._tables.outbox(self.run)):
                 self._variables |= self._tables.restore_variables(self.run)
-                self._exchange.deliver_again(self._tables.last_messages(self.run))
+                self._exchange.outbox.deliver_again(self._tables.last_messages(self.run))
                 yield
         finally:
             self._roll_back()
@@ -180,7 +180,7 @@ class Journal:
             if does or self._last:  # what a variable is set to behind it is kept with it
                 self._last = position, statement.title
             slow = position.round == 0 or time.monotonic() - started >= _QUICK
-            if keys.made or keys.removed or self._exchange.held() or (slow and self._last):
+            if keys.made or keys.removed or self._exchange.outbox.staged or (slow and self._last):
                 self._note(position, statement.title, keys)
                 commits = True
             else:
@@ -193,7 +193,7 @@ class Journal:
         if commits:
             self._commit()
         self._keyring.keep()
-        self._exchange.deliver()
+        self._exchange.outbox.deliver()
         return rows
 
     def _note(self, position: Position, title: str, keys: Unfinished | None = None) -> None:
@@ -209,7 +209,7 @@ class Journal:
             "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
             [
                 *(self.run, self.steps, position.part, position.round, position.statement),
-                *(title, _now(), self._exchange.held()),
+                *(title, _now(), self._exchange.outbox.held()),
                 *((keys.made, keys.removed) if keys else ([], [])),
                 None if self.result is self._stored_result else _stored(self.result),
             ],

@@ -23,7 +23,8 @@ from .engine import extend_search_path, install, quoted
 from .errors import Cancelled, DuckprivError, ExchangeTimeout, InvalidValue, from_text
 from .exchange import FileExchange, Limits, open_exchange
 from .exchange import serve as serve_mailbox
-from .exchange.exchange import DEFAULT_SILENCE, DEFAULT_TIMEOUT
+from .exchange.addresses import DEFAULT_TIMEOUT
+from .exchange.exchange import DEFAULT_SILENCE
 from .journal import Journal, Position
 from .keyring import Keyring
 from .names import check_name
@@ -224,7 +225,7 @@ class Party:
 
     def _holds(self, condition: str | None) -> bool:
         holds = bool(self.con.execute(f"SELECT {condition}").fetchall()[0][0])
-        if self._exchange is not None and self._exchange.held():
+        if self._exchange is not None and self._exchange.outbox.staged:
             self._exchange.discard()
             raise InvalidValue("the condition of a part cannot send: write a statement that does")
         return holds

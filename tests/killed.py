@@ -16,7 +16,7 @@ import threading
 from pathlib import Path
 
 import duckpriv
-from duckpriv.exchange import FileExchange
+from duckpriv.exchange.outbox import Outbox
 from duckpriv.journal import Journal
 
 # Where in a statement the process dies.
@@ -52,7 +52,7 @@ class Killer:
         return choice.sample(self.moments, number)
 
     def install(self) -> None:
-        execute, note, deliver = Journal.execute, Journal._note, FileExchange.deliver
+        execute, note, deliver = Journal.execute, Journal._note, Outbox.deliver
 
         def executing(journal, position, statement, rows_of):
             self.statement = f"{position.part}/{position.round}/{position.statement}"
@@ -66,15 +66,15 @@ class Killer:
             note(journal, *what)
             self.at("not committed")
 
-        def delivering(exchange):
+        def delivering(outbox):
             self.at("committed")
-            if exchange._staged and self.statement:
-                first = exchange._staged[0]
-                exchange.mailbox.publish(first.manifest, first.content)
+            if outbox._committed and self.statement:
+                first = outbox._committed[0]
+                outbox._mailbox.publish(first.manifest, first.content)
                 self.at("between deliveries")
-            deliver(exchange)
+            deliver(outbox)
 
-        Journal.execute, Journal._note, FileExchange.deliver = executing, noting, delivering
+        Journal.execute, Journal._note, Outbox.deliver = executing, noting, delivering
 
 
 def attempt(task: dict) -> None:

@@ -113,6 +113,8 @@ def test_matching_survives_a_kill_in_every_statement(folder) -> None:
     assert min(deaths.values()) > 7 * per_statement
     assert_matched(folder)
     for me in MATCHING:
+        notes = (folder.folder / f"{me}-s1.notes").read_text().splitlines()
+        assert not THOROUGH or {note.partition(" ")[2] for note in notes} == {*MOMENTS}
         assert_nothing_left(folder, me)
         moved = folder.query(me, "SELECT direction, channel FROM duckpriv_audit ORDER BY ALL")
         assert len(moved) == len(set(moved)) == 5  # no message is noted twice

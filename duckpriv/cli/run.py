@@ -14,7 +14,8 @@ from rich.text import Text
 
 from ..consent import announced
 from ..exchange import Limits
-from ..exchange.exchange import DEFAULT_SILENCE, DEFAULT_TIMEOUT
+from ..exchange.addresses import DEFAULT_TIMEOUT
+from ..exchange.exchange import DEFAULT_SILENCE
 from ..progress import Progress
 from ..scripts import Script, Statement, load
 from ..session import Rows, connect

@@ -1,6 +1,7 @@
 """Messages between parties, and what carries them."""
 
-from .exchange import FileExchange, open_exchange, open_mailbox, serve
+from .addresses import open_mailbox, serve
+from .exchange import FileExchange, open_exchange
 from .limits import Limits
 from .manifest import Manifest
 

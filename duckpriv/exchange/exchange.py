@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import secrets
 import tempfile
 import threading
@@ -11,91 +10,32 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import pyarrow as pa
 
 from ..columns.context import Activity, Context, ReceivedFile, Sent
 from ..crypto.sealing import new_key
 from ..errors import DuckprivError, ExchangeTimeout, InvalidValue, MessageRejected, ProtocolError
-from ..keyring import Keyring
 from ..names import check_channel, check_name
+from .addresses import DEFAULT_TIMEOUT, open_mailbox
 from .folder import Folder, already_sent
 from .incoming import accept
 from .limits import Limits
 from .mailbox import Mailbox
 from .manifest import FORMAT, Manifest, columns_of, parameters_hash
-from .outgoing import Content, OutgoingMessage, Written
+from .outbox import Outbox, Staged
+from .outgoing import OutgoingMessage, Written
 from .protection import Protection
-from .requests import INLINE
 from .status import Heart, Watch, state_of
 from .types import expected_columns
 
-if TYPE_CHECKING:
-    from .server import MailboxServer
-
-DEFAULT_TIMEOUT = 3600.0
 DEFAULT_SILENCE = 120.0
 _LONGEST_BEAT = 15.0
 # Look again after a fiftieth of the time waited so far, within these bounds (seconds), and at the
 # peer's status more rarely.
 _SHORTEST_PAUSE, _LONGEST_PAUSE, _STATUS_PAUSE = 0.005, 1.0, 0.2
 _LINGER_PAUSE = 0.2
-# Messages that go in one call stay in memory; smaller ones that a journal holds stand in its table.
-_SMALL, _SMALL_HELD = INLINE, 8 << 10
-
-
-def open_mailbox(
-    address: str,
-    keyring: Keyring | None = None,
-    me: str | None = None,
-    timeout: float = DEFAULT_TIMEOUT,
-    stop: Callable[[], None] = lambda: None,
-) -> Mailbox:
-    """Return the mailbox at `address`: `dir:PATH`, or `grpc+tls://HOST:PORT` as the party `me`.
-
-    Raises InvalidValue for another kind, or where `me` or `keyring` is missing and needed.
-    """
-    kind, _, path = address.partition(":")
-    if kind == "dir" and path:
-        return Folder(path)
-    host, port = network_address(address)
-    if keyring is None or me is None:
-        raise InvalidValue("a mailbox in the network needs your keyring and your own name (me)")
-    from .client import RemoteMailbox  # gRPC takes a while to load, and most runs do not need it
-
-    return RemoteMailbox(host, port, keyring, me, timeout, stop)
-
-
-def serve(
-    exchange: str, address: str, keyring: Keyring, me: str, limits: Limits | None = None
-) -> MailboxServer:
-    """Serve the mailbox folder `exchange` (`dir:PATH`) at `address` to whom the keyring trusts,
-    until the result is closed. Raises InvalidValue where that cannot be."""
-    folder = open_mailbox(exchange) if exchange.startswith("dir:") else None
-    if not isinstance(folder, Folder):
-        raise InvalidValue("what you serve has to be a folder: 'dir:' and its path")
-    from .server import MailboxServer
-
-    return MailboxServer(folder, *network_address(address), keyring, me, limits)
-
-
-def network_address(address: str) -> tuple[str, int]:
-    """Return host and port of `grpc+tls://HOST:PORT`. Raises InvalidValue."""
-    try:
-        parts = urlsplit(address)
-        rest = (parts.username, parts.password, parts.path, parts.query, parts.fragment)
-        if parts.scheme == "grpc+tls" and parts.hostname and parts.port and not any(rest):
-            return parts.hostname, parts.port
-    except ValueError:
-        pass
-    raise InvalidValue(
-        f"'{address}' is no exchange; it is 'dir:' and a folder that all parties see, or "
-        "grpc+tls://HOST:PORT where a peer serves its mailbox"
-    )
 
 
 def open_exchange(
@@ -123,19 +63,6 @@ def open_exchange(
     return FileExchange(
         mailbox, context.me, session, context, timeout, silence, protection, limits or Limits()
     )
-
-
-@dataclass(frozen=True)
-class Staged:
-    """A message that was written and not yet handed to the carrier."""
-
-    manifest: Manifest
-    content: Content
-
-    def delete(self) -> None:
-        """Delete a file that is not needed any more; several messages may share it."""
-        if isinstance(self.content, Path):
-            self.content.unlink(missing_ok=True)
 
 
 class FileExchange:
@@ -173,9 +100,7 @@ class FileExchange:
         self._published: tuple[int, Sent] | None = None  # the last one
         self._received: dict[tuple[str, str, bool], tuple[Manifest, ReceivedFile]] = {}
         self._private = tempfile.TemporaryDirectory(prefix="duckpriv-")
-        self._outbox: Path | None = None
-        self._staged: list[Staged] = []  # not yet committed
-        self._committed: list[Staged] = []  # not yet delivered
+        self.outbox = Outbox(mailbox, Path(self._private.name))
         self._lock = threading.Lock()
 
     def open(self, peer: str, channel: str, protocol: str, parameters: str) -> int:
@@ -192,19 +117,17 @@ class FileExchange:
             if (self.me, name, channel) in self._known or self._is_in_mailbox(name, channel):
                 raise already_sent(self.session, channel, name)
         key = None if self._protection is None else new_key()
-        folder = self._outbox or Path(self._private.name)
-        small = _SMALL if self._outbox is None else _SMALL_HELD
         with self._lock:
             # What a statement that failed has left on this channel.
             for stale in [
                 h for h, m in self._open.items() if (m.receivers, m.channel) == (receivers, channel)
             ]:
                 self._open.pop(stale).discard()
-            path = folder / f"{secrets.token_hex(16)}.message"
+            path = self.outbox.folder / f"{secrets.token_hex(16)}.message"
             handle = next(self._handles)
             early = self.mailbox.early(self.session, self.me, receivers[0], path)
             self._open[handle] = OutgoingMessage(
-                path, receivers, channel, protocol, parameters, key, small, early
+                path, receivers, channel, protocol, parameters, key, self.outbox.small, early
             )
         return handle
 
@@ -240,10 +163,7 @@ class FileExchange:
             Staged(self._manifest(message, to, written), written.content)
             for to in message.receivers
         ]
-        if self._outbox is not None:
-            self._staged += staged
-        else:
-            self._deliver_now(staged)
+        self.outbox.take(staged)
         for one in staged:
             self._note(one.manifest)
         sent = Sent(rows, written.bytes * len(staged), written.sha256)
@@ -281,85 +201,16 @@ class FileExchange:
         self._known |= known
         self.bytes_moved += moved
 
-    @contextmanager
-    def holding(self, outbox: Path | None) -> Iterator[None]:
-        """Keep finished messages in the folder `outbox` (None: a private one) until they are
-        committed and delivered."""
-        self._outbox = outbox or Path(self._private.name) / "outbox"
-        self._outbox.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            yield
-        finally:
-            with suppress(OSError):  # something waits there for the next run
-                self._outbox.rmdir()
-                if outbox is not None:
-                    outbox.parent.rmdir()
-            self._outbox = None
-
-    def held(self) -> list[str]:
-        """Return the messages that are finished and not committed, to be written down."""
-        return [
-            json.dumps(
-                {"manifest": m.manifest.to_json().decode(), "file": m.content.name}
-                if isinstance(m.content, Path)
-                else {"manifest": m.manifest.to_json().decode(), "content": m.content.hex()}
-            )
-            for m in self._staged
-        ]
-
     def commit(self) -> None:
         """What was held is written down for good: from now on it is to be delivered."""
-        self._committed += self._staged
-        self._staged.clear()
+        self.outbox.commit()
         self.moved.clear()
 
     def leave(self) -> None:
         """Nobody knows whether what was held is written down: keep the files, forget the rest. The
         next run finds out."""
-        self._staged.clear()
+        self.outbox.leave()
         self.moved.clear()
-
-    def deliver(self) -> None:
-        """Hand committed messages to the carrier, and delete them here."""
-        while self._committed:
-            message = self._committed[0]
-            self.mailbox.publish(message.manifest, message.content)
-            self._committed.pop(0)
-            if all(other.content != message.content for other in self._committed):
-                message.delete()
-
-    def deliver_again(self, held: list[str]) -> None:
-        """Deliver messages that an earlier run has written down last; delete what else is in the
-        outbox. Raises ProtocolError where one is neither here nor in the mailbox."""
-        assert self._outbox is not None
-        files = {file.name: file for file in self._outbox.iterdir()}
-        self._committed.clear()
-        for message in map(json.loads, held):
-            manifest = Manifest.from_json(message["manifest"].encode())
-            if "content" in message:
-                self._committed.append(Staged(manifest, bytes.fromhex(message["content"])))
-            elif message["file"] in files:
-                self._committed.append(Staged(manifest, files[message["file"]]))
-            elif not self._has(manifest):  # its file is deleted once it is delivered
-                raise ProtocolError(
-                    f"message '{manifest.channel}' to {manifest.receiver} is neither in the "
-                    "mailbox nor in the outbox any more; start a new session"
-                )
-        self.deliver()
-        for file in files.values():
-            file.unlink(missing_ok=True)
-
-    def _has(self, manifest: Manifest) -> bool:
-        return self.mailbox.manifest(*manifest.place) == manifest.to_json()
-
-    def _deliver_now(self, messages: list[Staged]) -> None:
-        """Hand over messages that no journal holds; whatever comes, they are deleted here."""
-        try:
-            for message in messages:
-                self.mailbox.publish(message.manifest, message.content)
-        finally:
-            for message in messages:
-                message.delete()
 
     def receive(
         self, peer: str, channel: str, columns: str, protocol: str, parameters: str
@@ -485,13 +336,10 @@ class FileExchange:
         be moved."""
         while self._open:
             self._open.popitem()[1].discard()
-        for message in self._staged:
-            message.delete()
-            place = (message.manifest.sender, message.manifest.receiver, message.manifest.channel)
-            self._known.pop(place, None)
+        for manifest in self.outbox.discard():
+            self._known.pop((manifest.sender, manifest.receiver, manifest.channel), None)
             with suppress(ValueError):
-                self.moved.remove(message.manifest)
-        self._staged.clear()
+                self.moved.remove(manifest)
 
     def close(self) -> None:
         """Delete what is unfinished, and the private copies of received messages."""

@@ -1,0 +1,140 @@
+"""Messages that are written and wait for their statement's commit, or for their delivery."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import ProtocolError
+from .mailbox import Mailbox
+from .manifest import Manifest
+from .outgoing import Content
+from .requests import INLINE
+
+# Messages that go in one call stay in memory; smaller ones that a journal holds stand in its table.
+_SMALL, _SMALL_HELD = INLINE, 8 << 10
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A message that was written and not yet handed to the carrier."""
+
+    manifest: Manifest
+    content: Content
+
+    def delete(self) -> None:
+        """Delete a file that is not needed any more; several messages may share it."""
+        if isinstance(self.content, Path):
+            self.content.unlink(missing_ok=True)
+
+
+class Outbox:
+    """Hands messages to `mailbox`: at once, or, while a journal holds them back, by `deliver`."""
+
+    def __init__(self, mailbox: Mailbox, private: Path) -> None:
+        self._mailbox, self._private = mailbox, private
+        self._held_in: Path | None = None
+        self.staged: list[Staged] = []  # not yet committed
+        self._committed: list[Staged] = []  # not yet delivered
+
+    @property
+    def folder(self) -> Path:
+        """Where content is to be written."""
+        return self._held_in or self._private
+
+    @property
+    def small(self) -> int:
+        """Up to how many bytes content stays in memory."""
+        return _SMALL if self._held_in is None else _SMALL_HELD
+
+    @contextmanager
+    def holding(self, folder: Path | None) -> Iterator[None]:
+        """Keep finished messages in `folder` (None: a private one) until they are committed and
+        delivered."""
+        self._held_in = folder or self._private / "outbox"
+        self._held_in.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # something waits there for the next run
+                self._held_in.rmdir()
+                if folder is not None:
+                    folder.parent.rmdir()
+            self._held_in = None
+
+    def take(self, messages: list[Staged]) -> None:
+        """Hold finished messages, or deliver them where no journal does; these are deleted then,
+        whatever comes."""
+        if self._held_in is not None:
+            self.staged += messages
+            return
+        try:
+            for message in messages:
+                self._mailbox.publish(message.manifest, message.content)
+        finally:
+            for message in messages:
+                message.delete()
+
+    def held(self) -> list[str]:
+        """Return the messages that are finished and not committed, to be written down."""
+        return [
+            json.dumps(
+                {"manifest": m.manifest.to_json().decode(), "file": m.content.name}
+                if isinstance(m.content, Path)
+                else {"manifest": m.manifest.to_json().decode(), "content": m.content.hex()}
+            )
+            for m in self.staged
+        ]
+
+    def commit(self) -> None:
+        """What was held is written down for good: from now on it is to be delivered."""
+        self._committed += self.staged
+        self.staged.clear()
+
+    def leave(self) -> None:
+        """Nobody knows whether what was held is written down: keep the files, forget the rest. The
+        next run finds out."""
+        self.staged.clear()
+
+    def deliver(self) -> None:
+        """Hand committed messages to the carrier, and delete them here."""
+        while self._committed:
+            message = self._committed[0]
+            self._mailbox.publish(message.manifest, message.content)
+            self._committed.pop(0)
+            if all(other.content != message.content for other in self._committed):
+                message.delete()
+
+    def deliver_again(self, held: list[str]) -> None:
+        """Deliver messages that an earlier run has written down last; delete what else is in the
+        outbox. Raises ProtocolError where one is neither here nor in the mailbox."""
+        assert self._held_in is not None
+        files = {file.name: file for file in self._held_in.iterdir()}
+        self._committed.clear()
+        for message in map(json.loads, held):
+            manifest = Manifest.from_json(message["manifest"].encode())
+            if "content" in message:
+                self._committed.append(Staged(manifest, bytes.fromhex(message["content"])))
+            elif message["file"] in files:
+                self._committed.append(Staged(manifest, files[message["file"]]))
+            elif not self._has(manifest):  # its file is deleted once it is delivered
+                raise ProtocolError(
+                    f"message '{manifest.channel}' to {manifest.receiver} is neither in the "
+                    "mailbox nor in the outbox any more; start a new session"
+                )
+        self.deliver()
+        for file in files.values():
+            file.unlink(missing_ok=True)
+
+    def _has(self, manifest: Manifest) -> bool:
+        return self._mailbox.manifest(*manifest.place) == manifest.to_json()
+
+    def discard(self) -> list[Manifest]:
+        """Delete messages that are not committed; return their manifests."""
+        discarded, self.staged = self.staged, []
+        for message in discarded:
+            message.delete()
+        return [message.manifest for message in discarded]
