@@ -35,6 +35,7 @@ _DECLARATION = re.compile(r"-- set (\w+)(?: = (.*?))?(?:\s{2,}(.*))?$")
 _PART = re.compile(r"^-- part (\S+)(?: (if|while) (.+))?$", re.MULTILINE)
 _INCLUDE = re.compile(r"^-- include (\S+)$", re.MULTILINE)
 _SET_VARIABLE = re.compile(r'(?:RE)?SET\s+VARIABLE\s+"?((?:[^"\s=]|"")+)"?', re.IGNORECASE)
+_LEADING = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*", re.DOTALL)
 _SHOWING = (duckdb.StatementType.SELECT, duckdb.StatementType.CALL)
 _CONNECTING = (
     duckdb.StatementType.ATTACH,
@@ -209,8 +210,11 @@ def _statements(name: str, text: str) -> tuple[Statement, ...]:
     statements = []
     title = _comment(text[: text.find(parsed[0].query)] if parsed else "")
     for statement in parsed:
-        # DuckDB counts the comments behind a statement to it; they are about the next one.
-        lines = statement.query.strip().splitlines()
+        # DuckDB 2.0 counts the comments behind a statement to it, 1.5 those before it.
+        found = _LEADING.match(statement.query)
+        begin = found.end() if found else 0
+        title = _comment(statement.query[:begin]) or title
+        lines = statement.query[begin:].strip().splitlines()
         end = len(lines)
         while end and (not lines[end - 1].strip() or lines[end - 1].startswith("--")):
             end -= 1

@@ -1,7 +1,9 @@
--- Columns by the names that the table gives them, in the order of `columns`, or of the table.
+-- Columns by the names that the table gives them, in the order of `columns`, or of the table. DuckDB 1.5 knows no
+-- parameter within DESCRIBE, so that is a text.
 CREATE MACRO feature_columns(tbl, columns, without) AS TABLE
     SELECT column_name
-    FROM (SELECT column_name, column_type, row_number() OVER () AS position FROM (DESCRIBE FROM query_table(tbl))),
+    FROM (SELECT column_name, column_type, row_number() OVER () AS position
+          FROM query('DESCRIBE FROM query_table(''' || replace(tbl, '''', '''''') || ''')')),
          (SELECT list_filter(list_transform(string_split(columns, ','), lambda c: lower(trim(c))), lambda c: c <> '') AS wanted)
     WHERE NOT list_contains(list_transform(without, lambda c: lower(c)), lower(column_name))
       AND CASE WHEN len(wanted) = 0

@@ -2,7 +2,7 @@
 
 -- nobody needs the seeds any more
 SET VARIABLE secrets = (
-    SELECT list(name) FROM (SELECT seed AS name FROM lr_seeds UNION ALL SELECT unnest([getvariable('part'), getvariable('batch_seed')]))
+    SELECT list(name) FROM (SELECT seed AS name FROM lr_seeds UNION ALL SELECT unnest([getvariable('part')::VARCHAR, getvariable('batch_seed')::VARCHAR]))
     WHERE name IS NOT NULL);
 SET VARIABLE k = 0;
 
