@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-all lint bench docs check-ct sanitize clean
+.PHONY: demo test test-all test-oldest lint bench docs check-ct sanitize clean
 
 demo: .venv/demo
 	$(BIN)/python -m examples.private_matching.demo
@@ -17,6 +17,12 @@ test: .venv/test
 # More examples in the slowest property tests.
 test-all: .venv/test
 	DUCKPRIV_THOROUGH=1 $(PYTEST)
+
+# With the oldest DuckDB that is supported.
+test-oldest:
+	$(PYTHON) -m venv build/oldest
+	build/oldest/bin/pip install --quiet --disable-pip-version-check --editable '.[test]' 'duckdb==1.5.*'
+	$(subst $(BIN),build/oldest/bin,$(PYTEST))
 
 lint: .venv/lint
 	$(BIN)/ruff check .

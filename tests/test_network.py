@@ -720,14 +720,90 @@ def test_early_content_that_no_manifest_names_is_deleted(
     assert len(lying()) == 5  # four of a sender
     monkeypatch.setattr("duckpriv.exchange.uploads._EARLY_SECONDS", 0.2)
     time.sleep(0.3)
+    (folder.path / "s1" / "shop" / "bank" / ".folder.early").mkdir()
+    os.utime(folder.path / "s1" / "shop" / "bank" / ".folder.early", (0, 0))
     upload_early(shop, tmp_path / "later", bytes(2 * MIB))
-    monkeypatch.undo()
-    assert len(lying()) == 1
+    assert len(lying()) == 2
     server.close()
-    assert not lying()
-    (folder.path / "s1" / "shop" / "bank" / ".of-a-server-that-was-killed.early").touch()
-    serve()
-    assert not lying()
+    assert [path.name for path in lying()] == [".folder.early"]
+
+
+def test_early_content_that_somebody_deletes_is_sent_again(
+    server, serve, shop, keyrings, folder, tmp_path
+) -> None:
+    manifest, sealed = message(keyrings["shop"], tmp_path, "shop", "bank", size=5 * MIB)
+    upload_early(shop, sealed, sealed.read_bytes())
+    with pytest.raises(InvalidValue, match="cannot serve"):
+        serve(server.port)  # a second server of the folder deletes nothing
+    (early,) = folder.path.rglob("*.early")
+    early.unlink()
+    shop.publish(manifest, sealed)
+    assert content(folder, manifest) == sealed.read_bytes()
+
+
+def test_early_content_that_was_given_up_is_not_written_again(
+    server, shop, folder, tmp_path
+) -> None:
+    """Five calls have begun when the first one is too much."""
+    with contextlib.ExitStack() as calls:
+        writers = [
+            calls.enter_context(
+                shop._uploading(requests.UploadEarly("s1", "shop", "bank", f"{i:032x}", 0), 20)
+            )
+            for i in range(6)
+        ]
+        for writer in writers[:1]:
+            writer.write_metadata(bytes(MIB))
+        uploads = server._service.uploads
+        while len(uploads._early.get("shop", ())) < 4:
+            time.sleep(0.01)
+        for _ in range(2):
+            for writer in writers:
+                with contextlib.suppress(fl.FlightError):
+                    writer.write_metadata(bytes(MIB))
+        calls.pop_all()
+        for writer in writers:
+            with contextlib.suppress(fl.FlightError):
+                writer.close()
+    assert len(list(folder.path.rglob("*.early"))) <= 4
+    server.close()
+    assert not list(folder.path.rglob("*.early"))
+
+
+def test_no_room_for_early_content(shop, keyrings, folder, tmp_path, monkeypatch) -> None:
+    manifest, sealed = message(keyrings["shop"], tmp_path, "shop", "bank", size=5 * MIB)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: shutil_usage(free=1 << 29))
+    upload_early(shop, sealed, sealed.read_bytes())
+    assert not list(folder.path.rglob(".*"))
+    monkeypatch.undo()
+    upload_early(shop, sealed, sealed.read_bytes()[: 3 * MIB])
+    monkeypatch.setattr("shutil.disk_usage", lambda _: shutil_usage(free=MIB))
+    with pytest.raises(ProtocolError, match="no room"):
+        shop.publish(manifest, sealed)
+    assert not list(folder.path.rglob(".*"))
+    monkeypatch.undo()
+    shop.publish(manifest, sealed)
+    assert content(folder, manifest) == sealed.read_bytes()
+
+
+def test_a_slow_query_is_uploaded_early_too(
+    counted, keyrings, folder, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr("duckpriv.exchange.early._CALL_SECONDS", 0.2)
+    monkeypatch.setattr(client_module, "_TRANSFER_SECONDS", 0.6)
+    proxy, shop = counted
+    manifest, sealed = message(keyrings["shop"], tmp_path, "shop", "bank", size=6 * MIB)
+    upload = shop.early("s1", "shop", "bank", sealed)
+    with sealed.open("rb") as source:
+        while chunk := source.read(MIB):
+            upload.write(chunk)
+            time.sleep(0.4)
+    upload.finish()
+    before = proxy.moved
+    assert before > 6 * MIB
+    shop.publish(manifest, sealed)
+    assert proxy.moved - before < MIB
+    assert content(folder, manifest) == sealed.read_bytes()
 
 
 def test_content_is_sent_whole_after_the_server_was_away(

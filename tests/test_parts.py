@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -216,3 +217,17 @@ def test_a_fork_while_something_is_parsed() -> None:
         [sys.executable, "-c", FORKS], capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout == "2\n"
+
+
+@pytest.mark.parametrize("comment", ["", "-- about it\n", "/* about\nit */ ", "-- a\n\n-- b\n  "])
+def test_statements_begin_where_their_comments_end(comment: str, monkeypatch) -> None:
+    """DuckDB 1.5 counts comments to the statement behind them, 2.0 to the one before."""
+    text = f"SET VARIABLE a = 1;\n{comment}CREATE TEMP TABLE x AS SELECT 1 AS y;"
+    (part,) = parse("x", text).parts
+    assert [s.sql.split()[0] for s in part.statements] == ["SET", "CREATE"]
+    old = [SimpleNamespace(query=q, type=None) for q in ("SET VARIABLE a = 1", text[20:-1])]
+    monkeypatch.setattr("duckpriv.scripts.statements_of", lambda _: old)
+    (part,) = parse("x", text).parts
+    assert [s.sql.split()[0] for s in part.statements] == ["SET", "CREATE"]
+    if comment.startswith("--"):
+        assert part.statements[1].title in ("about it", "b")

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from ..errors import DuckprivError
 
-_CALL_SECONDS = 20.0  # then another one begins: each has a time limit
+_CALL_SECONDS = 20.0  # then it ends, and another one begins when there is more
 _CHUNKS = 8  # in memory
 _NAP = 0.1
 
@@ -71,16 +71,26 @@ class EarlyUpload:
 
     def _run(self) -> None:
         sent = 0
+        chunk: bytes | None = b""
         try:
-            chunk = self._queue.get()
             while chunk is not None:
-                until = time.monotonic() + _CALL_SECONDS
-                with self._call(sent) as writer:
-                    while chunk is not None and time.monotonic() < until:
-                        writer.write_metadata(chunk)
-                        sent += len(chunk)
-                        chunk = None if self._given_up else self._queue.get()
+                if chunk := self._queue.get():
+                    until = time.monotonic() + _CALL_SECONDS
+                    with self._call(sent) as writer:
+                        while chunk:
+                            writer.write_metadata(chunk)
+                            sent += len(chunk)
+                            chunk = self._next(until)
         except (pa.ArrowException, OSError, DuckprivError):
             pass
         finally:
             self._given_up = True
+
+    def _next(self, until: float) -> bytes | None:
+        """Return the next chunk; nothing where none comes in time; None at the end."""
+        if self._given_up:
+            return None
+        with suppress(queue.Empty):
+            if (left := until - time.monotonic()) > 0:
+                return self._queue.get(timeout=left)
+        return b""

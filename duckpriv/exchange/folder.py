@@ -13,6 +13,7 @@ import os
 import secrets
 import shutil
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -69,10 +70,13 @@ class Folder:
         self._make(folder)
         return folder / f".{name}.early"
 
-    def forget_early(self) -> None:
-        """Delete all content that has no manifest yet."""
+    def forget_early(self, seconds: float) -> None:
+        """Delete content that has no manifest and was not written for so long."""
+        old = time.time() - seconds
         for content in self.path.glob("*/*/*/.*.early"):
-            content.unlink(missing_ok=True)
+            with suppress(OSError):  # others write here too
+                if content.lstat().st_mtime < old:
+                    content.unlink()
 
     def place(self, manifest: Manifest, partial: Path) -> None:
         """Make the message visible whose whole content is in `partial`, safe on disk; that is gone

@@ -28,6 +28,7 @@ class Partial:
         self._digest, self.length = hashlib.sha256(), 0
         self._writer: Writer | None = None
         self._hashing = path.exists()
+        self._ended = False
 
     def known(self) -> bool:
         """Whether all that lies there is counted and hashed; goes on with that for a while."""
@@ -35,9 +36,10 @@ class Partial:
             return not self._hashing or self._hash_for_a_while()
 
     def write(self, position: int, chunk: memoryview) -> None:
-        """Take the bytes that begin at `position`, unless some before them are missing."""
+        """Take the bytes that begin at `position`, unless some before them are missing, or it has
+        ended."""
         with self._lock:
-            if self._hashing or self.length < position:
+            if self._ended or self._hashing or self.length < position:
                 return
             with self._counting():
                 if self._writer is None:
@@ -55,12 +57,13 @@ class Partial:
             self._close()
 
     def finish(self) -> str:
-        """Return the SHA-256 of what is there, which is then safe on disk."""
+        """Return the SHA-256 of what is there, which is then safe on disk, and ended."""
         with self._lock:
             self._close()
             with self._counting():
                 self._path.touch()  # where there were no bytes
                 sync(self._path)  # it may take long, and others shall not wait for it
+            self._ended = True
             return self._digest.hexdigest()
 
     def move(self, path: Path) -> None:
@@ -70,9 +73,10 @@ class Partial:
             self._path.replace(path)
             self._path = path
 
-    def remove(self) -> None:
-        """Delete what is there."""
+    def remove(self, ended: bool = False) -> None:
+        """Delete what is there; begin anew, unless it has ended."""
         with self._lock:
+            self._ended = ended
             if self._writer is not None:
                 self._writer.close()
                 self._writer = None

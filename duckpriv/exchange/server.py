@@ -2,8 +2,9 @@
 
 TLS says who the peer is: its certificate has a name that only one trusted identity may have (see
 `keys/certificate.py`). A peer publishes in its own name only, and sees only messages from or to
-itself; a manifest's signature is checked before anything of its message is stored. What comes from
-the network is read in `requests.py` and `manifest.py` alone.
+itself; a manifest's signature is checked before it is stored. Content may come before its manifest:
+a trusted peer's, encrypted, within the limit on bytes and while there is room. What comes from the
+network is read in `requests.py` and `manifest.py` alone.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from .requests import (
     CHUNK,
     EMPTY,
     INLINE,
+    PART,
     SCHEMA,
     Begin,
     Download,
@@ -78,7 +80,8 @@ class MailboxServer:
         self._cut = weakref.finalize(self, self._gate.close)
 
     def close(self) -> None:
-        """End all calls and serve no more. What was uploaded in part can be continued."""
+        """End all calls and serve no more. A message that was uploaded in part can be continued;
+        content without a manifest is deleted."""
         if self._cut.alive:
             self._cut()
             self._service.shutdown()
@@ -202,6 +205,8 @@ class _Service(fl.FlightServerBase):  # type: ignore[misc]
                 place = (request.session, request.sender, request.receiver, request.name)
                 with self.uploads.early(*place) as content:
                     for position, chunk in self._chunks(context, reader, request.offset):
+                        if position % PART < CHUNK:
+                            self.uploads.check_early_room()
                         if position > content.length:
                             raise ProtocolError("there are bytes missing before these")
                         if position + len(chunk) > self._limits.bytes:

@@ -14,10 +14,9 @@ from __future__ import annotations
 import hashlib
 import shutil
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import MessageRejected, ProtocolError
@@ -25,7 +24,8 @@ from .folder import Folder
 from .manifest import Manifest
 from .partial import Partial
 
-_MOST_EARLY, _EARLY_SECONDS = 4, 3600.0
+# Content without a manifest: how many a sender may have, for how long, and how much room is left.
+_MOST_EARLY, _EARLY_SECONDS, _EARLY_ROOM = 4, 3600.0, 1 << 30
 
 
 class Upload:
@@ -42,13 +42,15 @@ class Upload:
         self._partial = Partial(partial)
 
     def adopt(self, early: Partial) -> None:
-        """Go on with content that came before the manifest, unless there is some already."""
+        """Go on with content that came before the manifest, where that is of use."""
         with self._lock:
-            if not early.length or self._partial.length or self._path.exists():
-                early.remove()
-            else:
-                early.move(self._path)
-                self._partial, self._resumed = early, True
+            there = self._partial.length or self._path.exists()
+            if early.length and not there and self._has_room(self.manifest.bytes - early.length):
+                with suppress(OSError):  # somebody has deleted it
+                    early.move(self._path)
+                    self._partial, self._resumed = early, True
+                    return
+        early.remove(ended=True)
 
     def begin(self) -> int | None:
         """Return how many bytes are there, or None while these are still hashed: ask again.
@@ -61,8 +63,7 @@ class Upload:
                 return self.manifest.bytes
             if not self._partial.known():
                 return None
-            missing = self.manifest.bytes - self._partial.length
-            if shutil.disk_usage(self._path.parent).free < missing:
+            if not self._has_room(self.manifest.bytes - self._partial.length):
                 raise ProtocolError(f"the mailbox has no room for {self.manifest.what}")
             self._finish_if_whole()
             return self._partial.length
@@ -83,6 +84,9 @@ class Upload:
     def rest(self) -> None:
         """Write what is in memory, and leave no file open: nobody uploads now."""
         self._partial.rest()
+
+    def _has_room(self, missing: int) -> bool:
+        return shutil.disk_usage(self._path.parent).free >= missing
 
     def _is_published(self) -> bool:
         try:
@@ -116,15 +120,14 @@ class Uploads:
         self._folder, self._most = folder, most
         self._lock, self._placing = threading.Lock(), threading.Lock()
         self._known: OrderedDict[Path, Upload] = OrderedDict()
-        # By sender: when it was used last, and what there is.
-        self._early: dict[str, OrderedDict[Path, tuple[float, Partial]]] = {}
-        folder.forget_early()  # of a server before, to which it says nothing any more
+        self._early: dict[str, OrderedDict[Path, Partial]] = {}  # by sender
 
     @contextmanager
     def of(self, manifest: Manifest, early: str = "") -> Iterator[Upload]:
         """Lend the upload of the message with this manifest; content that came before under the
         name `early` is taken for its own."""
         path = self._folder.partial(manifest, manifest.sha256)
+        place = self._folder.early_path(*manifest.place[:3], early) if early else None
         with self._lock:
             upload = self._known.get(path)
             if upload is None or (upload.manifest != manifest and not upload.users):
@@ -135,8 +138,8 @@ class Uploads:
             self._known.move_to_end(path)
             upload.users += 1
             self._forget()
-            place = self._folder.early_path(*manifest.place[:3], early)
-            _, content = self._early.get(manifest.sender, OrderedDict()).pop(place, (0, None))
+            own = self._early.get(manifest.sender)
+            content = own.pop(place, None) if own and place else None
         try:
             if content is not None:
                 upload.adopt(content)
@@ -151,20 +154,26 @@ class Uploads:
 
     @contextmanager
     def early(self, session: str, sender: str, receiver: str, name: str) -> Iterator[Partial]:
-        """Lend the content that its sender has named so. It is kept until a manifest names it, or
-        for a while."""
+        """Lend the content that its sender has named so, which is kept until a manifest names it,
+        or for a while."""
         path = self._folder.early_path(session, sender, receiver, name)
+        self._folder.forget_early(_EARLY_SECONDS)
         with self._lock:
             own = self._early.setdefault(sender, OrderedDict())
-            _, partial = own.pop(path, (0, None))
-            if partial is None:
-                partial = Partial(path)
-            own[path] = time.monotonic(), partial
-            self._forget_early()
+            partial = own.pop(path, None) or Partial(path)
+            own[path] = partial
+            too_much = [own.popitem(last=False)[1] for _ in range(len(own) - _MOST_EARLY)]
+        for other in too_much:
+            other.remove(ended=True)
         try:
             yield partial
         finally:
             partial.rest()
+
+    def check_early_room(self) -> None:
+        """Raise ProtocolError where content without a manifest would take the last room."""
+        if shutil.disk_usage(self._folder.path).free < _EARLY_ROOM:
+            raise ProtocolError("the mailbox has no room for content without a manifest")
 
     def publish(self, manifest: Manifest, content: bytes) -> None:
         """Publish a message that came whole. Raises MessageRejected where it is not what its
@@ -179,16 +188,10 @@ class Uploads:
     def close(self) -> None:
         """Delete what no manifest has named."""
         with self._lock:
-            for own in self._early.values():
-                while own:
-                    own.popitem()[1][1].remove()
-
-    def _forget_early(self) -> None:
-        """Delete a sender's content that no manifest has named, where it is old or too much."""
-        old = time.monotonic() - _EARLY_SECONDS
-        for own in self._early.values():
-            while own and (len(own) > _MOST_EARLY or next(iter(own.values()))[0] < old):
-                own.popitem(last=False)[1][1].remove()
+            left = [partial for own in self._early.values() for partial in own.values()]
+            self._early.clear()
+        for partial in left:
+            partial.remove(ended=True)
 
     def _forget(self) -> None:
         """Drop what was not used for longest; its content stays, and is hashed again if needed."""
