@@ -21,7 +21,7 @@ test-all: .venv/test
 # With the oldest DuckDB that is supported.
 test-oldest:
 	$(PYTHON) -m venv build/oldest
-	build/oldest/bin/pip install --quiet --disable-pip-version-check --editable '.[test]' 'duckdb==1.5.*'
+	build/oldest/bin/pip install --quiet --disable-pip-version-check --editable '.[test]' 'duckdb==1.5.0'
 	$(subst $(BIN),build/oldest/bin,$(PYTEST))
 
 lint: .venv/lint
