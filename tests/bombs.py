@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import mmap
 import re
 import resource
 import sys
@@ -25,7 +26,7 @@ from duckpriv.exchange.incoming import accept
 from duckpriv.exchange.limits import Limits
 from duckpriv.exchange.manifest import FORMAT, columns_of
 
-LIMIT = 4 << 30
+LIMIT = 5 << 29  # of address space, beyond what the libraries take
 ROWS = 12_345  # stands nowhere else in the bytes
 HUGE = 1 << 40
 
@@ -177,7 +178,8 @@ def peak(reset: bool = False) -> int:
 
 
 def main(folder: Path) -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (LIMIT, LIMIT))
+    limit = LIMIT + mmap.PAGESIZE * int(Path("/proc/self/statm").read_text().split()[0])
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 30, 1 << 30))
     for name in sys.argv[2:] or BOMBS:
         before = peak(reset=True)
