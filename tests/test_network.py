@@ -726,6 +726,11 @@ def test_early_content_that_no_manifest_names_is_deleted(
     assert len(lying()) == 2
     server.close()
     assert [path.name for path in lying()] == [".folder.early"]
+    killed = folder.path / "s1" / "shop" / "bank" / ".killed.early"
+    killed.touch()
+    time.sleep(0.3)
+    serve()
+    assert not killed.exists()
 
 
 def test_early_content_that_somebody_deletes_is_sent_again(

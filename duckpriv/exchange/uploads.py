@@ -25,7 +25,7 @@ from .manifest import Manifest
 from .partial import Partial
 
 # Content without a manifest: how many a sender may have, for how long, and how much room is left.
-_MOST_EARLY, _EARLY_SECONDS, _EARLY_ROOM = 4, 3600.0, 1 << 30
+_MOST_EARLY, _EARLY_SECONDS, _EARLY_ROOM = 4, 600.0, 1 << 30
 
 
 class Upload:
@@ -121,6 +121,7 @@ class Uploads:
         self._lock, self._placing = threading.Lock(), threading.Lock()
         self._known: OrderedDict[Path, Upload] = OrderedDict()
         self._early: dict[str, OrderedDict[Path, Partial]] = {}  # by sender
+        folder.forget_early(_EARLY_SECONDS)  # of a server that was killed
 
     @contextmanager
     def of(self, manifest: Manifest, early: str = "") -> Iterator[Upload]:
