@@ -33,7 +33,7 @@ from .errors import InvalidValue
 from .exchange import FileExchange
 from .keyring import Keyring
 from .keys import Unfinished
-from .scripts import Script, Statement
+from .scripts import GAP, Script, Statement
 
 RUNS, STATEMENTS = "duckpriv_runs", "duckpriv_journal"
 _COLUMNS = {
@@ -45,7 +45,7 @@ _COLUMNS = {
 }
 _VARIABLES = "duckpriv_variables"
 _QUICK = 0.5  # seconds
-_GAP = r"(?:\s|--[^\n]*\n|/\*.*?\*/)+"
+_GAP = f"{GAP}+"
 _TEMPORARY = re.compile(
     rf"(CREATE{_GAP}(?:OR{_GAP}REPLACE{_GAP})?)TEMP(?:ORARY)?{_GAP}"
     rf"((?:TABLE|VIEW|MACRO|FUNCTION|SEQUENCE|TYPE){_GAP}(?:IF{_GAP}NOT{_GAP}EXISTS{_GAP})?)"

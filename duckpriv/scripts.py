@@ -35,7 +35,9 @@ _DECLARATION = re.compile(r"-- set (\w+)(?: = (.*?))?(?:\s{2,}(.*))?$")
 _PART = re.compile(r"^-- part (\S+)(?: (if|while) (.+))?$", re.MULTILINE)
 _INCLUDE = re.compile(r"^-- include (\S+)$", re.MULTILINE)
 _SET_VARIABLE = re.compile(r'(?:RE)?SET\s+VARIABLE\s+"?((?:[^"\s=]|"")+)"?', re.IGNORECASE)
-_LEADING = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*", re.DOTALL)
+# What may stand between two words of SQL; with re.DOTALL.
+GAP = r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)"
+_LEADING = re.compile(f"{GAP}*", re.DOTALL)
 _SHOWING = (duckdb.StatementType.SELECT, duckdb.StatementType.CALL)
 _CONNECTING = (
     duckdb.StatementType.ATTACH,

@@ -757,8 +757,7 @@ def test_early_content_that_was_given_up_is_not_written_again(
             )
             for i in range(6)
         ]
-        for writer in writers[:1]:
-            writer.write_metadata(bytes(MIB))
+        writers[0].write_metadata(bytes(MIB))
         uploads = server._service.uploads
         while len(uploads._early.get("shop", ())) < 4:
             time.sleep(0.01)

@@ -43,6 +43,8 @@ class EarlyUpload:
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Take what comes next; wait where much is under way. One chunk alone is not worth a call.
         Raises what `stop` does."""
+        if self._given_up:
+            return
         self._put(bytes(data))
         if self._thread is None and self._queue.qsize() > 1:
             self._thread = threading.Thread(target=self._run, name="duckpriv-early", daemon=True)

@@ -57,18 +57,14 @@ class Folder:
 
     def partial(self, manifest: Manifest, stem: str) -> Path:
         """Return a path beside a message's files for content that is not whole yet."""
-        folder = self._files_of(manifest)[0].parent
-        self._make(folder)
-        return folder / f".{stem}.partial"
+        return self._beside(*manifest.place[:3], f".{stem}.partial")
 
     def early(self, session: str, sender: str, receiver: str, content: Path) -> None:
         """Nothing is to be had from it: the file needs only another name."""
 
     def early_path(self, session: str, sender: str, receiver: str, name: str) -> Path:
         """Return a path in the same folder for content that has no manifest yet."""
-        folder = self.path / session / sender / receiver
-        self._make(folder)
-        return folder / f".{name}.early"
+        return self._beside(session, sender, receiver, f".{name}.early")
 
     def forget_early(self, seconds: float) -> None:
         """Delete content that has no manifest and was not written for so long."""
@@ -146,6 +142,11 @@ class Folder:
             if status is not None:
                 found[file.parent.name] = status
         return found
+
+    def _beside(self, session: str, sender: str, receiver: str, name: str) -> Path:
+        folder = self.path / session / sender / receiver
+        self._make(folder)
+        return folder / name
 
     def _make(self, folder: Path) -> None:
         """Make a folder below the mailbox. Raises InvalidValue where somebody has put a link that

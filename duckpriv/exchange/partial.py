@@ -77,11 +77,8 @@ class Partial:
         """Delete what is there; begin anew, unless it has ended."""
         with self._lock:
             self._ended = ended
-            if self._writer is not None:
-                self._writer.close()
-                self._writer = None
+            self._forget()
             self._path.unlink(missing_ok=True)
-            self._digest, self.length = hashlib.sha256(), 0
             self._hashing = False
 
     @contextmanager
@@ -90,12 +87,15 @@ class Partial:
         try:
             yield
         except BaseException:
-            if self._writer is not None:
-                self._writer.close()
-                self._writer = None
-            self._digest, self.length = hashlib.sha256(), 0
+            self._forget()
             self._hashing = self._path.exists()
             raise
+
+    def _forget(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+        self._digest, self.length = hashlib.sha256(), 0
 
     def _close(self) -> None:
         if self._writer is not None:

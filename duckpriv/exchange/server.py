@@ -28,7 +28,6 @@ from .requests import (
     CHUNK,
     EMPTY,
     INLINE,
-    PART,
     SCHEMA,
     Begin,
     Download,
@@ -205,8 +204,7 @@ class _Service(fl.FlightServerBase):  # type: ignore[misc]
                 place = (request.session, request.sender, request.receiver, request.name)
                 with self.uploads.early(*place) as content:
                     for position, chunk in self._chunks(context, reader, request.offset):
-                        if position % PART < CHUNK:
-                            self.uploads.check_early_room()
+                        self.uploads.check_early_room()
                         if position > content.length:
                             raise ProtocolError("there are bytes missing before these")
                         if position + len(chunk) > self._limits.bytes:

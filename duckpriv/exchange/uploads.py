@@ -120,7 +120,8 @@ class Uploads:
         self._folder, self._most = folder, most
         self._lock, self._placing = threading.Lock(), threading.Lock()
         self._known: OrderedDict[Path, Upload] = OrderedDict()
-        self._early: dict[str, OrderedDict[Path, Partial]] = {}  # by sender
+        # By sender; then by session, receiver and name.
+        self._early: dict[str, OrderedDict[tuple[str, str, str], Partial]] = {}
         folder.forget_early(_EARLY_SECONDS)  # of a server that was killed
 
     @contextmanager
@@ -128,7 +129,6 @@ class Uploads:
         """Lend the upload of the message with this manifest; content that came before under the
         name `early` is taken for its own."""
         path = self._folder.partial(manifest, manifest.sha256)
-        place = self._folder.early_path(*manifest.place[:3], early) if early else None
         with self._lock:
             upload = self._known.get(path)
             if upload is None or (upload.manifest != manifest and not upload.users):
@@ -139,8 +139,8 @@ class Uploads:
             self._known.move_to_end(path)
             upload.users += 1
             self._forget()
-            own = self._early.get(manifest.sender)
-            content = own.pop(place, None) if own and place else None
+            own = self._early.get(manifest.sender, OrderedDict())
+            content = own.pop((manifest.session, manifest.receiver, early), None)
         try:
             if content is not None:
                 upload.adopt(content)
@@ -161,8 +161,8 @@ class Uploads:
         self._folder.forget_early(_EARLY_SECONDS)
         with self._lock:
             own = self._early.setdefault(sender, OrderedDict())
-            partial = own.pop(path, None) or Partial(path)
-            own[path] = partial
+            key = session, receiver, name
+            own[key] = partial = own.pop(key, None) or Partial(path)
             too_much = [own.popitem(last=False)[1] for _ in range(len(own) - _MOST_EARLY)]
         for other in too_much:
             other.remove(ended=True)
