@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from duckpriv.errors import InvalidValue, MessageRejected, ProtocolError, from_text
-from duckpriv.exchange import Manifest
+from duckpriv.exchange import Manifest, incoming
 from duckpriv.exchange.manifest import _SEALED, FORMAT, Sealed
 from tests.effort import examples
 
@@ -42,9 +42,12 @@ def shop(connect):
     return connect("shop", timeout=0.3)
 
 
-@pytest.fixture
-def files(tmp_path: Path):
-    """Paths of the message that bank sends to shop on 'data'."""
+@pytest.fixture(params=["at once", "in pieces"])
+def files(tmp_path: Path, request, monkeypatch):
+    """Paths of the message that bank sends to shop on 'data', which is read at once, or in pieces
+    as large ones are."""
+    if request.param == "in pieces":
+        monkeypatch.setattr(incoming, "_AT_ONCE", 0)
     folder = tmp_path / "mailbox" / "s1" / "bank" / "shop"
     return folder / "data.arrow", folder / "data.json"
 
@@ -79,6 +82,28 @@ def test_a_message_without_rows_keeps_its_columns(bank, shop) -> None:
     described = shop.con.execute("DESCRIBE FROM exchange_recv('bank', 'data')").fetchall()
     sent = bank.con.execute(f"DESCRIBE {EVERY_TYPE}").fetchall()
     assert [row[:2] for row in described] == [row[:2] for row in sent]
+
+
+def test_a_message_has_the_same_columns_with_and_without_rows(bank, tmp_path: Path) -> None:
+    bank.con.execute("CREATE TYPE mood AS ENUM ('it''s', 'b')")
+    query = f"SELECT *, 'b'::mood AS mood, '{{}}'::JSON AS json FROM ({EVERY_TYPE})"
+    send(bank, query, "some")
+    send(bank, f"{query} LIMIT 0", "none")
+    folder = tmp_path / "mailbox" / "s1" / "bank" / "shop"
+    some, none = (json.loads((folder / f"{name}.json").read_bytes()) for name in ("some", "none"))
+    assert some["columns"] == none["columns"]
+    assert (some["rows"], none["rows"]) == (5, 0)
+
+
+def test_without_the_optimizer_only_a_message_without_rows_fails(bank, shop) -> None:
+    bank.con.execute("PRAGMA disable_optimizer")
+    send(bank, "SELECT i FROM range(5000) t(i)")
+    assert len(receive(shop)) == 5000
+    with pytest.raises(duckdb.Error, match="PRAGMA enable_optimizer"):
+        send(bank, "SELECT 1 AS x LIMIT 0", "none")
+    bank.con.execute("PRAGMA enable_optimizer")
+    send(bank, "SELECT 1 AS x LIMIT 0", "none")
+    assert receive(shop, "none") == []
 
 
 def test_a_large_message_on_many_threads_is_whole(bank, shop) -> None:

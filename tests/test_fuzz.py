@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from unittest import mock
 
 import duckdb
 import numpy as np
@@ -27,9 +28,8 @@ from duckpriv.columns.context import Context
 from duckpriv.columns.seeds import seed_open, seed_seal
 from duckpriv.crypto import rsabssa
 from duckpriv.errors import ExchangeTimeout, InvalidValue, MessageRejected, ProtocolError
-from duckpriv.exchange import Manifest
+from duckpriv.exchange import Manifest, incoming
 from duckpriv.exchange.arrowstream import _field, read_batches
-from duckpriv.exchange.incoming import accept
 from duckpriv.exchange.limits import Limits
 from duckpriv.exchange.status import Heart, Watch
 from duckpriv.exchange.types import expected_columns
@@ -384,8 +384,10 @@ def rows_in(data: bytes) -> int:
 
 @pytest.mark.parametrize("name", ARROW)
 @fuzz(70)
-@given(changes=st.just([]) | edits, nulls=st.booleans(), follows=st.booleans())
-def test_arrow_streams(folder: Path, name: str, changes, nulls: bool, follows: bool) -> None:
+@given(st.just([]) | edits, st.booleans(), st.booleans(), st.sampled_from([0, incoming._AT_ONCE]))
+def test_arrow_streams(
+    folder: Path, name: str, changes, nulls: bool, follows: bool, at_once: int
+) -> None:
     data = edited(ARROW[name], changes)
     # A sender can write a manifest that fits what it has damaged.
     columns = bombs.text_schema(data) if follows else COLUMNS[name]
@@ -393,7 +395,8 @@ def test_arrow_streams(folder: Path, name: str, changes, nulls: bool, follows: b
     target = folder / "copy.parquet"
     target.write_bytes(b"of a message before")
     try:
-        accept(manifest, io.BytesIO(data), target, nulls, None, Limits())
+        with mock.patch.object(incoming, "_AT_ONCE", at_once):  # 0: in pieces, as large ones
+            incoming.accept(manifest, io.BytesIO(data), target, nulls, None, Limits())
     except MessageRejected:
         assert not target.exists()
         return

@@ -16,7 +16,7 @@ from ..errors import InvalidValue
 def constant(array: pa.Array, what: str) -> Any:
     """Return the one value of a column that has to be constant. Raises InvalidValue."""
     first = array[0].as_py()
-    if not pc.all(pc.equal(array, first)).as_py():
+    if len(array) > 1 and not pc.all(pc.equal(array, first)).as_py():
         raise InvalidValue(f"{what} has to be the same for all rows of a statement")
     return first
 

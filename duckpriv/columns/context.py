@@ -37,7 +37,7 @@ class Exchange(Protocol):
     def stage(self, handle: int, rows: pa.StructArray) -> None:
         """Add rows to an open message."""
 
-    def publish(self, handle: int, rows: int, schema: pa.StructType, sql_type: str) -> Sent:
+    def publish(self, handle: int, rows: int) -> Sent:
         """Finish a message and make it visible."""
 
     def receive(

@@ -147,14 +147,13 @@ class FileExchange:
         """Add rows to an open message."""
         self._open[handle].add(rows)
 
-    def publish(self, handle: int, rows: int, schema: pa.StructType, sql_type: str) -> Sent:
+    def publish(self, handle: int, rows: int) -> Sent:
         """Finish a message and make it visible to its receivers: at once, or, while a journal
         holds messages back, by `deliver`. DuckDB asks once for each column of the result."""
         if self._published is not None and self._published[0] == handle:
             return self._published[1]
         message = self._open[handle]
-        message.sql_type = sql_type
-        written = message.finish(rows, schema)
+        written = message.finish(rows)
         for receiver in message.receivers:  # another message of the same statement
             if (self.me, receiver, message.channel) in self._known:
                 raise already_sent(self.session, message.channel, receiver)

@@ -28,6 +28,7 @@ from .types import depth, is_allowed
 
 _CHUNK = 1 << 20
 _HASHED_AT_ONCE = 64 << 10  # not in another thread
+_AT_ONCE = 256 << 10
 _GROUP_ROWS, _GROUP_BYTES = 1 << 16, 1 << 20
 
 
@@ -80,7 +81,7 @@ class _Content:
         self, manifest: Manifest, source: Stream, key: bytes | None, limits: Limits
     ) -> None:
         self._manifest, self._source, self._largest = manifest, source, limits.batch_bytes
-        self.nesting = limits.nesting
+        self.nesting, self.at_once = limits.nesting, min(_AT_ONCE, limits.batch_bytes)
         self._digest, self._length = hashlib.sha256(), 0
         self._thread = ThreadPoolExecutor(1, "duckpriv-hash")
         self._hashing: Future[None] = Future()
@@ -147,7 +148,14 @@ class _Content:
 
 
 def _to_parquet(manifest: Manifest, content: _Content, target: Path, nulls: bool) -> None:
-    with pa.PythonFile(content, "r") as source, closing(Writer(target)) as file:
+    small = manifest.bytes <= content.at_once
+    with (
+        (
+            # Calls of Python, threads and windows would take longer than a small message itself.
+            pa.BufferReader(content.read(manifest.bytes)) if small else pa.PythonFile(content, "r")
+        ) as source,
+        pa.OSFile(str(target), "wb") if small else closing(Writer(target)) as file,
+    ):
         schema, batches = read_batches(source)
         schema = schema.remove_metadata()
         _check_schema(manifest, schema, content.nesting)
@@ -159,14 +167,17 @@ def _to_parquet(manifest: Manifest, content: _Content, target: Path, nulls: bool
         ):
             writing: Future[None] | None = None
             for table in _grouped(_checked(manifest, batches, nulls), schema):
+                if small:
+                    writer.write_table(table)
+                    continue
                 if writing is not None:
                     writing.result()
                 writing = thread.submit(writer.write_table, table)
             if writing is not None:
                 writing.result()
         file.flush()
-    if len(content.read(1)):
-        raise MessageRejected(f"{manifest.what} has something behind its rows")
+        if len(source.read(1)):
+            raise MessageRejected(f"{manifest.what} has something behind its rows")
 
 
 def _grouped(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from ..crypto.sealing import Sealer
 from ..errors import ProtocolError
 from .files import Writer
-from .types import check_types, to_message
+from .types import check_types, no_rows, to_message
 
 _BATCH_ROWS = 1 << 16
 _BATCH_BYTES = 8 << 20
@@ -70,6 +70,7 @@ class OutgoingMessage:
         self._sink = _Sink(path, key, small, early)
         self._rows = self._pending_rows = self._pending_bytes = 0
         self._pending: list[pa.StructArray] = []
+        self._type: pa.StructType | None = None
         self._collecting, self._writing = threading.Lock(), threading.Lock()
         self._writer: pa.RecordBatchStreamWriter | None = None
 
@@ -79,6 +80,7 @@ class OutgoingMessage:
         with self._collecting:
             if not self._rows:
                 check_types(self.sql_type, rows.type)
+                self._type = rows.type
             self._rows += len(rows)
             self._pending.append(rows)
             self._pending_rows += len(rows)
@@ -89,13 +91,13 @@ class OutgoingMessage:
         if full:  # other threads go on collecting meanwhile
             self._write(to_message(pa.concat_arrays(full), self.sql_type))
 
-    def finish(self, rows: int, type_: pa.StructType) -> Written:
+    def finish(self, rows: int) -> Written:
         """Write what is pending; a file is then safe on disk. Raises ProtocolError where the query
-        had other than `rows` rows."""
+        had other than `rows` rows, InvalidValue where its columns can be no message."""
         if rows != self._rows:
             raise ProtocolError("the query's rows and the rows written differ; nothing is sent")
-        check_types(self.sql_type, type_)
-        last = pa.concat_arrays(self._pending or [pa.array([], type_)])
+        none = no_rows(self.sql_type) if self._type is None else pa.array([], self._type)
+        last = pa.concat_arrays([none, *self._pending])
         self._pending = []
         batch = to_message(last, self.sql_type)
         self._write(batch)
