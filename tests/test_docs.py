@@ -137,6 +137,7 @@ def example(name: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.skipif(not THOROUGH, reason="takes long: make test-all")
 def test_the_example_of_private_scores_runs(tmp_path: Path) -> None:
     done = example("private_scores.scores", tmp_path)
     assert "The same as computed in the clear" in done.stdout
