@@ -2,7 +2,7 @@
 
 One party serves its mailbox on the loopback, the others use it. A large relation goes both ways,
 then many small messages, by single statements and in a journaled script; then three parties send to
-each other at once.
+each other at once. The baseline is Arrow Flight alone (`bare.py`), from client to server.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import duckpriv
+from benchmarks import bare
 from benchmarks.row import Row
 from examples.introduction import introduce
 
@@ -149,14 +150,22 @@ def rows() -> Iterator[Row]:
         introduce(folder, "bank", "shop", "carol")
         for me in ("bank", "shop"):
             make_table(folder, me, GIB)
+        bare_there, bare_read = bare.seconds(folder, DUCKDB_MEMORY)
+        *_, bare_small = bare.seconds(folder, DUCKDB_MEMORY, SMALL)
         for sender, receiver, way in (("shop", "bank", "up"), ("bank", "shop", "down")):
             steps = {sender: [send(receiver)], receiver: [arrive(sender), receive(sender)]}
             ended, peaks = run(folder, way, steps)
             there, read = ended[receiver]
-            yield Row(
-                f"1 GiB relation, {way}loaded, until it can be queried", GIB / 1e6 / there, "MB/s"
-            )
-            yield Row(f"1 GiB relation, {way}loaded, until it is read", GIB / 1e6 / read, "MB/s")
+            for what, took, alone in (
+                ("can be queried", there, bare_there),
+                ("is read", read, bare_read),
+            ):
+                yield Row(
+                    f"1 GiB relation, {way}loaded, until it {what}",
+                    GIB / 1e6 / took,
+                    "MB/s",
+                    GIB / 1e6 / alone,
+                )
             for me, peak in peaks.items():
                 yield Row(f"    {me}: peak memory", peak, "MiB")
         for sender, receiver, way in (("shop", "bank", "up"), ("bank", "shop", "down")):
@@ -164,7 +173,12 @@ def rows() -> Iterator[Row]:
             receives = f"SELECT i FROM exchange_recv('{sender}', 'm/NUMBER')"
             steps = {sender: [f"repeat {sends}"], receiver: [f"repeat {receives}"]}
             ended, _ = run(folder, f"plain-{way}", steps)
-            yield Row(f"{SMALL:,} small messages, {way}loaded", SMALL / last(ended), "1/s")
+            yield Row(
+                f"{SMALL:,} small messages, {way}loaded",
+                SMALL / last(ended),
+                "1/s",
+                SMALL / bare_small,
+            )
             for role, text, peer in (("send", SEND, receiver), ("receive", RECEIVE, sender)):
                 script = text.format(number=JOURNALED, peer=peer)
                 (folder / f"{role}-{way}.sql").write_text(script)

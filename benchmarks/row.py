@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True)
 class Row:
-    """One figure. `ratio` is baseline / value: how many times less than the baseline."""
+    """One figure. `ratio` is baseline / value: of times, how many times less than the baseline; of
+    rates, how many times the baseline is faster."""
 
     name: str
     value: float
