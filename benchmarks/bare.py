@@ -111,8 +111,10 @@ def seconds(folder: Path, memory: str, small: int = 0) -> list[float]:
     sender.stdout.readline()
     started = time.time()
     sender.communicate("go\n")
-    ended = json.loads(receiver.stdout.readline())
-    receiver.communicate()
+    if sender.returncode:
+        receiver.kill()
+        raise SystemExit("the baseline failed")
+    ended = json.loads(receiver.communicate()[0])
     for file in folder.glob("*.bare"):
         file.unlink()
     return [end - started for end in ended]

@@ -76,7 +76,7 @@ def extend_search_path(con: duckdb.DuckDBPyConnection) -> None:
         con.execute(f"SET search_path = {literal(f'{before},{_CATALOG}.main')}")
     hidden = con.execute(
         "SELECT DISTINCT function_name FROM duckdb_functions() "
-        "WHERE NOT internal AND database_name <> $2 AND list_contains($1, function_name)",
+        "WHERE list_contains($1, function_name) AND database_name <> $2",
         [[function.name for function in FUNCTIONS], _CATALOG],
     ).fetchall()
     if hidden:

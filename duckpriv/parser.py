@@ -12,7 +12,6 @@ from functools import cache
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 
 
 class _Parser:
@@ -39,10 +38,3 @@ def struct_fields(sql_type: str) -> list[tuple[str, str]]:
     parser = _of(os.getpid())
     with parser.lock:
         return [(name, str(type_)) for name, type_ in parser.con.sqltype(sql_type).children]
-
-
-def arrow_type(sql_type: str) -> pa.DataType:
-    """Return how DuckDB gives values of a type to Arrow."""
-    parser = _of(os.getpid())
-    with parser.lock:
-        return parser.con.sql(f"SELECT NULL::{sql_type}").to_arrow_table().schema[0].type

@@ -9,6 +9,7 @@ import random
 import re
 import threading
 import time
+import uuid
 from pathlib import Path
 
 import duckdb
@@ -88,7 +89,14 @@ def test_a_message_without_rows_keeps_its_columns(bank, shop) -> None:
     assert [row[:2] for row in described] == [row[:2] for row in sent]
 
 
-def test_a_message_has_the_same_columns_with_and_without_rows(bank, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "setting",
+    ["TimeZone = 'America/New_York'", "arrow_large_buffer_size = true", "threads = 2"],
+)
+def test_a_message_has_the_same_columns_with_and_without_rows(
+    bank, tmp_path: Path, setting: str
+) -> None:
+    bank.con.execute(f"SET {setting}")
     bank.con.execute("CREATE TYPE mood AS ENUM ('it''s', 'b')")
     query = f"SELECT *, 'b'::mood AS mood, '{{}}'::JSON AS json FROM ({EVERY_TYPE})"
     send(bank, query, "some")
@@ -97,6 +105,14 @@ def test_a_message_has_the_same_columns_with_and_without_rows(bank, tmp_path: Pa
     some, none = (json.loads((folder / f"{name}.json").read_bytes()) for name in ("some", "none"))
     assert some["columns"] == none["columns"]
     assert (some["rows"], none["rows"]) == (5, 0)
+
+
+def test_uuids_that_duckdb_gives_as_such(bank, shop) -> None:
+    bank.con.execute("SET arrow_lossless_conversion = true")
+    query = f"SELECT '{uuid.UUID(int=5)}'::UUID AS id, 1 AS i"
+    for channel, rows in (("some", [(uuid.UUID(int=5), 1)]), ("none", [])):
+        send(bank, f"{query} LIMIT {len(rows)}", channel)
+        assert receive(shop, channel) == rows
 
 
 def test_without_the_optimizer_only_a_message_without_rows_fails(bank, shop) -> None:
@@ -137,14 +153,16 @@ def test_an_enum_goes_as_text(bank, shop) -> None:
         ("SELECT [uuid()] AS x", r"column 'x' has type UUID\[\]"),
         ("SELECT {'id': uuid()} AS x", "column 'x' has type STRUCT"),
         ("SELECT '101'::BIT AS x", "column 'x' has type BIT"),
+        ("SELECT 1::BIGNUM AS x", "column 'x' has type BIGNUM"),
         ("SELECT MAP {1: 2} AS x", "column 'x' has type MAP"),
         ("SELECT union_value(a := 1) AS x", "column 'x' has type UNION"),
         ('SELECT 1 AS "a\tb"', "control characters"),
     ],
 )
 def test_what_would_arrive_as_something_else_is_not_sent(bank, query, problem) -> None:
-    with pytest.raises(duckdb.Error, match=f"DUCKPRIV_INVALID_VALUE: .*{problem}"):
-        send(bank, query)
+    for rows in ("", " LIMIT 0"):
+        with pytest.raises(duckdb.Error, match=f"DUCKPRIV_INVALID_VALUE: .*{problem}"):
+            send(bank, query + rows)
 
 
 @pytest.mark.usefixtures("reading")

@@ -31,8 +31,8 @@ class Exchange(Protocol):
     def open(self, peer: str, channel: str, protocol: str, parameters: str) -> int:
         """Begin a message; return its handle."""
 
-    def set_type(self, handle: int, sql_type: str) -> None:
-        """Say which SQL type the rows of an open message have."""
+    def set_type(self, handle: int, sql_type: str, type_: pa.StructType) -> None:
+        """Say which type the rows of an open message have, in SQL and in Arrow."""
 
     def stage(self, handle: int, rows: pa.StructArray) -> None:
         """Add rows to an open message."""

@@ -13,13 +13,14 @@ SENT = pa.struct({"rows": pa.int64(), "bytes": pa.int64(), "sha256": pa.string()
 
 
 # The name is unusual, since the user's query sees it before its own tables. The call with typeof is
-# a constant that DuckDB computes once, rows or none; a text with every row would take long. Each
-# further part of a statement takes DuckDB a tenth of a millisecond or more.
+# a constant that DuckDB computes once, rows or none; a text with every row would take long. A row
+# that is not there shows it the type in Arrow.
 _SENDING = """
 SELECT unnest(duckpriv_internal_sent) FROM (
     SELECT duckpriv_udf_exchange_publish({handle}::BIGINT, CAST(coalesce(sum(
         duckpriv_udf_exchange_stage(
-            duckpriv_udf_exchange_typed({handle}::BIGINT, typeof(duckpriv_internal_row)),
+            duckpriv_udf_exchange_typed({handle}::BIGINT, typeof(duckpriv_internal_row),
+                CASE WHEN false THEN duckpriv_internal_row END),
             duckpriv_internal_row)), 0) AS BIGINT)) AS duckpriv_internal_sent
     FROM query('{query}') AS duckpriv_internal_row)
 """
@@ -44,9 +45,11 @@ def exchange_begin(
     return pa.array([_SENDING.format(handle=handle, query=query)] * len(peers), pa.string())
 
 
-def exchange_typed(context: Context, handles: pa.Array, types: pa.Array) -> pa.Array:
-    """Say which SQL type the rows of an open message have; return the handles."""
-    context.need_exchange().set_type(handles[0].as_py(), types[0].as_py())
+def exchange_typed(
+    context: Context, handles: pa.Array, types: pa.Array, rows: pa.Array
+) -> pa.Array:
+    """Say which type the rows of an open message have, in SQL and in Arrow; return the handles."""
+    context.need_exchange().set_type(handles[0].as_py(), types[0].as_py(), rows.type)
     return handles
 
 

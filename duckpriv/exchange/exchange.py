@@ -139,9 +139,9 @@ class FileExchange:
             and self.mailbox.manifest(self.session, self.me, receiver, channel) is not None
         )
 
-    def set_type(self, handle: int, sql_type: str) -> None:
-        """Say which SQL type the rows of an open message have."""
-        self._open[handle].sql_type = sql_type
+    def set_type(self, handle: int, sql_type: str, type_: pa.StructType) -> None:
+        """Say which type the rows of an open message have, in SQL and in Arrow."""
+        self._open[handle].set_type(sql_type, type_)
 
     def stage(self, handle: int, rows: pa.StructArray) -> None:
         """Add rows to an open message."""

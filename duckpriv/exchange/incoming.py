@@ -73,7 +73,7 @@ def accept(
 
 
 class _Content:
-    """What Arrow reads from: counts, hashes and decrypts."""
+    """What is read from: counts, hashes and decrypts."""
 
     closed = False
 
@@ -148,14 +148,11 @@ class _Content:
 
 
 def _to_parquet(manifest: Manifest, content: _Content, target: Path, nulls: bool) -> None:
+    # Calls of Python, threads and windows would take longer than a small message itself.
     small = manifest.bytes <= content.at_once
-    with (
-        (
-            # Calls of Python, threads and windows would take longer than a small message itself.
-            pa.BufferReader(content.read(manifest.bytes)) if small else pa.PythonFile(content, "r")
-        ) as source,
-        pa.OSFile(str(target), "wb") if small else closing(Writer(target)) as file,
-    ):
+    read = pa.BufferReader(content.read(manifest.bytes)) if small else pa.PythonFile(content, "r")
+    written = pa.OSFile(str(target), "wb") if small else closing(Writer(target))
+    with read as source, written as file:
         schema, batches = read_batches(source)
         schema = schema.remove_metadata()
         _check_schema(manifest, schema, content.nesting)
@@ -176,7 +173,7 @@ def _to_parquet(manifest: Manifest, content: _Content, target: Path, nulls: bool
             if writing is not None:
                 writing.result()
         file.flush()
-        if len(source.read(1)):
+        if source.read(1):
             raise MessageRejected(f"{manifest.what} has something behind its rows")
 
 

@@ -12,9 +12,9 @@ from typing import Any, Protocol, TypeAlias
 import pyarrow as pa
 
 from ..crypto.sealing import Sealer
-from ..errors import ProtocolError
+from ..errors import InvalidValue, ProtocolError
 from .files import Writer
-from .types import check_types, no_rows, to_message
+from .types import check_types, to_message
 
 _BATCH_ROWS = 1 << 16
 _BATCH_BYTES = 8 << 20
@@ -66,21 +66,24 @@ class OutgoingMessage:
     ) -> None:
         self.key, self.receivers, self.channel = key, receivers, channel
         self.protocol, self.parameters = protocol, parameters
-        self.sql_type = ""  # of the rows: DuckDB's typeof
+        self._sql_type = ""  # of the rows
+        self._type: pa.StructType | None = None
         self._sink = _Sink(path, key, small, early)
         self._rows = self._pending_rows = self._pending_bytes = 0
         self._pending: list[pa.StructArray] = []
-        self._type: pa.StructType | None = None
         self._collecting, self._writing = threading.Lock(), threading.Lock()
         self._writer: pa.RecordBatchStreamWriter | None = None
 
+    def set_type(self, sql_type: str, type_: pa.StructType) -> None:
+        """Say which type the rows have, in SQL (DuckDB's typeof) and in Arrow."""
+        self._sql_type, self._type = sql_type, type_
+
     def add(self, rows: pa.StructArray) -> None:
-        """Take some rows."""
+        """Take some rows. Raises InvalidValue where they can be no message."""
         full: list[pa.StructArray] = []
         with self._collecting:
             if not self._rows:
-                check_types(self.sql_type, rows.type)
-                self._type = rows.type
+                check_types(self._sql_type, rows.type)
             self._rows += len(rows)
             self._pending.append(rows)
             self._pending_rows += len(rows)
@@ -89,17 +92,21 @@ class OutgoingMessage:
                 full, self._pending = self._pending, full
                 self._pending_rows = self._pending_bytes = 0
         if full:  # other threads go on collecting meanwhile
-            self._write(to_message(pa.concat_arrays(full), self.sql_type))
+            self._write(to_message(pa.concat_arrays(full), self._sql_type))
 
     def finish(self, rows: int) -> Written:
         """Write what is pending; a file is then safe on disk. Raises ProtocolError where the query
-        had other than `rows` rows, InvalidValue where its columns can be no message."""
+        had other than `rows` rows, InvalidValue where they can be no message."""
         if rows != self._rows:
             raise ProtocolError("the query's rows and the rows written differ; nothing is sent")
-        none = no_rows(self.sql_type) if self._type is None else pa.array([], self._type)
-        last = pa.concat_arrays([none, *self._pending])
+        if self._type is None:
+            raise InvalidValue(
+                "a query without rows cannot be sent while DuckDB's optimizer is off; turn it on "
+                "with PRAGMA enable_optimizer"
+            )
+        last = pa.concat_arrays(self._pending or [pa.nulls(0, self._type)])
         self._pending = []
-        batch = to_message(last, self.sql_type)
+        batch = to_message(last, self._sql_type)
         self._write(batch)
         assert self._writer is not None
         self._writer.close()

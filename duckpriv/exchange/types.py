@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.types as pat
 
 from ..errors import InvalidValue
-from ..parser import arrow_type, struct_fields
+from ..parser import struct_fields
 
 _PLAIN = (
     pat.is_boolean,
@@ -104,17 +104,6 @@ def to_message(rows: pa.StructArray, sql_type: str) -> pa.RecordBatch:
 def check_types(sql_type: str, type_: pa.StructType) -> None:
     """Raise InvalidValue where rows of this type, in SQL and in Arrow, can be no message."""
     _plan(sql_type, type_)
-
-
-def no_rows(sql_type: str) -> pa.StructArray:
-    """Return DuckDB's row structs of a query without rows. Raises InvalidValue where nobody knows
-    its columns."""
-    if not sql_type:
-        raise InvalidValue(
-            "a query without rows cannot be sent while DuckDB's optimizer is off; turn it on with "
-            "PRAGMA enable_optimizer"
-        )
-    return pa.array([], arrow_type(sql_type))
 
 
 @lru_cache(maxsize=64)

@@ -37,7 +37,7 @@ EXCHANGE: tuple[Function, ...] = (
                 pa.string(),
                 volatile=True,
             ),
-            Udf(messages.exchange_typed, ("BIGINT", "VARCHAR"), "BIGINT", pa.int64()),
+            Udf(messages.exchange_typed, None, "BIGINT", pa.int64(), nulls=True),
             Udf(messages.exchange_stage, None, "BIGINT", pa.int64(), volatile=True, nulls=True),
             Udf(
                 messages.exchange_publish,
