@@ -143,8 +143,8 @@ class Party:
             result = self._run(parsed, values, journal, observer, on_rows)
         else:
             result = [] if journal.result is None else journal.result.to_pylist()
-            with self._announced(parsed):  # peers may still wait, or think that we run
-                pass
+            if self._exchange is not None:  # peers may still wait, or think that we run
+                self._exchange.say_finished(_role(parsed))
         if self._server is not None:
             with suppress(KeyboardInterrupt):
                 self._exchange.linger(observer.tick if observer else lambda: None)
@@ -236,9 +236,7 @@ class Party:
         if self._exchange is None:
             yield
             return
-        # Two parties never both run a bundled script that names one peer.
-        one_role = script.name in bundled() and "peer" in (v.name for v in script.variables)
-        with self._exchange.running(script.name if one_role else None):
+        with self._exchange.running(_role(script)):
             yield
 
     def _execute(
@@ -429,6 +427,13 @@ def _join(
         if opened is not None:
             opened.close()
         raise
+
+
+def _role(script: Script) -> str | None:
+    """Return the name of a script that two parties never both run: a bundled one that names one
+    peer."""
+    one_peer = "peer" in (variable.name for variable in script.variables)
+    return script.name if one_peer and script.name in bundled() else None
 
 
 def _estimated_rows(con: duckdb.DuckDBPyConnection, sql: str) -> int | None:

@@ -897,6 +897,18 @@ def test_a_query_that_fails_sends_no_message(parties, folder) -> None:
     assert not list(folder.path.rglob("*.early"))
 
 
+def test_a_finished_run_needs_no_mailbox(parties, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(client_module, "_STATUS_SECONDS", 0.3)
+    script = tmp_path / "small.sql"
+    script.write_text("CALL exchange_send('bank', 'x', 'SELECT 1 AS i'); SELECT 2 AS y;")
+    bank, shop, _ = parties()
+    with shop:
+        found = shop.run(str(script))
+    bank.close()
+    _, shop, _ = parties()
+    assert shop.run(str(script)) == found == [{"y": 2}]
+
+
 def test_what_came_early_is_used_by_the_next_run(parties, folder, tmp_path, monkeypatch) -> None:
     """The run ends when its message is committed and not yet delivered."""
     script = tmp_path / "large.sql"

@@ -51,6 +51,7 @@ from .requests import (
 _Result = TypeVar("_Result")
 # A call that hangs is given up after so many seconds, and tried again over a new connection.
 _CALL_SECONDS, _TRANSFER_SECONDS = 20.0, 60.0
+_STATUS_SECONDS = 10.0  # with all that is tried again: a status is soon out of date
 _LARGEST_ANSWER = 64 << 20
 _OPTIONS = [
     ("grpc.max_receive_message_length", max(CHUNK, LARGEST) + (1 << 16)),
@@ -164,8 +165,8 @@ class RemoteMailbox:
             yield _place(place), data
 
     def set_status(self, session: str, sender: str, status: bytes) -> None:
-        """Replace a party's status. It is soon out of date, so this is not tried for long."""
-        patience = self._patience(min(self._timeout, _CALL_SECONDS))
+        """Replace a party's status. This is not tried for long."""
+        patience = self._patience(min(self._timeout, _STATUS_SECONDS))
         self._ask(SetStatus(session, sender, status.decode()), patience)
 
     def status(self, session: str, sender: str) -> bytes | None:

@@ -290,7 +290,7 @@ class FileExchange:
         """Tell the peers that this party runs, and at the end, whether it failed. `script` is
         one that two parties cannot both run, or None."""
         self._statuses_before = self.mailbox.statuses(self.session)
-        self._heart = Heart(min(self._silence / 8, _LONGEST_BEAT), script)
+        self._begin_beating(script)
         self._tell("running")
         state = "failed"
         try:
@@ -300,6 +300,15 @@ class FileExchange:
             self._beating.result()
             self._tell(state)
             self._heart = None
+
+    def say_finished(self, script: str | None) -> None:
+        """Tell the peers again that this party's run has finished, if they are soon reached."""
+        self._begin_beating(script)
+        self._tell("finished")
+        self._heart = None
+
+    def _begin_beating(self, script: str | None) -> None:
+        self._heart = Heart(min(self._silence / 8, _LONGEST_BEAT), script)
 
     def beat(self) -> None:
         """Give the peers a sign of life, if it is time for one."""
