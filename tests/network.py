@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import socket
 import threading
 from contextlib import suppress
@@ -90,6 +91,15 @@ def leaf(
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
+
+
+def free_port() -> int:
+    """Return a port where nobody listens, and which the system gives to no connection (those are
+    from 32768 on): one could keep a server that was killed from coming back."""
+    while True:
+        port = 20_000 + secrets.randbelow(12_000)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 class Proxy:

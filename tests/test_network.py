@@ -48,7 +48,7 @@ from duckpriv.exchange.server import MailboxServer
 from duckpriv.keys import Identity
 from duckpriv.keys.certificate import MAILBOX_NAME
 from examples.introduction import introduce
-from tests.network import Proxy, leaf, message, sign
+from tests.network import Proxy, free_port, leaf, message, sign
 from tests.parties import at_once
 
 NAMES = ("bank", "shop", "eve")
@@ -318,16 +318,14 @@ def test_a_full_disk_and_then_room(shop, keyrings, folder, tmp_path, monkeypatch
 
 
 def test_the_client_may_start_first(serve, join) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     shop = join("shop", port)
     threading.Timer(0.7, lambda: serve(port)).start()
     assert shop.statuses("s1") == {}
 
 
 def test_nobody_there(join) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     with pytest.raises(ExchangeTimeout, match=f"127.0.0.1:{port} .*Connection refused.*firewall"):
         join("shop", port, 0.5).status("s1", "bank")
 
@@ -338,8 +336,7 @@ def test_two_servers_cannot_have_one_port(server, serve) -> None:
 
 
 def test_a_client_that_was_stopped(join) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     calls = []
 
     def stop() -> None:
@@ -815,8 +812,7 @@ def test_content_is_sent_whole_after_the_server_was_away(
 ) -> None:
     manifest, sealed = message(keyrings["shop"], tmp_path, "shop", "bank", size=20 * MIB)
     data = sealed.read_bytes()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     shop = join("shop", port, 30)
     upload_early(shop, sealed, data)  # nobody is there
     first = serve(port)
@@ -871,8 +867,7 @@ def parties(tmp_path) -> Iterator[Callable[[], tuple[duckpriv.Party, duckpriv.Pa
                 )
             )
 
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            address = f"grpc+tls://localhost:{free.getsockname()[1]}"
+        address = f"grpc+tls://localhost:{free_port()}"
         bank = connect("bank", f"dir:{tmp_path}/mailbox", serve=address)
         proxy = Proxy(int(address.rpartition(":")[2]))
         opened.callback(proxy.close)

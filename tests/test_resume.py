@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +21,7 @@ from duckpriv.journal import Journal, discard, runs
 from examples.introduction import introduce
 from tests.effort import THOROUGH
 from tests.killed import MOMENTS
+from tests.network import free_port
 from tests.parties import Folder
 
 IDS = {"host": [f"c{i}" for i in range(0, 30)], "guest": [f"c{i}" for i in range(20, 50)]}
@@ -39,8 +39,7 @@ def run_killed(
     With a `server`, the others reach its mailbox over the network.
     """
     processes = {}
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"grpc+tls://localhost:{free.getsockname()[1]}"
+    address = f"grpc+tls://localhost:{free_port()}"
     for me, (script, settings) in parties.items():
         base = folder.folder
         mailbox = f"dir:{base / 'mailbox'}"
