@@ -24,11 +24,12 @@ from .files import Writer
 from .limits import Limits
 from .mailbox import Stream
 from .manifest import Manifest, columns_of
+from .requests import INLINE
 from .types import depth, is_allowed
 
 _CHUNK = 1 << 20
 _HASHED_AT_ONCE = 64 << 10  # not in another thread
-_AT_ONCE = 256 << 10
+_AT_ONCE = INLINE
 _GROUP_ROWS, _GROUP_BYTES = 1 << 16, 1 << 20
 
 
