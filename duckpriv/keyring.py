@@ -28,6 +28,7 @@ from .keyfiles import KeyFiles
 from .keys import (
     HomomorphicPublicKey,
     Identity,
+    JointModulus,
     JointPublicKey,
     KeyInfo,
     KeyPart,
@@ -51,6 +52,7 @@ from .names import check_key_name, check_name
 _PRIVATE, _PUBLIC, _SECRET = ".private.pem", ".public.pem", ".secret"
 _PAILLIER_PRIVATE, _PAILLIER_PUBLIC = ".paillier.private.pem", ".paillier.public"
 _JOINT_PART, _JOINT_PUBLIC = ".joint.private", ".joint.public"
+_JOINT_MODULUS = ".joint.modulus"
 _SEED_PART = ".seed.private"
 _IDENTITY, _TRUSTED = ".identity.private", ".identity.public"
 _SUFFIXES = (
@@ -58,6 +60,7 @@ _SUFFIXES = (
     _PAILLIER_PUBLIC,
     _JOINT_PART,
     _JOINT_PUBLIC,
+    _JOINT_MODULUS,
     _SEED_PART,
     _IDENTITY,
     _TRUSTED,
@@ -67,6 +70,7 @@ _SUFFIXES = (
 )
 # The modulus whose factors nobody has published, by name.
 PUBLIC_MODULUS = "rsa-2048"
+KINDS = ("rsa", "paillier", "joint", "modulus")
 _Key = TypeVar("_Key")
 
 
@@ -134,18 +138,21 @@ class Keyring:
 
     def generate_joint(self, name: str, modulus: str) -> KeyInfo:
         """Make this party's part of a joint key, modulo the public RSA-2048 number or the modulus
-        that was imported under the name `modulus`. Raises InvalidValue where this party has the
-        factors of it, KeyMismatch where the name is taken."""
-        if modulus == PUBLIC_MODULUS:
-            number = moduli.RSA_2048
-        elif self._has(modulus, _PAILLIER_PRIVATE):
-            raise InvalidValue(
-                f"you have the factors of modulus '{modulus}', and could decrypt alone; use "
-                f"'{PUBLIC_MODULUS}' or one that somebody else made"
-            )
-        else:
-            number = self.paillier_public(modulus).key.modulus
+        that was imported under the name `modulus`. Raises KeyNotFound where there is none,
+        KeyMismatch where the name is taken."""
+        number = (
+            moduli.RSA_2048
+            if modulus == PUBLIC_MODULUS
+            else self.joint_modulus(modulus).key.key.modulus
+        )
         return self._keep_new(name, _JOINT_PART, lambda: KeyPart.generate(name, number).encoded)
+
+    def joint_modulus(self, name: str) -> JointModulus:
+        """Return the modulus for joint keys that was imported as `name`. Raises KeyNotFound."""
+        modulus = self._load(name, _JOINT_MODULUS, JointModulus.from_bytes)
+        if modulus is None:
+            raise self._not_found(name)
+        return modulus
 
     def joint_part(self, name: str) -> KeyPart:
         """Return this party's part of the joint key `name`. Raises KeyNotFound."""
@@ -227,39 +234,26 @@ class Keyring:
             return self.paillier_private(name).public
         return key
 
-    def homomorphic_by_fingerprint(self, fingerprint: bytes) -> HomomorphicPublicKey:
-        """Return the public key that ciphertexts name. Raises KeyNotFound."""
-        with self._lock:
-            for loaded in self._loaded.values():
-                known = loaded.public if isinstance(loaded, PaillierPrivateKey) else loaded
-                if (
-                    isinstance(known, HomomorphicPublicKey)
-                    and known.fingerprint_bytes == fingerprint
-                ):
-                    return known
-            for info in self.list():
-                if info.fingerprint is None or bytes.fromhex(info.fingerprint)[:16] != fingerprint:
-                    continue
-                if info.kind.startswith("Paillier"):
-                    return self.paillier_public(info.name)
-                if info.kind.startswith("joint"):
-                    return self.joint_public(info.name)
-        raise KeyNotFound(
-            f"the keyring {self.path} has no key {fingerprint.hex()}, under which a ciphertext is; "
-            "import the peer's with key_import"
-        )
+    def homomorphic_public(self, name: str) -> HomomorphicPublicKey:
+        """Return the Paillier or joint public key `name`. Raises KeyNotFound."""
+        joint = self._has(name, _JOINT_PUBLIC) or self._has(name, _JOINT_PART)
+        return self.joint_public(name) if joint else self.paillier_public(name)
 
-    def import_public(self, name: str, data: bytes) -> KeyInfo:
-        """Keep a peer's public key under `name`: RSA (DER), Paillier, or joint. The same key
-        again changes nothing; another one under a name in use raises KeyMismatch, a bad one
-        InvalidValue."""
-        if data.startswith(PaillierPublicKey.MAGIC):
+    def import_public(self, name: str, data: bytes, kind: str) -> KeyInfo:
+        """Keep a peer's public key under `name`: an 'rsa' key (DER), a 'paillier' or 'joint' key,
+        or a 'modulus' for joint keys. The same key again changes nothing; another one under a name
+        in use raises KeyMismatch, one that is bad or of another kind InvalidValue."""
+        if kind == "rsa":
+            return self._keep_public(name, _PUBLIC, public_pem(RsaPublicKey.from_der(data)))
+        if kind == "paillier":
             return self._keep_public(
                 name, _PAILLIER_PUBLIC, PaillierPublicKey.from_bytes(data).encoded
             )
-        if data.startswith(JointPublicKey.MAGIC):
+        if kind == "joint":
             return self._keep_public(name, _JOINT_PUBLIC, JointPublicKey.from_bytes(data).encoded)
-        return self._keep_public(name, _PUBLIC, public_pem(RsaPublicKey.from_der(data)))
+        if kind == "modulus":
+            return self._keep_public(name, _JOINT_MODULUS, JointModulus.from_bytes(data).encoded)
+        raise InvalidValue(f"the kind of a key is one of {', '.join(KINDS)}")
 
     def rsa_private(self, name: str) -> RsaPrivateKey:
         """Return the private key `name`. Raises KeyNotFound."""
@@ -399,6 +393,11 @@ class Keyring:
         if self._has(name, _JOINT_PART):
             bits = self.joint_part(name).share.modulus.bit_length()
             return KeyInfo(name, "part of a joint key", bits, None)
+        if self._has(name, _JOINT_MODULUS):
+            modulus = self.joint_modulus(name)
+            return KeyInfo(
+                name, "modulus for joint keys", modulus.key.key.bits, modulus.fingerprint
+            )
         if self._has(name, _SEED_PART):
             return KeyInfo(name, "part of a seed", None, None)
         if self._has(name, _IDENTITY):

@@ -76,7 +76,7 @@ def give_keys(
         serialization.NoEncryption(),
     )
     one.keyring._write("mine.private.pem", pem)
-    one.con.execute("SELECT key_import('host', rsa_public_key('mine'))").fetchall()
+    one.con.execute("SELECT key_import('host', rsa_public_key('mine'), 'rsa')").fetchall()
     numbers = rsa_key.private_numbers()
     one.keyring._write("paillier.paillier.private.pem", factors_pem(numbers.p, numbers.q))
     for name in ("seed1", "seed2"):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import secrets
 
 import duckdb
+import gmpy2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from duckpriv.keys import JointPublicKey, KeyShare, PaillierPublicKey
+from duckpriv.keys import JointModulus, JointPublicKey, KeyShare
 from tests.effort import examples
 
 numbers = st.floats(-1e6, 1e6).map(lambda x: round(x * 2**20) / 2**20)
@@ -61,7 +62,11 @@ def test_somebody_else_can_encrypt_but_not_decrypt(parts, connect) -> None:
     bank, shop = parts
     combine(bank, "b", "s", *shown(shop, "s"))
     other = connect("other")
-    value(other.con, "SELECT key_import('k', $1)", value(bank.con, "SELECT joint_public_key('b')"))
+    value(
+        other.con,
+        "SELECT key_import('k', $1, 'joint')",
+        value(bank.con, "SELECT joint_public_key('b')"),
+    )
     ct = value(other.con, "SELECT joint_encrypt(7, 'k')")
     for function in ("partial_decrypt", "joint_decrypt"):
         with pytest.raises(duckdb.Error, match="DUCKPRIV_KEY_NOT_FOUND: key 'k' is a joint public"):
@@ -102,10 +107,10 @@ def test_rogue_key_shares_are_refused(parts, connect) -> None:
 def test_nobody_uses_a_modulus_that_it_has_the_factors_of(connect) -> None:
     bank, shop, helper = connect("bank"), connect("shop"), connect("helper")
     modulus = value(helper.con, "FROM joint_modulus(bits := 2048)")
-    assert PaillierPublicKey.from_bytes(modulus).key.bits == 2048
+    assert JointModulus.from_bytes(modulus).key.key.bits == 2048
     assert helper.keyring.list() == []
     for party, name in ((bank, "b"), (shop, "s")):
-        value(party.con, "SELECT key_import('modulus', $1)", modulus)
+        value(party.con, "SELECT key_import('modulus', $1, 'modulus')", modulus)
         party.con.execute("CALL joint_keygen($1, modulus := 'modulus')", [name]).fetchall()
     combine(bank, "b", "s", *shown(shop, "s"))
     combine(shop, "s", "b", *shown(bank, "b"))
@@ -113,7 +118,7 @@ def test_nobody_uses_a_modulus_that_it_has_the_factors_of(connect) -> None:
     assert value(bank.con, "SELECT joint_decrypt($1, 'b')", half) == 1.5
 
     bank.con.execute("CALL paillier_keygen('mine', bits := 2048)").fetchall()
-    with pytest.raises(duckdb.Error, match="you have the factors of modulus 'mine'"):
+    with pytest.raises(duckdb.Error, match="no key 'mine'|KEY_NOT_FOUND"):
         bank.con.execute("CALL joint_keygen('x', modulus := 'mine')").fetchall()
     bank.con.execute("CALL joint_keygen('x')").fetchall()
     with pytest.raises(duckdb.Error, match="parts of the joint key have different moduli"):
@@ -142,7 +147,7 @@ def test_damaged_public_keys_are_refused(party) -> None:
         good[:-256] + bytes(256),
     ):
         with pytest.raises(duckdb.Error, match="DUCKPRIV_INVALID_VALUE"):
-            value(party.con, "SELECT key_import('x', $1)", data)
+            value(party.con, "SELECT key_import('x', $1, 'joint')", data)
 
 
 def opened(ct: str) -> str:
@@ -163,16 +168,17 @@ def test_the_he_functions_work_under_a_joint_key(party, x: float, y: float, k: i
         [x, y],
     )
     for query, expected in (
-        ("he_add(a, b)", x + y),
-        ("he_sub(a, b)", x - y),
-        ("he_add_plain(a, 0.5)", x + 0.5),
-        (f"he_mul(a, {k})", x * k),
-        (f"he_dot([a, b], [{k}, 0.25], scale := 2)", x * k + y / 4),
+        ("he_add(a, b, 'part1')", x + y),
+        ("he_sub(a, b, 'part1')", x - y),
+        ("he_add_plain(a, 0.5, 'part1')", x + 0.5),
+        (f"he_mul(a, {k}, 'part1')", x * k),
+        (f"he_dot([a, b], [{k}, 0.25], 'part1', scale := 2)", x * k + y / 4),
     ):
         assert value(con, f"SELECT {opened(query)} FROM c") == expected
-    assert value(
-        con, f"SELECT {opened('he_sum(ct)')} FROM (SELECT unnest([a, b]) AS ct FROM c)"
-    ) == (x + y)
+    total = "he_sum(ct, 'part1')"
+    assert value(con, f"SELECT {opened(total)} FROM (SELECT unnest([a, b]) AS ct FROM c)") == (
+        x + y
+    )
 
 
 @pytest.mark.parametrize(
@@ -187,7 +193,9 @@ def test_the_he_functions_work_under_a_joint_key(party, x: float, y: float, k: i
 )
 @pytest.mark.parametrize("count", [1, 2, 15, 16, 33])
 def test_packing_ciphertexts(party, encrypt: str, decrypt: str, count: int) -> None:
-    packed = f"he_pack(list({encrypt.format('i - 7.5')} ORDER BY i), slot_bits := 128)"
+    key = "paillier" if "paillier" in encrypt else "part1"
+    cts = encrypt.format("i - 7.5")
+    packed = f"he_pack(list({cts} ORDER BY i), '{key}', slot_bits := 128)"
     query = f"SELECT {decrypt.format(packed)} FROM range({count}) t(i)"
     assert value(party.con, query) == [i - 7.5 for i in range(count)]
 
@@ -195,7 +203,7 @@ def test_packing_ciphertexts(party, encrypt: str, decrypt: str, count: int) -> N
 def test_a_mask_hides_and_comes_off_again(party) -> None:
     con = party.con
     con.execute(
-        "CREATE TEMP TABLE m AS SELECT i, joint_mask(joint_encrypt(i, 'part1')) AS m "
+        "CREATE TEMP TABLE m AS SELECT i, joint_mask(joint_encrypt(i, 'part1'), 'part1') AS m "
         "FROM range(3) t(i)"
     )
     half = "partial_decrypt(m.ct, 'part2')"
@@ -211,15 +219,15 @@ def test_a_mask_hides_and_comes_off_again(party) -> None:
             con.execute(f"SELECT joint_decrypt({half}, 'part1', mask := {mask}) FROM m").fetchall()
 
 
-@pytest.mark.parametrize("field", ["scale", "bound", "slot_bits", "count"])
+@pytest.mark.parametrize("field", ["scale", "bound", "slot_bits", "count", "doublings"])
 def test_an_answer_with_another_header_is_refused(party, field: str) -> None:
     """The peer could change what it sends back; a changed scale would change the number."""
     masked = party.con.execute(
-        "SELECT m.ct, m.mask FROM (SELECT joint_mask(joint_encrypt(1, 'part1')) AS m)"
+        "SELECT m.ct, m.mask FROM (SELECT joint_mask(joint_encrypt(1, 'part1'), 'part1') AS m)"
     ).fetchall()[0]
     half = bytearray(value(party.con, "SELECT partial_decrypt($1, 'part2')", masked[0]))
-    at = {"scale": 21, "slot_bits": 23, "bound": 25, "count": 29}[field]
-    half[at] ^= 0x20 if field == "bound" else 1
+    at = {"scale": 21, "slot_bits": 23, "bound": 25, "doublings": 27, "count": 31}[field]
+    half[at] ^= 0x20 if field in ("bound", "doublings") else 1
     if field == "count":
         half[at] = 2
     with pytest.raises(duckdb.Error, match="DUCKPRIV_INVALID_VALUE"):
@@ -233,11 +241,14 @@ def test_schemes_do_not_mix(party) -> None:
         "paillier_encrypt(1, 'paillier') AS p"
     )
     for query, text in (
-        ("he_add(j, p)", "KEY_MISMATCH: a ciphertext is under key"),
+        ("he_add(j, p, 'part1')", "KEY_MISMATCH: a ciphertext is under key"),
         ("partial_decrypt(p, 'part1')", "KEY_MISMATCH"),
-        ("joint_mask(p)", "INVALID_VALUE: a ciphertext is under a Paillier key"),
+        ("joint_mask(p, 'part1')", "KEY_MISMATCH"),
         ("paillier_decrypt(j, 'paillier')", "KEY_MISMATCH"),
-        ("he_add(j, partial_decrypt(j, 'part2'))", "partially decrypted, and this operation takes"),
+        (
+            "he_add(j, partial_decrypt(j, 'part2'), 'part1')",
+            "partially decrypted, and this operation takes",
+        ),
     ):
         with pytest.raises(duckdb.Error, match=text):
             value(con, f"SELECT {query} FROM c")
@@ -250,9 +261,9 @@ def test_altered_ciphertexts_are_refused(party) -> None:
     for bad in (
         good[:-1],
         good + b"\0",
-        good[:30],
-        good[:30] + bytes(256) + good[286:],
-        good[:30] + n.to_bytes(256, "big") + good[286:],
+        good[:32],
+        good[:32] + bytes(256) + good[288:],
+        good[:32] + n.to_bytes(256, "big") + good[288:],
         good[:-512] + bytes(512),
     ):
         with pytest.raises(duckdb.Error, match="DUCKPRIV_INVALID_VALUE"):
@@ -260,8 +271,11 @@ def test_altered_ciphertexts_are_refused(party) -> None:
     with pytest.raises(duckdb.Error, match="DUCKPRIV_INVALID_VALUE"):
         value(party.con, "SELECT joint_decrypt($1, 'part1')", half[:-256] + bytes(256))
     with pytest.raises(duckdb.Error, match="DUCKPRIV_PROTOCOL: a partial decryption does not"):
-        other = secrets.randbelow(n).to_bytes(256, "big")
-        value(party.con, "SELECT joint_decrypt($1, 'part1')", half[:-256] + other)
+        square = pow(secrets.randbelow(n), 2, n).to_bytes(256, "big")
+        value(party.con, "SELECT joint_decrypt($1, 'part1')", half[:-256] + square)
+    no_square = next(x for x in range(2, 100) if gmpy2.jacobi(x, n) == -1).to_bytes(256, "big")
+    with pytest.raises(duckdb.Error, match="DUCKPRIV_INVALID_VALUE.* a square"):
+        value(party.con, "SELECT joint_decrypt($1, 'part1')", half[:-256] + no_square)
 
 
 def test_a_residual_becomes_0_where_there_is_no_record(party) -> None:
@@ -271,11 +285,12 @@ def test_a_residual_becomes_0_where_there_is_no_record(party) -> None:
         "joint_encrypt(0.5, 'part1', scale := 20, bound := 32) AS ct FROM range(4) t(i)"
     )
     con.execute(
-        "CREATE TEMP TABLE d AS SELECT i, lr_residual_add(ct, i, present := i < 2) AS ct FROM r"
+        "CREATE TEMP TABLE d AS SELECT i, "
+        "lr_residual_add(ct, i, 'part1', present := i < 2, noise := i = 3) AS ct FROM r"
     )
     query = f"SELECT {opened('ct')} FROM d ORDER BY i"
-    assert con.execute(query).fetchall() == [(0.5,), (0.75,), (0.0,), (0.0,)]
-    assert len(con.execute("SELECT DISTINCT ct[:30] FROM d").fetchall()) == 1  # one header
+    assert con.execute(query).fetchall() == [(0.5,), (0.75,), (0.0,), (1.0,)]
+    assert len(con.execute("SELECT DISTINCT ct[:32] FROM d").fetchall()) == 1  # one header
 
 
 def test_a_gradient_needs_the_features_of_every_row(party) -> None:
@@ -285,7 +300,7 @@ def test_a_gradient_needs_the_features_of_every_row(party) -> None:
     )
     con.execute("CREATE TEMP TABLE x AS SELECT i AS row, [i, 1]::DOUBLE[] AS x FROM range(5) t(i)")
     opened_ = "joint_decrypt(partial_decrypt(ct, 'part2'), 'part1', mask := mask)"
-    query = f"SELECT {opened_} FROM lr_encrypted_gradient('r', 'x') ORDER BY feature"
+    query = f"SELECT {opened_} FROM lr_encrypted_gradient('r', 'x', 'part1') ORDER BY feature"
     assert con.execute(query).fetchall() == [(3.0,), (3.0,)]
     con.execute("DELETE FROM x WHERE row = 1")
     with pytest.raises(duckdb.Error, match="a row has no residual, or no features"):

@@ -45,18 +45,18 @@ def test_no_key_is_overwritten(keyring: Keyring, rsa_key) -> None:
     with pytest.raises(KeyMismatch, match="taken"):
         keyring.generate_rsa("a", 2048)
     with pytest.raises(KeyMismatch, match="taken"):
-        keyring.import_public("a", spki(rsa_key))
+        keyring.import_public("a", spki(rsa_key), "rsa")
     assert keyring.info("a") == made
 
 
 def test_importing_the_same_key_again_changes_nothing_and_another_is_refused(
     keyring, rsa_key
 ) -> None:
-    first = keyring.import_public("host", spki(rsa_key))
-    assert keyring.import_public("host", spki(rsa_key)) == first
+    first = keyring.import_public("host", spki(rsa_key), "rsa")
+    assert keyring.import_public("host", spki(rsa_key), "rsa") == first
     other = rsa.generate_private_key(65537, 2048)
     with pytest.raises(KeyMismatch, match="another public key already"):
-        keyring.import_public("host", spki(other))
+        keyring.import_public("host", spki(other), "rsa")
 
 
 def test_one_name_is_one_key_of_whatever_kind(keyring: Keyring, rsa_key) -> None:
@@ -64,12 +64,12 @@ def test_one_name_is_one_key_of_whatever_kind(keyring: Keyring, rsa_key) -> None
     keyring.secret("s")
     for name in ("a", "s"):
         with pytest.raises(KeyMismatch, match="taken"):
-            keyring.import_public(name, spki(rsa_key))
+            keyring.import_public(name, spki(rsa_key), "rsa")
         with pytest.raises(KeyMismatch, match="taken"):
             keyring.generate_rsa(name, 2048)
-    keyring.import_public("b", spki(rsa_key))
+    keyring.import_public("b", spki(rsa_key), "rsa")
     with pytest.raises(KeyMismatch, match="taken"):
-        keyring.import_public("b", keyring.paillier_public("a").encoded)
+        keyring.import_public("b", keyring.paillier_public("a").encoded, "paillier")
 
 
 @pytest.mark.parametrize("bits", [0, 512, 1024, 2047, 2052, 8200, 10**6])
@@ -124,12 +124,12 @@ WEAK = weak_keys()
 @pytest.mark.parametrize("name", WEAK)
 def test_weak_keys_of_a_peer_are_refused(keyring: Keyring, name: str) -> None:
     with pytest.raises(InvalidValue):
-        keyring.import_public("host", WEAK[name])
+        keyring.import_public("host", WEAK[name], "rsa")
     assert keyring.list() == []
 
 
 def test_what_is_missing_is_named_and_what_there_is_listed(keyring: Keyring, rsa_key) -> None:
-    keyring.import_public("host", spki(rsa_key))
+    keyring.import_public("host", spki(rsa_key), "rsa")
     with pytest.raises(KeyNotFound, match="no key 'hots' .* its keys: host"):
         keyring.rsa_public("hots")
     with pytest.raises(KeyNotFound, match="peer's public key"):
@@ -143,7 +143,7 @@ def test_keys_are_names_in_sql_and_the_errors_too(party) -> None:
     with pytest.raises(duckdb.Error, match="DUCKPRIV_KEY_NOT_FOUND: no key 'nobody'"):
         party.con.execute("SELECT rsa_token('x', 'nobody')").fetchall()
     with pytest.raises(duckdb.Error, match="DUCKPRIV_KEY_NOT_FOUND: key 'theirs' is a peer's"):
-        party.con.execute("SELECT key_import('theirs', rsa_public_key('mine'))").fetchall()
+        party.con.execute("SELECT key_import('theirs', rsa_public_key('mine'), 'rsa')").fetchall()
         party.con.execute("SELECT blind_sign(rsa_blind('x', 'theirs'), 'theirs')").fetchall()
     with pytest.raises(duckdb.Error, match="DUCKPRIV_INVALID_VALUE: an RSA key of 1024 bits"):
         party.con.execute("CALL rsa_keygen('small', bits := 1024)").fetchall()

@@ -21,14 +21,16 @@ from sklearn.model_selection import train_test_split
 
 import duckpriv
 from duckpriv import ExchangeTimeout, ProtocolError
-from duckpriv.columns.ciphertext import PARTIAL, layout_of
+from duckpriv.columns.ciphertext import HEADER_BYTES, PARTIAL, layout_of
 from tests.parties import Folder, at_once
 
 X, Y = load_breast_cancer(return_X_y=True)
 IDS = np.array([f"patient {i}" for i in range(len(X))])
 HOST, GUEST = slice(0, 10), slice(10, 30)
-SETTINGS = {"id": "who", "iterations": 10, "learning_rate": 0.3}
-FAST = {"iterations": 2, "accept_disclosure": "yes", "start": "zero"}
+# Without noise the numbers are those of the plain algorithm, and tell more than the rule allows.
+EXACT = {"noise": 0, "accept_disclosure": "yes"}
+SETTINGS = {"id": "who", "iterations": 10, "learning_rate": 0.3, **EXACT}
+FAST = {"iterations": 2, "start": "zero", **EXACT}
 
 
 def table(rows: np.ndarray, columns: slice, label: bool = False) -> pa.Table:
@@ -217,7 +219,7 @@ def test_one_key_share_alone_decrypts_nothing(aligned) -> None:
     """Of everything in the mailbox: not the ciphertexts, and of those that the other party has
     partially decrypted, only uniform numbers."""
     training, results, *_ = aligned
-    sent = [blob for blob in blobs(training) if blob.startswith(b"dp\x01")]
+    sent = [blob for blob in blobs(training) if blob.startswith(b"dp\x02")]
     partly = [blob for blob in sent if layout_of(blob).scheme == PARTIAL]
     for me in ("host", "guest"):
         part, public = results[me, "seen"].part, results[me, "seen"].public
@@ -225,7 +227,7 @@ def test_one_key_share_alone_decrypts_nothing(aligned) -> None:
         for blob in sent[::200] + partly[::6]:
             if layout_of(blob).fingerprint != public.fingerprint_bytes:
                 continue
-            body = blob[30:]
+            body = blob[HEADER_BYTES:]
             c1, c2 = (int.from_bytes(x, "big") for x in (body[:half], body[half : 3 * half]))
             known = pow(c1, 2 * part.x, n)
             if layout_of(blob).scheme == PARTIAL:
@@ -243,7 +245,7 @@ def test_one_key_share_alone_decrypts_nothing(aligned) -> None:
 
 def test_every_ciphertext_that_was_sent_is_another(aligned) -> None:
     training, *_ = aligned
-    ciphertexts = [blob[30:] for blob in blobs(training) if blob.startswith(b"dp\x01")]
+    ciphertexts = [blob[HEADER_BYTES:] for blob in blobs(training) if blob.startswith(b"dp\x02")]
     assert len(ciphertexts) > 20 * 426
     assert len({c[:256] for c in ciphertexts}) == len({c[256:768] for c in ciphertexts})
     assert len({c[:256] for c in ciphertexts}) == len(ciphertexts)
@@ -276,7 +278,7 @@ def hidden(tmp_path_factory) -> tuple[Training, dict, np.ndarray, np.ndarray]:
         host=("psi/host", {"peer": "guest", "id": "who", "bits": 2048}),
         guest=("psi/guest", {"peer": "host", "id": "who"}),
     )
-    settings = {"iterations": 4, "batch": 150, "l2": 0.1, "loss_every": 2, "start": "zero"}
+    settings = {"iterations": 4, "batch": 150, "l2": 0.1, "loss_every": 2, "start": "zero", **EXACT}
     return training, training.train("s1", settings, settings), host, guest
 
 
@@ -343,7 +345,7 @@ def test_the_host_sees_the_same_whichever_rows_the_guest_has(hidden) -> None:
     for i in range(1, 5):
         rows = pa.ipc.open_stream((sent / f"lr.intermediate-{i}.arrow").read_bytes()).read_all()
         assert len(rows) == 150
-        assert len({(blob[:30], len(blob)) for blob in rows["ct"].to_pylist()}) == 1
+        assert len({(blob[:HEADER_BYTES], len(blob)) for blob in rows["ct"].to_pylist()}) == 1
         assert rows["row"].to_pylist() == sorted(rows["row"].to_pylist())
 
 
@@ -357,14 +359,54 @@ def small(tmp_path) -> Training:
     return training
 
 
-def test_too_many_numbers_for_too_few_rows_are_refused(small) -> None:
-    settings = {"id": "who", "iterations": 30}
+@pytest.mark.parametrize(
+    "settings, text",
+    [
+        # 30 visits of 3 numbers, and 6 losses, of 1.16 bits
+        ({"iterations": 30}, "would see 112 bits about 60 rows"),
+        ({"iterations": 30, "loss_every": 0}, "would see 105 bits about 60 rows"),
+        ({"iterations": 4, "batch": 5}, "would see 5 bits about 5 rows"),
+        ({"iterations": 2, "noise": 0}, "would see 146 bits about 60 rows"),
+    ],
+)
+def test_more_than_a_quarter_of_a_bit_a_row_is_refused(small, settings: dict, text: str) -> None:
+    settings = {"id": "who", **settings}
     results = small.train("s1", settings, settings)
     for me in ("host", "guest"):
         assert isinstance(results[me], ProtocolError)
-    assert "30 iterations with 3 features over 60 rows" in str(results["guest"])
-    settings = {"id": "who", "iterations": 4, "batch": 5}
-    assert "5 in the smallest batch" in str(small.train("s2", settings, settings)["guest"])
+    assert text in str(results["guest"])
+    assert "or with lr_helper and reveal=none" in str(results["guest"])
+
+
+def test_noise_changes_the_numbers_and_hardly_the_model(aligned) -> None:
+    """Under noise that the rule allows, the model orders new rows as well as the exact one."""
+    training, _, fit, test = aligned
+    exact = training.weights()
+    settings = {**SETTINGS, "noise": 1, "accept_disclosure": "no"}
+    results = training.train("noisy", settings, settings)
+    assert results["host"][0]["iterations"] == 10
+    noisy = training.weights()
+    z = standard(X, X[fit])[test]
+    assert 0.001 < np.abs(noisy - exact).max() < 0.5
+    scores = [roc_auc_score(Y[test], z @ w[1:]) for w in (exact, noisy)]
+    assert abs(scores[0] - scores[1]) < 0.01
+
+
+def test_noise_has_its_deviation_in_rows_that_the_guest_has_and_has_not(party) -> None:
+    """What the rule counts on: the bits of a number follow from the deviation."""
+    values = [
+        value
+        for (value,) in party.con.execute(
+            "SELECT gaussian_noise(i, 0.25) FROM range(20000) t(i)"
+        ).fetchall()
+    ]
+    assert len(set(values)) == 20000
+    assert abs(np.std(values) - 0.25) < 0.005
+    assert abs(np.mean(values)) < 0.01
+    assert party.con.execute("SELECT noisy_bits(0.5), noisy_bits(0)").fetchall()[0] == (
+        pytest.approx(0.5),
+        pytest.approx(0.5 * np.log2(1 + 3 * 2**40)),
+    )
 
 
 def test_settings_that_differ_are_named_at_the_guest_and_end_the_host(small) -> None:
@@ -409,7 +451,7 @@ def test_a_step_that_diverges_says_so(small) -> None:
 
 
 def test_training_stops_at_a_gradient_norm(small) -> None:
-    settings = {"id": "who", "iterations": 15, "stop": 0.1, "learning_rate": 1}
+    settings = {"id": "who", "iterations": 15, "stop": 0.1, "learning_rate": 1, **EXACT}
     results = small.train("s1", settings, settings)
     norms = [
         [n for (n,) in small.query(me, "SELECT gradient_norm FROM training_log")]

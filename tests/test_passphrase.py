@@ -44,7 +44,7 @@ def fill(keyring: Keyring) -> Keyring:
     keyring.generate_seed_part("seed")
     keyring.keep_secret("secret", bytes(range(32)))
     keyring.create_identity("bank")
-    keyring.import_public("shop", keyring.paillier_public("paillier").encoded)
+    keyring.import_public("shop", keyring.paillier_public("paillier").encoded, "paillier")
     return keyring
 
 

@@ -77,7 +77,7 @@ def test_the_host_signs_nothing_when_one_blinded_value_is_bad(
     def misbehave() -> None:
         bad.con.execute("CREATE TABLE key (n BLOB)")
         der = bad.con.execute("SELECT key FROM exchange_recv('bank', 'psi/key')").fetchall()[0][0]
-        bad.con.execute("SELECT key_import('host', $1)", [der]).fetchall()
+        bad.con.execute("SELECT key_import('host', $1, 'rsa')", [der]).fetchall()
         modulus = bad.keyring.rsa_public("host").modulus
         bad.con.execute("INSERT INTO key VALUES ($1)", [modulus.to_bytes(256, "big")])
         good = "rsa_blind('a', 'host')" if kind not in ("number", "list") else BAD_BLINDED[kind]
@@ -174,7 +174,7 @@ def test_the_host_refuses_a_wrong_map(peers, together, kind: str) -> None:
 
     def misbehave() -> None:
         bad.con.execute(
-            "SELECT key_import('k', key) FROM exchange_recv('bank', 'psi/key')"
+            "SELECT key_import('k', key, 'rsa') FROM exchange_recv('bank', 'psi/key')"
         ).fetchall()
         say(bad, "bank", "psi/blinded", "SELECT 1::BIGINT AS seq, rsa_blind('a', 'k') AS blinded")
         bad.con.execute(

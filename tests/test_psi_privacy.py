@@ -204,7 +204,7 @@ def test_errors_hold_no_row_value(party) -> None:
         "rsa_finalize(v, rsa_blind(v, 'host'), 'host')",
         "rsa_token(v, v)",
         "psi_id(v, v)",
-        "key_import('other', v::BLOB)",
+        "key_import('other', v::BLOB, 'rsa')",
         "psi_id([v::VARCHAR, v::VARCHAR], 'nothing')",
     ):
         with pytest.raises(Exception, match="DUCKPRIV_") as caught:

@@ -1,14 +1,18 @@
 """Homomorphic ciphertexts as BLOBs that say what they are.
 
-A BLOB is a header of 30 bytes and bodies of fixed width, big-endian:
+A BLOB is a header of 32 bytes and bodies of fixed width, big-endian:
 
     2  magic "dp"          2  scale: fractional bits of each value
-    1  version (1)         2  slot bits
+    1  version (2)         2  slot bits
     1  scheme              2  bound: every |value * 2^scale| is below 2^bound
-    16 key fingerprint     4  count of values
+    16 key fingerprint     2  doublings: a slot holds value * 2^(scale + doublings)
+                           4  count of values
 
 Schemes: 1 is Paillier, 2 ElGamal under a joint key, 3 the latter with one party's partial
 decryption behind each body.
+
+Re-randomising under a joint key squares the ciphertext (`joint_elgamal`), so the slots hold twice
+what they held: doublings count that, and decryption divides by it.
 
 The bound is what was declared, never measured, so it tells nothing of the values. Operations
 add up what it can grow to, so a slot cannot overflow unnoticed.
@@ -29,9 +33,9 @@ from ..crypto.parallel import ByteMatrix
 from ..errors import InvalidValue, KeyMismatch
 from ..keys import HomomorphicPublicKey, JointPublicKey, PaillierPublicKey
 
-_HEADER = struct.Struct(">2sBB16sHHHI")
+_HEADER = struct.Struct(">2sBB16sHHHHI")
 HEADER_BYTES = _HEADER.size
-_MAGIC, _VERSION = b"dp", 1
+_MAGIC, _VERSION = b"dp", 2
 PARTIAL = 3
 _SCHEMES = {
     PaillierPublicKey.SCHEME: "Paillier",
@@ -50,13 +54,14 @@ class Layout:
     slot_bits: int
     bound: int
     count: int
+    doublings: int = 0
 
     def __post_init__(self) -> None:
         if not 0 <= self.scale < 1 << 16:
             raise InvalidValue(f"the result's scale would be {self.scale}; at most 65535 goes")
-        if self.bound > self.slot_bits - 1:
+        if self.bound + self.doublings > self.slot_bits - 1:
             raise InvalidValue(
-                f"the result may need {self.bound} bits and a sign, and a slot has "
+                f"the result may need {self.bound + self.doublings} bits and a sign, a slot has "
                 f"{self.slot_bits}; encrypt with a smaller bound or scale, or with wider slots"
             )
 
@@ -74,6 +79,7 @@ class Layout:
             self.scale,
             self.slot_bits,
             self.bound,
+            self.doublings,
             self.count,
         )
 
@@ -82,7 +88,8 @@ def layout_of(blob: bytes) -> Layout:
     """Read a ciphertext's header from untrusted bytes. Raises InvalidValue."""
     if len(blob) < _HEADER.size:
         raise InvalidValue("a ciphertext is shorter than its header")
-    magic, version, scheme, fingerprint, scale, slot_bits, bound, count = _HEADER.unpack_from(blob)
+    magic, version, scheme, fingerprint, *numbers = _HEADER.unpack_from(blob)
+    scale, slot_bits, bound, doublings, count = numbers
     if magic != _MAGIC:
         raise InvalidValue("this BLOB is no ciphertext of duckpriv")
     if version != _VERSION or scheme not in _SCHEMES:
@@ -92,7 +99,7 @@ def layout_of(blob: bytes) -> Layout:
         )
     if slot_bits < 2 or count < 1:
         raise InvalidValue("a ciphertext's header makes no sense; it is damaged")
-    return Layout(scheme, fingerprint, scale, slot_bits, bound, count)
+    return Layout(scheme, fingerprint, scale, slot_bits, bound, count, doublings)
 
 
 def read(blobs: Sequence[bytes], public: HomomorphicPublicKey) -> tuple[list[Layout], ByteMatrix]:
@@ -149,7 +156,7 @@ def _refuse(invalid: int, bodies: int, what: str) -> None:
     if invalid:
         raise InvalidValue(
             f"{invalid} of {bodies} {what} are not valid under the key: each number has "
-            "to be more than 0, in range, and prime to N"
+            "to be more than 0, in range, and prime to N, a partial decryption also a square"
         )
 
 

@@ -1,6 +1,7 @@
 """Arithmetic on ciphertexts as SQL functions, whichever of the schemes they are of.
 
-Every result that holds a ciphertext is re-randomised, so it can be sent.
+Every result that holds a ciphertext is re-randomised, so it can be sent. A ciphertext says under
+which key it is, but counts only if that is the key that the statement names.
 """
 
 from __future__ import annotations
@@ -12,20 +13,25 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from ..crypto.packing import pack, slots_in
 from ..crypto.parallel import ByteMatrix
 from ..errors import InvalidValue
 from ..keys import HomomorphicPublicKey
 from .arrays import constant
 from .ciphertext import Layout, layout_of, read, write
 from .context import Context
-from .plaintexts import RING, slots_of, to_fixed_point
+from .plaintexts import RING, packed, slots_of, to_fixed_point
 
 # Weights stand in 64-bit integers, with room for signed digits.
 _LARGEST_WEIGHT_BOUND = 61
 SMALLEST_SIGMA = 40
 LAYOUT = pa.struct(
-    {"scale": pa.int64(), "bound": pa.int64(), "slot_bits": pa.int64(), "count": pa.int64()}
+    {
+        "scale": pa.int64(),
+        "bound": pa.int64(),
+        "slot_bits": pa.int64(),
+        "count": pa.int64(),
+        "doublings": pa.int64(),
+    }
 )
 SHARE_SPLIT = pa.struct({"send": pa.binary(), "keep": pa.list_(pa.uint64())})
 
@@ -33,44 +39,49 @@ SHARE_SPLIT = pa.struct({"send": pa.binary(), "keep": pa.list_(pa.uint64())})
 def he_layout(context: Context, cts: pa.Array) -> pa.Array:
     """Return what each ciphertext's header says of its values."""
     layouts = [layout_of(ct) for ct in cts.to_pylist()]
-    fields = ("scale", "bound", "slot_bits", "count")
+    fields = LAYOUT.names
     return pa.array([{f: getattr(layout, f) for f in fields} for layout in layouts], LAYOUT)
 
 
-def he_add(context: Context, a: pa.Array, b: pa.Array) -> pa.Array:
+def he_add(context: Context, a: pa.Array, b: pa.Array, key: pa.Array) -> pa.Array:
     """Add ciphertexts, value by value."""
-    public = key_of(context, a)
-    (la, ca), (lb, cb) = (_read(column, public) for column in (a, b))
-    return send(public, _sums(la, lb), public.key.add(ca, cb))
+    public = key_named(context, key)
+    layouts, ca, cb = _pairs(a, b, public)
+    return send(public, layouts, public.key.add(ca, cb))
 
 
-def he_sub(context: Context, a: pa.Array, b: pa.Array) -> pa.Array:
+def he_sub(context: Context, a: pa.Array, b: pa.Array, key: pa.Array) -> pa.Array:
     """Subtract ciphertexts, value by value."""
-    public = key_of(context, a)
-    (la, ca), (lb, cb) = (_read(column, public) for column in (a, b))
-    return send(public, _sums(la, lb), public.key.add(ca, public.key.negate(cb)))
+    public = key_named(context, key)
+    layouts, ca, cb = _pairs(a, b, public)
+    return send(public, layouts, public.key.add(ca, public.key.negate(cb)))
 
 
-def he_add_plain(context: Context, cts: pa.Array, xs: pa.Array) -> pa.Array:
+def he_add_plain(context: Context, cts: pa.Array, xs: pa.Array, key: pa.Array) -> pa.Array:
     """Add a number to every value of each ciphertext, at the ciphertext's scale."""
-    public = key_of(context, cts)
-    layouts, bodies = _read(cts, public)
+    public = key_named(context, key)
+    layouts, bodies = read(cts.to_pylist(), public)
     plaintexts: list[int] = []
     for layout, x in zip(layouts, xs.to_pylist(), strict=True):
         (value,) = to_fixed_point(np.array([x]), layout.scale, layout.bound)
-        slots = slots_in(public.key.bits, layout.slot_bits)
-        plaintexts += pack([value] * layout.count, layout.slot_bits, slots)
-    return send(public, _sums(layouts, layouts), public.key.add_plain(bodies, plaintexts))
+        plaintexts += packed([value] * layout.count, layout, public.key)
+    sums = [replace(layout, bound=layout.bound + 1) for layout in layouts]
+    return send(public, sums, public.key.add_plain(bodies, plaintexts))
 
 
 def he_mul(
-    context: Context, cts: pa.Array, xs: pa.Array, scales: pa.Array, bounds: pa.Array
+    context: Context,
+    cts: pa.Array,
+    xs: pa.Array,
+    key: pa.Array,
+    scales: pa.Array,
+    bounds: pa.Array,
 ) -> pa.Array:
     """Multiply every value of each ciphertext by a number, fixed point as in he_dot."""
-    public = key_of(context, cts)
+    public = key_named(context, key)
     scale, bound = constant(scales, "the scale"), constant(bounds, "the bound")
     check_weight_bound(bound)
-    layouts, bodies = _read(cts, public)
+    layouts, bodies = read(cts.to_pylist(), public)
     numbers = to_fixed_point(xs.to_numpy(zero_copy_only=False), scale, bound)
     counts = [layout.bodies(public.key) for layout in layouts]
     factors = np.repeat(np.array(numbers, dtype=np.int64), counts)
@@ -78,45 +89,71 @@ def he_mul(
     return send(public, [of_sum(layout, 1, scale, bound) for layout in layouts], products)
 
 
-def he_sum(context: Context, lists: pa.Array) -> pa.Array:
+def he_sum(context: Context, lists: pa.Array, key: pa.Array) -> pa.Array:
     """Add all ciphertexts of each list."""
     ones = [[1.0] * len(cts) for cts in lists.to_pylist()]
     zeros, bits = (pa.array([x] * len(lists), pa.int64()) for x in (0, 1))
-    return he_dot(context, lists, pa.array(ones, pa.list_(pa.float64())), zeros, bits)
+    return he_dot(context, lists, pa.array(ones, pa.list_(pa.float64())), key, zeros, bits)
 
 
 def he_dot(
-    context: Context, lists: pa.Array, weights: pa.Array, scales: pa.Array, bounds: pa.Array
+    context: Context,
+    lists: pa.Array,
+    weights: pa.Array,
+    key: pa.Array,
+    scales: pa.Array,
+    bounds: pa.Array,
 ) -> pa.Array:
     """Return for each row the sum of list[i] * weights[i].
 
     A weight w stands as round(w * 2^scale), below 2^bound in magnitude. The result's bound
     grows by that bound and the number of terms, so its header tells nothing of the weights.
     """
-    public = key_of(context, lists.flatten())
+    public = key_named(context, key)
+    return send(public, *_dots(public, lists, weights, scales, bounds))
+
+
+def he_dot_split(
+    context: Context,
+    lists: pa.Array,
+    weights: pa.Array,
+    key: pa.Array,
+    scales: pa.Array,
+    bounds: pa.Array,
+    sigmas: pa.Array,
+) -> pa.Array:
+    """Split the sums of he_dot as he_share_split does, re-randomised once."""
+    public = key_named(context, key)
+    return _split(public, *_dots(public, lists, weights, scales, bounds), sigmas)
+
+
+def _dots(
+    public: HomomorphicPublicKey,
+    lists: pa.Array,
+    weights: pa.Array,
+    scales: pa.Array,
+    bounds: pa.Array,
+) -> tuple[list[Layout], ByteMatrix]:
     scale, bound = constant(scales, "the scale"), constant(bounds, "the bound")
     check_weight_bound(bound)
     layouts: list[Layout] = []
     outputs: list[ByteMatrix] = []
     rows = list(zip(lists.to_pylist(), weights.to_pylist(), strict=True))
     for cts, group in _runs(rows):
-        if not cts or None in cts:
-            raise InvalidValue("a list of ciphertexts is empty or has a NULL")
         if any(len(ws) != len(cts) or None in ws for ws in group):
             raise InvalidValue("the weights are not as many as the ciphertexts, or one is NULL")
-        inner, bodies = read(cts, public)
-        first = common(inner)
-        layout = of_sum(first, len(cts), scale, bound)
+        common, bodies = read_alike(cts, public)
+        layout = of_sum(common, len(cts), scale, bound)
         coefficients = np.array(
             [to_fixed_point(np.array(ws, dtype=np.float64), scale, bound) for ws in group],
             dtype=np.int64,
         )
         # One body of every ciphertext at a time: the slots of a body go together.
-        count = first.bodies(public.key)
+        count = common.bodies(public.key)
         parts = [public.key.combine(bodies[i::count], coefficients) for i in range(count)]
         outputs.append(np.stack(parts, axis=1).reshape(-1, public.key.width))
         layouts += [layout] * len(group)
-    return send(public, layouts, np.concatenate(outputs))
+    return layouts, np.concatenate(outputs)
 
 
 def of_sum(layout: Layout, terms: int, scale: int, bound: int) -> Layout:
@@ -128,17 +165,22 @@ def of_sum(layout: Layout, terms: int, scale: int, bound: int) -> Layout:
     )
 
 
-def he_share_split(context: Context, cts: pa.Array, sigmas: pa.Array) -> pa.Array:
+def he_share_split(context: Context, cts: pa.Array, key: pa.Array, sigmas: pa.Array) -> pa.Array:
     """Split every encrypted value v into v - R, to send, and R modulo 2^64, to keep.
 
     R is uniform on [0, 2^(bound + sigma)), so v - R tells its receiver nothing of v but with
     probability 2^-sigma (statistical masking).
     """
-    public = key_of(context, cts)
+    public = key_named(context, key)
+    return _split(public, *read(cts.to_pylist(), public), sigmas)
+
+
+def _split(
+    public: HomomorphicPublicKey, layouts: Sequence[Layout], bodies: ByteMatrix, sigmas: pa.Array
+) -> pa.Array:
     sigma = constant(sigmas, "sigma")
     if not SMALLEST_SIGMA <= sigma <= 256:
         raise InvalidValue(f"sigma is {sigma}; use {SMALLEST_SIGMA} to 256 bits")
-    layouts, bodies = _read(cts, public)
     masked: list[Layout] = []
     kept: list[list[int]] = []
     plaintexts: list[int] = []
@@ -146,8 +188,7 @@ def he_share_split(context: Context, cts: pa.Array, sigmas: pa.Array) -> pa.Arra
         bits = layout.bound + sigma
         masked.append(replace(layout, bound=bits + 1))
         masks = [secrets.randbits(bits) for _ in range(layout.count)]
-        slots = slots_in(public.key.bits, layout.slot_bits)
-        plaintexts += pack([-mask for mask in masks], layout.slot_bits, slots)
+        plaintexts += packed([-mask for mask in masks], layout, public.key)
         kept.append([mask % RING for mask in masks])
     sent = send(public, masked, public.key.add_plain(bodies, plaintexts))
     return pa.StructArray.from_arrays(
@@ -155,37 +196,33 @@ def he_share_split(context: Context, cts: pa.Array, sigmas: pa.Array) -> pa.Arra
     )
 
 
-def he_pack(context: Context, lists: pa.Array, slot_bits: pa.Array) -> pa.Array:
+def he_pack(context: Context, lists: pa.Array, key: pa.Array, slot_bits: pa.Array) -> pa.Array:
     """Put ciphertexts of one number each into the slots of one ciphertext a list.
 
     By Horner's rule: the last one is shifted by a slot and the one before added, and so on.
     """
-    public = key_of(context, lists.flatten())
-    key = public.key
+    public = key_named(context, key)
     width = constant(slot_bits, "slot_bits")
     slots = slots_of(width, public)
     layouts: list[Layout] = []
     outputs: list[ByteMatrix] = []
     for cts in lists.to_pylist():
-        if not cts or None in cts:
-            raise InvalidValue("a list of ciphertexts is empty or has a NULL")
-        inner, bodies = read(cts, public)
-        first = common(inner)
-        if first.count != 1:
+        layout, bodies = read_alike(cts, public)
+        if layout.count != 1:
             raise InvalidValue("a ciphertext to pack holds several numbers already")
-        layouts.append(replace(first, slot_bits=width, count=len(cts)))
+        layouts.append(replace(layout, slot_bits=width, count=len(cts)))
         blocks = [bodies[start : start + slots] for start in range(0, len(cts), slots)]
         # The last block may be shorter: the others go on for their further slots.
-        packed = [block[-1:] for block in blocks]
+        rows = [block[-1:] for block in blocks]
         for left in range(2, slots + 1):
             going = [i for i, block in enumerate(blocks) if left <= len(block)]
             if not going:
                 break
-            shifted = key.shift(np.concatenate([packed[i] for i in going]), width)
-            added = key.add(shifted, np.concatenate([blocks[i][-left:][:1] for i in going]))
+            shifted = public.key.shift(np.concatenate([rows[i] for i in going]), width)
+            added = public.key.add(shifted, np.concatenate([blocks[i][-left:][:1] for i in going]))
             for i, row in zip(going, added, strict=True):
-                packed[i] = row[None, :]
-        outputs += packed
+                rows[i] = row[None, :]
+        outputs += rows
     return send(public, layouts, np.concatenate(outputs))
 
 
@@ -195,28 +232,63 @@ def check_weight_bound(bound: int) -> None:
         raise InvalidValue(f"the bound of weights is {bound}; use 1 to {_LARGEST_WEIGHT_BOUND}")
 
 
-def key_of(context: Context, cts: pa.Array) -> HomomorphicPublicKey:
-    """Return the key that the first ciphertext names. Raises KeyNotFound."""
-    if len(cts) == 0 or not cts[0].is_valid:
-        raise InvalidValue("there is no ciphertext in a list")
-    return context.need_keyring().homomorphic_by_fingerprint(layout_of(cts[0].as_py()).fingerprint)
-
-
-def _read(cts: pa.Array, public: HomomorphicPublicKey) -> tuple[list[Layout], ByteMatrix]:
-    return read(cts.to_pylist(), public)
+def key_named(context: Context, key: pa.Array) -> HomomorphicPublicKey:
+    """Return the Paillier or joint public key of this name. Raises KeyNotFound."""
+    return context.need_keyring().homomorphic_public(constant(key, "the key"))
 
 
 def send(public: HomomorphicPublicKey, layouts: Sequence[Layout], bodies: ByteMatrix) -> pa.Array:
     """Return ciphertexts, re-randomised."""
-    return write(layouts, public.key.rerandomise_times(bodies), public.key)
+    more = public.key.DOUBLINGS
+    sent = [replace(layout, doublings=layout.doublings + more) for layout in layouts]
+    return write(sent, public.key.rerandomise(bodies), public.key)
 
 
-def _sums(a: Sequence[Layout], b: Sequence[Layout]) -> list[Layout]:
-    both = (common([x, y]) for x, y in zip(a, b, strict=True))
-    return [replace(layout, bound=layout.bound + 1) for layout in both]
+def read_alike(
+    cts: Sequence[bytes | None], public: HomomorphicPublicKey
+) -> tuple[Layout, ByteMatrix]:
+    """Read ciphertexts that are to be combined; return the layout that fits all, and the bodies.
+
+    Raises InvalidValue for none or NULL, or where scales, slots or counts differ.
+    """
+    if not cts or None in cts:
+        raise InvalidValue("a list of ciphertexts is empty or has a NULL")
+    layouts, bodies = read([ct for ct in cts if ct is not None], public)
+    layout = _fitting(layouts)
+    return layout, _doubled(layouts, bodies, [layout.doublings] * len(layouts), public)
 
 
-def common(layouts: Sequence[Layout]) -> Layout:
+def _pairs(
+    a: pa.Array, b: pa.Array, public: HomomorphicPublicKey
+) -> tuple[list[Layout], ByteMatrix, ByteMatrix]:
+    """Read ciphertexts that are to be added in pairs; return the sums' layouts, and the bodies."""
+    (la, ca), (lb, cb) = (read(column.to_pylist(), public) for column in (a, b))
+    both = [_fitting(pair) for pair in zip(la, lb, strict=True)]
+    targets = [layout.doublings for layout in both]
+    sums = [replace(layout, bound=layout.bound + 1) for layout in both]
+    return sums, _doubled(la, ca, targets, public), _doubled(lb, cb, targets, public)
+
+
+def _doubled(
+    layouts: Sequence[Layout],
+    bodies: ByteMatrix,
+    targets: Sequence[int],
+    public: HomomorphicPublicKey,
+) -> ByteMatrix:
+    """Return the bodies with what they hold doubled until `targets`, one for each ciphertext."""
+    missing = np.repeat(
+        [target - layout.doublings for layout, target in zip(layouts, targets, strict=True)],
+        [layout.bodies(public.key) for layout in layouts],
+    )
+    if not missing.any():
+        return bodies
+    bodies = bodies.copy()
+    for times in np.unique(missing[missing > 0]).tolist():
+        bodies[missing == times] = public.key.shift(bodies[missing == times], times)
+    return bodies
+
+
+def _fitting(layouts: Sequence[Layout]) -> Layout:
     """Return the layout that fits all. Raises InvalidValue where scales, slots or counts differ."""
     first = layouts[0]
     for what, value in (
@@ -225,8 +297,8 @@ def common(layouts: Sequence[Layout]) -> Layout:
         ("number of values", lambda x: x.count),
     ):
         _same(what, value, layouts)
-    bound = max(layout.bound for layout in layouts)
-    return replace(first, bound=bound)
+    bound, doublings = (max(getattr(x, f) for x in layouts) for f in ("bound", "doublings"))
+    return replace(first, bound=bound, doublings=doublings)
 
 
 def _same(what: str, value: Callable[[Layout], int], layouts: Sequence[Layout]) -> None:

@@ -9,19 +9,18 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from ..crypto import paillier
 from ..crypto.bytecolumns import from_rows
 from ..errors import InvalidValue, ProtocolError
 from ..keyring import check_modulus_bits
-from ..keys import JointPublicKey, PaillierPrivateKey
+from ..keys import JointModulus, JointPublicKey
 from .arrays import constant
 from .ciphertext import HEADER_BYTES, PARTIAL, Layout, layout_of, read, read_partial, write
 from .context import Context
-from .homomorphic import key_of, send
+from .homomorphic import send
 from .plaintexts import encrypt_lists, encrypt_numbers, single, to_numbers, unpacked
 from .rsa import KEY_INFO
 
-# Bits by which a bound may have grown at the peer.
+# Bits by which a bound, and doublings, may have grown at the peer.
 _GROWTH = 4
 MASKED = pa.struct({"ct": pa.binary(), "mask": pa.binary()})
 
@@ -31,7 +30,7 @@ def joint_modulus(context: Context, bits: pa.Array) -> pa.Array:
     moduli = []
     for size in bits.to_pylist():
         check_modulus_bits(size)
-        moduli.append(PaillierPrivateKey(paillier.PrivateKey.generate(size)).public.encoded)
+        moduli.append(JointModulus.generate(size).encoded)
     return pa.array(moduli, pa.binary())
 
 
@@ -83,7 +82,7 @@ def joint_encrypt(
     context: Context, xs: pa.Array, key: pa.Array, scales: pa.Array, bounds: pa.Array
 ) -> pa.Array:
     """Encrypt each number by itself."""
-    return encrypt_numbers(_public(context, key), xs, scales, bounds)
+    return encrypt_numbers(joint_key_named(context, key), xs, scales, bounds)
 
 
 def joint_encrypt_list(
@@ -95,13 +94,13 @@ def joint_encrypt_list(
     slot_bits: pa.Array,
 ) -> pa.Array:
     """Encrypt each list of numbers, packed."""
-    return encrypt_lists(_public(context, key), lists, scales, bounds, slot_bits)
+    return encrypt_lists(joint_key_named(context, key), lists, scales, bounds, slot_bits)
 
 
-def joint_mask(context: Context, cts: pa.Array) -> pa.Array:
+def joint_mask(context: Context, cts: pa.Array, key: pa.Array) -> pa.Array:
     """Add a uniform number modulo N to each body: what is decrypted then says nothing, but to
     who has the mask. The mask begins with the header of what was masked."""
-    public = joint_key_of(context, cts)
+    public = joint_key_named(context, key)
     layouts, bodies = read(cts.to_pylist(), public)
     numbers = [secrets.randbelow(public.key.modulus) for _ in range(len(bodies))]
     half = public.key.half
@@ -115,11 +114,13 @@ def joint_mask(context: Context, cts: pa.Array) -> pa.Array:
 def partial_decrypt(context: Context, cts: pa.Array, key: pa.Array) -> pa.Array:
     """Take this party's part of the key off each ciphertext."""
     name = constant(key, "the key")
-    public, part = _public(context, key), context.need_keyring().joint_part(name)
+    public, part = joint_key_named(context, key), context.need_keyring().joint_part(name)
     layouts, bodies = read(cts.to_pylist(), public)
-    fresh = public.key.rerandomise_times(bodies)
+    fresh = public.key.rerandomise(bodies)
     opened = np.concatenate([fresh, public.key.partial(fresh, part.x)], axis=1)
-    return write([replace(layout, scheme=PARTIAL) for layout in layouts], opened, public.key)
+    more = public.key.DOUBLINGS
+    sent = [replace(x, scheme=PARTIAL, doublings=x.doublings + more) for x in layouts]
+    return write(sent, opened, public.key)
 
 
 def joint_decrypt(context: Context, cts: pa.Array, key: pa.Array, masks: pa.Array) -> pa.Array:
@@ -133,16 +134,8 @@ def joint_decrypt_list(context: Context, cts: pa.Array, key: pa.Array, masks: pa
     return pa.array(lists, pa.list_(pa.float64()))
 
 
-def joint_key_of(context: Context, cts: pa.Array) -> JointPublicKey:
-    """Return the joint key that the first ciphertext names. Raises InvalidValue for another kind,
-    KeyNotFound."""
-    public = key_of(context, cts)
-    if not isinstance(public, JointPublicKey):
-        raise InvalidValue("a ciphertext is under a Paillier key, and this takes a joint key's")
-    return public
-
-
-def _public(context: Context, key: pa.Array) -> JointPublicKey:
+def joint_key_named(context: Context, key: pa.Array) -> JointPublicKey:
+    """Return the joint public key of this name. Raises KeyNotFound."""
     return context.need_keyring().joint_public(constant(key, "the key"))
 
 
@@ -154,7 +147,7 @@ def _decrypt(
     Raises ProtocolError where the peer's part does not fit, InvalidValue where a value is
     beyond the ciphertext's bound, as it is with a wrong mask.
     """
-    public = _public(context, key)
+    public = joint_key_named(context, key)
     part = context.need_keyring().joint_part(constant(key, "the key"))
     layouts, bodies, partials = read_partial(cts.to_pylist(), public)
     try:
@@ -181,7 +174,7 @@ def _unmasked(
     for layout, mask in zip(layouts, masks.to_pylist(), strict=True):
         count = layout.bodies(public.key)
         own = plaintexts[len(results) : len(results) + count]
-        numbers = [0] * count
+        numbers, since = [0] * count, 0
         if mask:
             sent, body = layout_of(mask), mask[HEADER_BYTES:]
             if len(body) != count * half or not _answers(layout, sent):
@@ -190,8 +183,9 @@ def _unmasked(
                     "one that was masked: it is not the answer to it"
                 )
             numbers = [int.from_bytes(body[i : i + half], "big") for i in range(0, len(body), half)]
+            since = layout.doublings - sent.doublings
         for m, number in zip(own, numbers, strict=True):
-            plain = (m - number) % n
+            plain = (m - (number << since)) % n
             results.append(plain - n if plain > n // 2 else plain)
     return results
 
@@ -199,6 +193,7 @@ def _unmasked(
 def _answers(layout: Layout, sent: Layout) -> bool:
     """Whether a layout is the masked ciphertext's, to which the peer may have added a little."""
     return (
-        replace(layout, scheme=sent.scheme, bound=sent.bound) == sent
+        replace(layout, scheme=sent.scheme, bound=sent.bound, doublings=sent.doublings) == sent
         and sent.bound <= layout.bound <= sent.bound + _GROWTH
+        and sent.doublings <= layout.doublings <= sent.doublings + _GROWTH
     )

@@ -74,6 +74,12 @@ def encrypt_lists(
     return write(layouts, public.key.encrypt(plaintexts), public.key)
 
 
+def packed(values: Sequence[int], layout: Layout, key: AdditiveKey) -> list[int]:
+    """Return the plaintexts that hold these values as a ciphertext of this layout does."""
+    slots = slots_in(key.bits, layout.slot_bits)
+    return pack([value << layout.doublings for value in values], layout.slot_bits, slots)
+
+
 def unpacked(
     layouts: Sequence[Layout], plaintexts: Sequence[int], key: AdditiveKey
 ) -> list[list[int]]:
@@ -89,10 +95,16 @@ def unpacked(
         try:
             values = unpack(plaintexts[at : at + count], layout.slot_bits, slots, layout.count)
         except ValueError:
-            raise InvalidValue("a ciphertext does not hold what its header says") from None
+            raise _wrong() from None
+        if any(value & ((1 << layout.doublings) - 1) for value in values):
+            raise _wrong()
         at += count
-        results.append(values)
+        results.append([value >> layout.doublings for value in values])
     return results
+
+
+def _wrong() -> InvalidValue:
+    return InvalidValue("a ciphertext does not hold what its header says")
 
 
 def to_numbers(layouts: Sequence[Layout], rows: Sequence[Sequence[int]]) -> list[list[float]]:

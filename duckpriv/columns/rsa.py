@@ -46,19 +46,21 @@ def rsa_key_proof(context: Context, names: pa.Array) -> pa.Array:
     return pa.array(proofs, pa.binary())
 
 
-def key_import(context: Context, names: pa.Array, keys: pa.Array, proofs: pa.Array) -> pa.Array:
-    """Check a peer's public keys, and their proofs unless these are empty, and keep the keys
-    under the names; return the fingerprints."""
+def key_import(
+    context: Context, names: pa.Array, keys: pa.Array, kinds: pa.Array, proofs: pa.Array
+) -> pa.Array:
+    """Check a peer's public keys of these kinds, and their proofs unless these are empty, and keep
+    the keys under the names; return the fingerprints."""
     keyring = context.need_keyring()
     fingerprints = []
-    columns = (names.to_pylist(), keys.to_pylist(), proofs.to_pylist())
-    for name, der, proof in zip(*columns, strict=True):
+    columns = (column.to_pylist() for column in (names, keys, kinds, proofs))
+    for name, der, kind, proof in zip(*columns, strict=True):
         if proof and not rsabssa.check_key_proof(proof, RsaPublicKey.from_der(der).modulus):
             raise ProtocolError(
                 "the key's proof does not hold: the peer's RSA key could be made to see through "
                 "blinding. Nothing was imported"
             )
-        fingerprints.append(keyring.import_public(name, der).fingerprint)
+        fingerprints.append(keyring.import_public(name, der, kind).fingerprint)
     return pa.array(fingerprints, pa.string())
 
 

@@ -2,46 +2,75 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from ..crypto.bytecolumns import from_rows
 from ..errors import InvalidValue
 from .arrays import constant
-from .ciphertext import read
+from .ciphertext import Layout, write
 from .context import Context
-from .homomorphic import check_weight_bound, common, key_of, of_sum, send
-from .joint import joint_key_of
-from .plaintexts import to_fixed_point
+from .homomorphic import check_weight_bound, key_named, of_sum, read_alike, send
+from .joint import joint_key_named
+from .plaintexts import packed, to_fixed_point
 
 
 def lr_residual_add(
-    context: Context, cts: pa.Array, scores: pa.Array, present: pa.Array
+    context: Context,
+    cts: pa.Array,
+    scores: pa.Array,
+    key: pa.Array,
+    present: pa.Array,
+    noise: pa.Array,
 ) -> pa.Array:
-    """Add a quarter of the own score to each encrypted residual, or replace it by a fresh
-    encryption of 0 where this party has no record; header and work are the same for both."""
-    public = joint_key_of(context, cts)
-    layouts, bodies = read(cts.to_pylist(), public)
-    first = common(layouts)
-    if first.count != 1:
+    """Add a quarter of the own score and the noise to each encrypted residual, or replace it by a
+    fresh encryption of the noise where this party has no record; header and work are the same for
+    both."""
+    public = joint_key_named(context, key)
+    layout, bodies = read_alike(cts.to_pylist(), public)
+    if layout.count != 1:
         raise InvalidValue("a residual holds several numbers")
+    sent = replace(
+        layout, bound=layout.bound + 1, doublings=layout.doublings + public.key.DOUBLINGS
+    )
+
+    def plaintexts(numbers: NDArray[np.float64], layout: Layout) -> list[int]:
+        fixed = to_fixed_point(numbers, layout.scale, layout.bound)
+        return [plain for x in fixed for plain in packed([x], layout, public.key)]
+
+    own, added = (column.to_numpy(zero_copy_only=False) for column in (scores, noise))
+    # The work is done for all rows, and what is to be seen is chosen afterwards.
+    sums = public.key.add_plain(bodies, plaintexts(own / 4, layout))
     has = np.array(present.to_pylist(), dtype=bool)
-    quarters = np.where(has, scores.to_numpy(zero_copy_only=False) / 4, 0.0)
-    zeros = from_rows([public.key.zero()] * len(bodies), public.key.width)
-    kept = np.where(has[:, None], bodies, zeros)
-    sums = public.key.add_plain(kept, to_fixed_point(quarters, first.scale, first.bound))
-    return send(public, [replace(first, bound=first.bound + 1)] * len(layouts), sums)
+    results = public.key.rerandomise_where(has, sums, plaintexts(added, sent))
+    return write([sent] * len(cts), results, public.key)
+
+
+def gaussian_noise(context: Context, rows: pa.Array, deviations: pa.Array) -> pa.Array:
+    """Return a normal random number for each row, from the operating system's generator."""
+    deviation = constant(deviations, "the deviation")
+    if not 0 <= deviation < float("inf"):
+        raise InvalidValue("the deviation of noise has to be a number, and not below 0")
+    source = secrets.SystemRandom()
+    return pa.array([source.gauss(0.0, deviation) for _ in rows], pa.float64())
 
 
 def gradient_block(
-    context: Context, lists: pa.Array, matrices: pa.Array, scales: pa.Array, bounds: pa.Array
+    context: Context,
+    lists: pa.Array,
+    matrices: pa.Array,
+    key: pa.Array,
+    scales: pa.Array,
+    bounds: pa.Array,
 ) -> pa.Array:
     """Return for each row, a list of n ciphertexts and n lists of k numbers, the k encrypted sums
     of ciphertext times number."""
     scale, bound = constant(scales, "the scale"), constant(bounds, "the bound")
     check_weight_bound(bound)
+    public = key_named(context, key)
     results = []
     for cts, matrix in zip(lists, matrices, strict=True):
         if cts.values.null_count or matrix.values.null_count:
@@ -50,14 +79,12 @@ def gradient_block(
         if len(lengths) != 1 or len(cts) != len(matrix):
             raise InvalidValue("the rows do not have one number of features")
         (width,) = lengths
-        public = key_of(context, cts.values)
-        inner, bodies = read(cts.values.to_pylist(), public)
-        first = common(inner)
-        if first.count != 1:
+        common, bodies = read_alike(cts.values.to_pylist(), public)
+        if common.count != 1:
             raise InvalidValue("a residual holds several numbers")
         numbers = matrix.values.flatten().to_numpy(zero_copy_only=False)
         fixed = np.array(to_fixed_point(numbers, scale, bound), dtype=np.int64)
         sums = public.key.combine(bodies, np.ascontiguousarray(fixed.reshape(-1, width).T))
-        layouts = [of_sum(first, len(cts), scale, bound)] * width
+        layouts = [of_sum(common, len(cts), scale, bound)] * width
         results.append(send(public, layouts, sums).to_pylist())
     return pa.array(results, pa.list_(pa.binary()))

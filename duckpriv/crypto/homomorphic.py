@@ -14,10 +14,10 @@ from .parallel import ByteMatrix
 class AdditiveKey(Protocol):
     """A public key; plaintexts are integers modulo N. Ciphertexts are rows of `width` bytes.
 
-    Only `encrypt` and `rerandomise_times` give results that may be sent: the others do not
-    re-randomise.
+    Only `encrypt` and `rerandomise` give results that may be sent: the others do not re-randomise.
     """
 
+    DOUBLINGS: int  # how often `rerandomise` doubles the plaintext
     modulus: int
     bits: int
     width: int
@@ -25,8 +25,9 @@ class AdditiveKey(Protocol):
     def encrypt(self, plaintexts: Sequence[int]) -> ByteMatrix:
         """Return a fresh encryption of each integer modulo N."""
 
-    def rerandomise_times(self, factors: ByteMatrix) -> ByteMatrix:
-        """Return each row times a fresh encryption of 0."""
+    def rerandomise(self, a: ByteMatrix) -> ByteMatrix:
+        """Return ciphertexts that tell nothing of `a` but the plaintexts, times 2^DOUBLINGS,
+        whoever made them."""
 
     def add(self, a: ByteMatrix, b: ByteMatrix) -> ByteMatrix:
         """Return encryptions of the sums."""

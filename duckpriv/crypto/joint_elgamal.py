@@ -12,6 +12,11 @@ A partial decryption is c1^(2 x_P) mod N. c1 is a number modulo N, and not modul
 no part in the subgroup of order N: whatever c1 a peer chooses, c1^(2 x_P) is a power in Z_N^*. (In
 the variant that works modulo N^2 throughout, c1 = 1 + N would give x_P away at once.)
 
+Re-randomising multiplies by (g^r, (h^r)^N), and g is a square. A peer that puts a number of Jacobi
+symbol -1 into c1 or c2 would find the symbol again in what comes back, and see which rows were
+replaced. So `rerandomise` squares first, which doubles the plaintext and leaves nothing outside the
+squares. There decisional Diffie-Hellman and composite residuosity hold what is hidden.
+
 Exponents have 256 bits. That g^x and h^r with short exponents cannot be told from random squares
 is the short-exponent discrete logarithm assumption (van Oorschot and Wiener 1996; Koshiba and
 Kurosawa 2004) in a group of unknown order; that (1 + N)^m hides among N-th residues is decisional
@@ -32,7 +37,7 @@ from numpy.typing import NDArray
 from . import modarith
 from .bytecolumns import from_integers, from_rows, to_integers
 from .hashing import hash_to_number, sha256
-from .modarith.exponentiation import FixedBase, fixed_base, multi_power, power_each
+from .modarith.exponentiation import FixedBases, fixed_base, multi_power, power_each
 from .modarith.secret_power import secret_power
 from .moduli import not_units
 from .parallel import ByteMatrix
@@ -110,8 +115,8 @@ def _challenge(modulus: int, share: int, first: int, context: bytes) -> bytes:
 class _Tables:
     """Powers of g modulo N and of h^N modulo N^2: 8 MB at 2048 bits."""
 
-    g: FixedBase
-    h: FixedBase
+    g: FixedBases
+    h: FixedBases
 
 
 @lru_cache(maxsize=4)
@@ -127,6 +132,8 @@ def _tables(modulus: int, h: int) -> _Tables:
 class PublicKey:
     """N and h. A ciphertext is c1 (the width of N), then c2 (twice that)."""
 
+    DOUBLINGS = 1
+
     def __init__(self, modulus: int, h: int) -> None:
         self.modulus, self.h = modulus, h
         self.bits = modulus.bit_length()
@@ -136,10 +143,21 @@ class PublicKey:
 
     def encrypt(self, plaintexts: Sequence[int]) -> ByteMatrix:
         """Return a fresh encryption of each integer modulo N: (rows, width)."""
-        return self.rerandomise_times(from_rows([self._plain(m) for m in plaintexts], self.width))
+        return self._times_random(from_rows([self._plain(m) for m in plaintexts], self.width))
 
-    def rerandomise_times(self, factors: ByteMatrix) -> ByteMatrix:
-        """Return each row times a fresh encryption of 0."""
+    def rerandomise(self, a: ByteMatrix) -> ByteMatrix:
+        """Return encryptions of twice the plaintexts that tell nothing else of `a`."""
+        return self._times_random(self.add(a, a))
+
+    def rerandomise_where(
+        self, keep: NDArray[np.bool_], a: ByteMatrix, plaintexts: Sequence[int]
+    ) -> ByteMatrix:
+        """Return what `rerandomise` returns, plus the plaintexts, for the rows to keep, and fresh
+        encryptions of the plaintexts for the others, by the same work for each row."""
+        fresh = self.encrypt(plaintexts)
+        return np.where(keep[:, None], self.add(self.add(a, a), fresh), fresh)
+
+    def _times_random(self, factors: ByteMatrix) -> ByteMatrix:
         tables = _tables(self.modulus, self.h)
         random = np.frombuffer(secrets.token_bytes(len(factors) * EXPONENT_BYTES), dtype=np.uint8)
         exponents = random.reshape(len(factors), EXPONENT_BYTES)
@@ -198,8 +216,10 @@ class PublicKey:
         return bad + not_units(to_integers(second), self.square, self.modulus)
 
     def invalid_partials(self, partials: ByteMatrix) -> int:
-        """Count the rows that are no partial decryptions."""
-        return not_units(to_integers(partials), self.modulus, self.modulus)
+        """Count the rows that are no partial decryptions: no units, or no squares."""
+        numbers = to_integers(partials)
+        bad = not_units(numbers, self.modulus, self.modulus)
+        return bad or sum(gmpy2.jacobi(number, self.modulus) != 1 for number in numbers)
 
     def partial(self, ciphertexts: ByteMatrix, x: int) -> ByteMatrix:
         """Return c1^(2x) mod N of each row, constant-time in x: (rows, half)."""
@@ -227,10 +247,6 @@ class PublicKey:
                 raise ValueError("the partial decryptions do not belong to the ciphertext")
             plaintexts.append(int(m - n if m > n // 2 else m))
         return plaintexts
-
-    def zero(self) -> bytes:
-        """Return the row (1, 1): an encryption of 0 that is not to be sent as it is."""
-        return self._plain(0)
 
     def _plain(self, m: int) -> bytes:
         c2 = 1 + m % self.modulus * self.modulus

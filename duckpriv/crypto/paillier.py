@@ -1,10 +1,24 @@
 """Paillier's cryptosystem (1999) with g = 1 + N, on columns of plaintexts.
 
-Enc(m) = (1 + m * N) * h_s^r mod N^2, the randomness as Damgard, Jurik and Nielsen (2010, section
-4.2) have it: h_s = h^N with h = -x^2 for a random x, and r of half the modulus's length. That h_s^r
-cannot be told from a random N-th power is their assumption; it lets a table of h_s's powers
-replace an exponentiation of full length. Whoever encrypts draws an x of its own, so nobody has to
-trust a base that the key's owner made.
+Enc(m) = (1 + m * N) * u mod N^2, with u an N-th residue. There are two ways to draw u.
+
+Who encrypts hides from those that do not have the factors of N. u is h_s^r as Damgard, Jurik and
+Nielsen (2010, section 4.2) have it: h_s = h^N with h = -x^2 for a random x, and r of half the
+modulus's length. That h_s^r cannot be told from a random N-th residue is their assumption.
+
+Who computes with ciphertexts hides from the key's owner as well, who knows the factors, may have
+chosen them, and may have put anything into the ciphertexts. Powers of one base are not enough: if
+p - 1 has a factor l, one base in l has a trivial character of order l, and an owner whose p - 1 and
+q - 1 are smooth takes discrete logarithms, solves for r, which is shorter than the group, and reads
+the other's factors. So there u is the product over t of u_t^(b_t), with N-th residues u_t that are
+uniform and independent, drawn once a process, and fresh bytes b_t (Boyko, Peinado, Venkatesan
+1998). With 8 T >= |N| + 192 bits in the b_t that is within 2^-76 of uniform among all N-th
+residues, for every N that passes `check_modulus` and `check_proof`, with the u_t known or not, by
+the leftover hash lemma (Impagliazzo and Zuckerman 1989). For random b and b', the product of
+u_t^(b_t - b'_t) is 1 with probability at most g^r / |G|, where g is the greatest common divisor of
+the b_t - b'_t, and r < 128 the number of primes in N; g > 1 has probability about 2^-T. So no
+character of any order survives in what is answered, and nothing need be known of phi(N) but that N
+is prime to it, which makes the N-th residues as many as the units modulo N.
 """
 
 from __future__ import annotations
@@ -22,7 +36,13 @@ from numpy.typing import NDArray
 from . import modarith
 from .bytecolumns import from_integers, from_rows, to_integers
 from .hashing import hash_to_number
-from .modarith.exponentiation import FixedBase, fixed_base, multi_power, power_each
+from .modarith.exponentiation import (
+    FixedBases,
+    fixed_base,
+    fixed_bases,
+    multi_power,
+    power_each,
+)
 from .modarith.secret_power import secret_power
 from .moduli import not_units
 from .parallel import ByteMatrix
@@ -31,8 +51,12 @@ from .parallel import ByteMatrix
 PROOF_ROOTS = 8
 
 
+# By how many bits the randomness of an answer is longer than N.
+_MARGIN_BITS = 192
+
+
 @lru_cache(maxsize=4)
-def _randomness(modulus: int) -> FixedBase:
+def _short_randomness(modulus: int) -> FixedBases:
     """Return the powers of this process's h_s for N: 21 MB at 2048 bits."""
     x = secrets.randbelow(modulus - 2) + 2
     h = (modulus - x * x) % modulus
@@ -41,8 +65,25 @@ def _randomness(modulus: int) -> FixedBase:
     return fixed_base(square, h_s, (modulus.bit_length() // 2 + 7) // 8)
 
 
+@lru_cache(maxsize=2)
+def _full_randomness(modulus: int) -> FixedBases:
+    """Return products of powers of this process's u_t for N: 46 MB at 2048 bits."""
+    width = 2 * ((modulus.bit_length() + 7) // 8)
+    count = (modulus.bit_length() + _MARGIN_BITS + 7) // 8
+    # As good as all are units: a number that is none gives a factor of N.
+    roots = from_integers((gmpy2.mpz(secrets.randbelow(modulus)) for _ in range(count)), width)
+    return fixed_bases(modulus**2, secret_power(roots, modulus, modulus**2))
+
+
+def _times_random(table: FixedBases, factors: ByteMatrix) -> ByteMatrix:
+    random = np.frombuffer(secrets.token_bytes(len(factors) * table.count), dtype=np.uint8)
+    return table.powers_times(random.reshape(len(factors), table.count), factors)
+
+
 class PublicKey:
     """N, and arithmetic modulo N^2."""
+
+    DOUBLINGS = 0
 
     def __init__(self, modulus: int) -> None:
         self.modulus = modulus
@@ -51,15 +92,19 @@ class PublicKey:
         self.width = 2 * ((self.bits + 7) // 8)
 
     def encrypt(self, plaintexts: Sequence[int]) -> ByteMatrix:
-        """Return a fresh encryption of each integer modulo N: (rows, width)."""
-        return self.rerandomise_times(from_rows([self._plain(m) for m in plaintexts], self.width))
+        """Return a fresh encryption of each integer modulo N: (rows, width). What it is of is
+        hidden from all but the key's owner."""
+        return self.blind(from_rows([self._plain(m) for m in plaintexts], self.width))
 
-    def rerandomise_times(self, factors: ByteMatrix) -> ByteMatrix:
-        """Return each row times a fresh encryption of 0."""
-        table = _randomness(self.modulus)
-        size = len(factors) * table.exponent_bytes
-        exponents = np.frombuffer(secrets.token_bytes(size), dtype=np.uint8)
-        return table.powers_times(exponents.reshape(len(factors), table.exponent_bytes), factors)
+    def blind(self, factors: ByteMatrix) -> ByteMatrix:
+        """Return each row times a fresh encryption of 0, which others than the key's owner cannot
+        tell from a new encryption."""
+        return _times_random(_short_randomness(self.modulus), factors)
+
+    def rerandomise(self, a: ByteMatrix) -> ByteMatrix:
+        """Return each row times an encryption of 0 that is uniform for the key's owner, too: only
+        the plaintext is left of what went in."""
+        return _times_random(_full_randomness(self.modulus), a)
 
     def add(self, a: ByteMatrix, b: ByteMatrix) -> ByteMatrix:
         """Return encryptions of the sums, not re-randomised."""
@@ -136,7 +181,7 @@ class PrivateKey:
         n = self.public.modulus
         if len(ciphertexts) == 0:
             return []
-        blinded = self.public.rerandomise_times(ciphertexts)
+        blinded = self.public.blind(ciphertexts)
         mod_p, mod_q = (half.plaintexts(blinded) for half in self._halves)
         plaintexts = []
         for a, b in zip(mod_p, mod_q, strict=True):

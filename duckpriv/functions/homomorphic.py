@@ -12,9 +12,31 @@ from .parameters import (
     MAKE_KEY,
     MAKE_TABLE,
     SCALE,
+    UNDER,
     WEIGHT_BOUND,
     WEIGHT_SCALE,
     volatile_udf,
+)
+
+_LAYOUT = "STRUCT(scale BIGINT, bound BIGINT, slot_bits BIGINT, count BIGINT, doublings BIGINT)"
+SIGMA = Parameter("sigma", "INTEGER", "statistical security in bits, 40 to 256", "64")
+_PRODUCT = (
+    Parameter("plain_table", "VARCHAR", "the name of a table (row, x DOUBLE[])"),
+    Parameter(
+        "encrypted_table",
+        "VARCHAR",
+        "the name of a table (row, ct): its rows in order meet the numbers of each x",
+    ),
+    UNDER,
+    SCALE,
+    Parameter("bound", "INTEGER", "every |x * 2^scale| is below 2^bound", "40"),
+)
+_MAKE_PRODUCT = (
+    MAKE_KEY,
+    MAKE_TABLE,
+    "CREATE OR REPLACE TEMP TABLE encrypted AS "
+    "SELECT * FROM paillier_encrypt_matrix('features', 'mine')",
+    "CREATE OR REPLACE TEMP TABLE plain AS SELECT 1 AS row, [10.0, 1.0]::DOUBLE[] AS x",
 )
 
 HOMOMORPHIC: tuple[Function, ...] = (
@@ -22,9 +44,10 @@ HOMOMORPHIC: tuple[Function, ...] = (
         name="he_layout",
         kind="scalar",
         parameters=(CT,),
-        returns="STRUCT(scale BIGINT, bound BIGINT, slot_bits BIGINT, count BIGINT)",
+        returns=_LAYOUT,
         about="What a ciphertext's header says of its values: fractional bits, the bound, the "
-        "width of a slot, and how many they are. A receiver can require what was agreed.",
+        "width of a slot, how many they are, and how often re-randomising has doubled them. A "
+        "receiver can require what was agreed.",
         reveals="Nothing leaves.",
         example="SELECT he_layout(paillier_encrypt(1, 'mine', scale := 8)).scale AS scale",
         setup=(MAKE_KEY,),
@@ -32,7 +55,7 @@ HOMOMORPHIC: tuple[Function, ...] = (
             Udf(
                 homomorphic.he_layout,
                 ("BLOB",),
-                "STRUCT(scale BIGINT, bound BIGINT, slot_bits BIGINT, count BIGINT)",
+                _LAYOUT,
                 homomorphic.LAYOUT,
             ),
         ),
@@ -40,57 +63,80 @@ HOMOMORPHIC: tuple[Function, ...] = (
     Function(
         name="he_add",
         kind="scalar",
-        parameters=(Parameter("a", "BLOB", "a ciphertext"), Parameter("b", "BLOB", "another one")),
+        parameters=(
+            Parameter("a", "BLOB", "a ciphertext"),
+            Parameter("b", "BLOB", "another one"),
+            UNDER,
+        ),
         returns="BLOB",
-        about="Adds two ciphertexts, value by value: same key, scale, slots and count.",
+        about="Adds two ciphertexts, value by value: same scale, slots and count.",
         reveals=HIDDEN,
         example="SELECT paillier_decrypt(he_add(paillier_encrypt(1, 'mine'), "
-        "paillier_encrypt(2, 'mine')), 'mine') AS x",
+        "paillier_encrypt(2, 'mine'), 'mine'), 'mine') AS x",
         setup=(MAKE_KEY,),
-        udfs=(volatile_udf(homomorphic.he_add, ("BLOB", "BLOB"), "BLOB", pa.binary()),),
+        udfs=(volatile_udf(homomorphic.he_add, ("BLOB", "BLOB", "VARCHAR"), "BLOB", pa.binary()),),
         randomised=True,
     ),
     Function(
         name="he_sub",
         kind="scalar",
-        parameters=(Parameter("a", "BLOB", "a ciphertext"), Parameter("b", "BLOB", "another one")),
+        parameters=(
+            Parameter("a", "BLOB", "a ciphertext"),
+            Parameter("b", "BLOB", "another one"),
+            UNDER,
+        ),
         returns="BLOB",
         about="Subtracts the second ciphertext from the first, value by value.",
         reveals=HIDDEN,
         example="SELECT paillier_decrypt(he_sub(paillier_encrypt(1, 'mine'), "
-        "paillier_encrypt(2, 'mine')), 'mine') AS x",
+        "paillier_encrypt(2, 'mine'), 'mine'), 'mine') AS x",
         setup=(MAKE_KEY,),
-        udfs=(volatile_udf(homomorphic.he_sub, ("BLOB", "BLOB"), "BLOB", pa.binary()),),
+        udfs=(volatile_udf(homomorphic.he_sub, ("BLOB", "BLOB", "VARCHAR"), "BLOB", pa.binary()),),
         randomised=True,
     ),
     Function(
         name="he_add_plain",
         kind="scalar",
-        parameters=(CT, Parameter("x", "DOUBLE", "a number, within the ciphertext's bound")),
+        parameters=(CT, Parameter("x", "DOUBLE", "a number, within the ciphertext's bound"), UNDER),
         returns="BLOB",
         about="Adds a number to every value of a ciphertext, at the ciphertext's scale.",
         reveals=HIDDEN,
-        example="SELECT paillier_decrypt(he_add_plain(paillier_encrypt(1, 'mine'), 0.5), 'mine') "
+        example="SELECT paillier_decrypt(he_add_plain(paillier_encrypt(1, 'mine'), 0.5, 'mine'), "
+        "'mine') "
         "AS x",
         setup=(MAKE_KEY,),
-        udfs=(volatile_udf(homomorphic.he_add_plain, ("BLOB", "DOUBLE"), "BLOB", pa.binary()),),
+        udfs=(
+            volatile_udf(
+                homomorphic.he_add_plain, ("BLOB", "DOUBLE", "VARCHAR"), "BLOB", pa.binary()
+            ),
+        ),
         body="homomorphic.sql",
         randomised=True,
     ),
     Function(
         name="he_mul",
         kind="scalar",
-        parameters=(CT, Parameter("x", "DOUBLE", "the factor"), WEIGHT_SCALE, WEIGHT_BOUND),
+        parameters=(
+            CT,
+            Parameter("x", "DOUBLE", "the factor"),
+            UNDER,
+            WEIGHT_SCALE,
+            WEIGHT_BOUND,
+        ),
         returns="BLOB",
         about="Multiplies every value of a ciphertext by a number. The result's scale is the sum "
         "of both scales, and its bound grows by the factor's.",
         reveals=HIDDEN,
-        example="SELECT paillier_decrypt(he_mul(paillier_encrypt(3, 'mine'), 0.5, scale := 4), "
+        example="SELECT paillier_decrypt(he_mul(paillier_encrypt(3, 'mine'), 0.5, 'mine', scale := "
+        "4), "
         "'mine') AS x",
         setup=(MAKE_KEY,),
         udfs=(
             volatile_udf(
-                homomorphic.he_mul, ("BLOB", "DOUBLE", "BIGINT", "BIGINT"), "BLOB", pa.binary()
+                homomorphic.he_mul,
+                ("BLOB", "DOUBLE", "VARCHAR", "BIGINT", "BIGINT"),
+                "BLOB",
+                pa.binary(),
             ),
         ),
         body="homomorphic.sql",
@@ -99,14 +145,14 @@ HOMOMORPHIC: tuple[Function, ...] = (
     Function(
         name="he_sum",
         kind="aggregate",
-        parameters=(CT,),
+        parameters=(CT, UNDER),
         returns="BLOB",
         about="Aggregate: the sum of ciphertexts, value by value. NULLs take no part.",
         reveals=HIDDEN + " The bound tells about how many there were, to the next power of two.",
-        example="SELECT paillier_decrypt(he_sum(ct), 'mine') AS x "
+        example="SELECT paillier_decrypt(he_sum(ct, 'mine'), 'mine') AS x "
         "FROM (SELECT paillier_encrypt(i, 'mine') AS ct FROM range(4) t(i))",
         setup=(MAKE_KEY,),
-        udfs=(volatile_udf(homomorphic.he_sum, ("BLOB[]",), "BLOB", pa.binary()),),
+        udfs=(volatile_udf(homomorphic.he_sum, ("BLOB[]", "VARCHAR"), "BLOB", pa.binary()),),
         body="homomorphic.sql",
         randomised=True,
     ),
@@ -116,6 +162,7 @@ HOMOMORPHIC: tuple[Function, ...] = (
         parameters=(
             Parameter("cts", "BLOB[]", "ciphertexts"),
             Parameter("xs", "DOUBLE[]", "as many weights"),
+            UNDER,
             WEIGHT_SCALE,
             WEIGHT_BOUND,
         ),
@@ -124,11 +171,14 @@ HOMOMORPHIC: tuple[Function, ...] = (
         "and he_sum, above all where neighbouring rows have the same ciphertexts.",
         reveals=HIDDEN + " The bound tells the number of weights, to the next power of two.",
         example="SELECT paillier_decrypt(he_dot([paillier_encrypt(1, 'mine'), "
-        "paillier_encrypt(2, 'mine')], [10, 100]), 'mine') AS x",
+        "paillier_encrypt(2, 'mine')], [10, 100], 'mine'), 'mine') AS x",
         setup=(MAKE_KEY,),
         udfs=(
             volatile_udf(
-                homomorphic.he_dot, ("BLOB[]", "DOUBLE[]", "BIGINT", "BIGINT"), "BLOB", pa.binary()
+                homomorphic.he_dot,
+                ("BLOB[]", "DOUBLE[]", "VARCHAR", "BIGINT", "BIGINT"),
+                "BLOB",
+                pa.binary(),
             ),
         ),
         body="homomorphic.sql",
@@ -139,6 +189,7 @@ HOMOMORPHIC: tuple[Function, ...] = (
         kind="scalar",
         parameters=(
             Parameter("cts", "BLOB[]", "ciphertexts of one number each"),
+            UNDER,
             Parameter("slot_bits", "INTEGER", "bits for each number", "128"),
         ),
         returns="BLOB",
@@ -146,9 +197,11 @@ HOMOMORPHIC: tuple[Function, ...] = (
         "and takes one decryption.",
         reveals=HIDDEN,
         example="SELECT paillier_decrypt_list(he_pack([paillier_encrypt(1, 'mine'), "
-        "paillier_encrypt(2, 'mine')]), 'mine') AS xs",
+        "paillier_encrypt(2, 'mine')], 'mine'), 'mine') AS xs",
         setup=(MAKE_KEY,),
-        udfs=(volatile_udf(homomorphic.he_pack, ("BLOB[]", "BIGINT"), "BLOB", pa.binary()),),
+        udfs=(
+            volatile_udf(homomorphic.he_pack, ("BLOB[]", "VARCHAR", "BIGINT"), "BLOB", pa.binary()),
+        ),
         body="homomorphic.sql",
         randomised=True,
     ),
@@ -157,7 +210,8 @@ HOMOMORPHIC: tuple[Function, ...] = (
         kind="scalar",
         parameters=(
             CT,
-            Parameter("sigma", "INTEGER", "statistical security in bits, 40 to 256", "64"),
+            UNDER,
+            SIGMA,
         ),
         returns="STRUCT(send BLOB, keep UBIGINT[])",
         about="Turns encrypted values into shares in Z_2^64: `send` holds every value less a "
@@ -165,12 +219,13 @@ HOMOMORPHIC: tuple[Function, ...] = (
         "masks. "
         "Materialise it: the two belong together.",
         reveals="`send` to the key's owner: values masked by sigma bits more than they can have.",
-        example="SELECT len(he_share_split(paillier_encrypt_list([1, 2], 'mine')).keep) AS shares",
+        example="SELECT len(he_share_split(paillier_encrypt_list([1, 2], 'mine'), 'mine').keep) AS "
+        "shares",
         setup=(MAKE_KEY,),
         udfs=(
             volatile_udf(
                 homomorphic.he_share_split,
-                ("BLOB", "BIGINT"),
+                ("BLOB", "VARCHAR", "BIGINT"),
                 "STRUCT(send BLOB, keep UBIGINT[])",
                 homomorphic.SHARE_SPLIT,
             ),
@@ -181,28 +236,35 @@ HOMOMORPHIC: tuple[Function, ...] = (
     Function(
         name="he_matmul",
         kind="table",
-        parameters=(
-            Parameter("plain_table", "VARCHAR", "the name of a table (row, x DOUBLE[])"),
-            Parameter(
-                "encrypted_table",
-                "VARCHAR",
-                "the name of a table (row, ct): its rows in order meet the numbers of each x",
-            ),
-            SCALE,
-            Parameter("bound", "INTEGER", "every |x * 2^scale| is below 2^bound", "40"),
-        ),
+        parameters=_PRODUCT,
         returns="TABLE(row BIGINT, ct BLOB)",
         about="The product of a plain matrix with an encrypted one, row by row. Materialise the "
         "encrypted table first.",
         reveals=HIDDEN,
         example="SELECT row, paillier_decrypt_list(ct, 'mine') AS product "
-        "FROM he_matmul('plain', 'encrypted')",
-        setup=(
-            MAKE_KEY,
-            MAKE_TABLE,
-            "CREATE OR REPLACE TEMP TABLE encrypted AS "
-            "SELECT * FROM paillier_encrypt_matrix('features', 'mine')",
-            "CREATE OR REPLACE TEMP TABLE plain AS SELECT 1 AS row, [10.0, 1.0]::DOUBLE[] AS x",
+        "FROM he_matmul('plain', 'encrypted', 'mine')",
+        setup=_MAKE_PRODUCT,
+        body="homomorphic.sql",
+        randomised=True,
+    ),
+    Function(
+        name="he_matmul_split",
+        kind="table",
+        parameters=(*_PRODUCT, SIGMA),
+        returns="TABLE(row BIGINT, s STRUCT(send BLOB, keep UBIGINT[]))",
+        about="he_matmul and he_share_split in one, which re-randomises once instead of twice. "
+        "Materialise the result: `send` and `keep` belong together.",
+        reveals="`send` to the key's owner: values masked by sigma bits more than they can have.",
+        example="SELECT row, len(s.keep) AS shares "
+        "FROM he_matmul_split('plain', 'encrypted', 'mine')",
+        setup=_MAKE_PRODUCT,
+        udfs=(
+            volatile_udf(
+                homomorphic.he_dot_split,
+                ("BLOB[]", "DOUBLE[]", "VARCHAR", "BIGINT", "BIGINT", "BIGINT"),
+                "STRUCT(send BLOB, keep UBIGINT[])",
+                homomorphic.SHARE_SPLIT,
+            ),
         ),
         body="homomorphic.sql",
         randomised=True,

@@ -7,7 +7,7 @@ import pyarrow as pa
 from ..columns import joint
 from ..columns.rsa import KEY_INFO as KEY_INFO_TYPE
 from .declaration import Function, Parameter, Udf
-from .parameters import BOUND, CT, HIDDEN, KEY_INFO, SCALE, volatile_udf
+from .parameters import BOUND, CT, HIDDEN, KEY_INFO, SCALE, UNDER, volatile_udf
 
 _NAME = Parameter("name", "VARCHAR", "your part of a joint key in the keyring")
 _KEY = Parameter("key", "VARCHAR", "a joint key in your keyring, joined or imported")
@@ -35,7 +35,7 @@ JOINT: tuple[Function, ...] = (
         about="Makes a modulus for a joint key and forgets its factors: for an assistant that is "
         "none of the key's holders. Who runs it could keep the factors, and decrypt alone.",
         reveals="A modulus, with a proof that N is prime to phi(N): nothing of any data.",
-        example="SELECT length(key_import('modulus', modulus)) AS digits "
+        example="SELECT length(key_import('modulus', modulus, 'modulus')) AS digits "
         "FROM joint_modulus(bits := 2048)",
         udfs=(volatile_udf(joint.joint_modulus, ("BIGINT",), "BLOB", pa.binary()),),
         body="joint.sql",
@@ -119,7 +119,7 @@ JOINT: tuple[Function, ...] = (
         returns="BLOB",
         about="The joint public key, for the key_import of somebody who is to encrypt under it.",
         reveals="The public key: nothing of your data.",
-        example="SELECT length(key_import('theirs', joint_public_key('host'))) AS digits",
+        example="SELECT length(key_import('theirs', joint_public_key('host'), 'joint')) AS digits",
         setup=MAKE_KEY,
         udfs=(Udf(joint.joint_public_key, ("VARCHAR",), "BLOB", pa.binary()),),
     ),
@@ -175,16 +175,18 @@ JOINT: tuple[Function, ...] = (
     Function(
         name="joint_mask",
         kind="scalar",
-        parameters=(CT,),
+        parameters=(CT, UNDER),
         returns="STRUCT(ct BLOB, mask BLOB)",
         about="Adds a uniform random number to a ciphertext under a joint key, so that the peer's "
         "partial decryption opens nothing but to who has the mask. Materialise it: the two belong "
         "together.",
         reveals="`ct`: nothing, even decrypted. `mask`: keep it.",
-        example="SELECT octet_length(joint_mask(joint_encrypt(1, 'host')).mask) AS bytes",
+        example="SELECT octet_length(joint_mask(joint_encrypt(1, 'host'), 'host').mask) AS bytes",
         setup=MAKE_KEY,
         udfs=(
-            volatile_udf(joint.joint_mask, ("BLOB",), "STRUCT(ct BLOB, mask BLOB)", joint.MASKED),
+            volatile_udf(
+                joint.joint_mask, ("BLOB", "VARCHAR"), "STRUCT(ct BLOB, mask BLOB)", joint.MASKED
+            ),
         ),
         randomised=True,
     ),
@@ -211,7 +213,7 @@ JOINT: tuple[Function, ...] = (
         "beyond the ciphertext's bound is an error: the mask or the ciphertext is another one.",
         reveals="The number, to you.",
         example="SELECT joint_decrypt(partial_decrypt(m.ct, 'guest'), 'host', mask := m.mask) AS x "
-        "FROM (SELECT joint_mask(joint_encrypt(1.5, 'host')) AS m)",
+        "FROM (SELECT joint_mask(joint_encrypt(1.5, 'host'), 'host') AS m)",
         setup=MAKE_KEY,
         udfs=(Udf(joint.joint_decrypt, ("BLOB", "VARCHAR", "BLOB"), "DOUBLE", pa.float64()),),
         body="joint.sql",

@@ -51,7 +51,8 @@ PAILLIER: tuple[Function, ...] = (
         about="The public key N with a proof that N is prime to phi(N), for the peer's key_import, "
         "which checks it.",
         reveals="The public key: nothing of your data.",
-        example="SELECT length(key_import('peer', paillier_public_key('mine'))) AS digits",
+        example="SELECT length(key_import('peer', paillier_public_key('mine'), 'paillier')) AS "
+        "digits",
         setup=(MAKE_KEY,),
         udfs=(Udf(paillier.paillier_public_key, ("VARCHAR",), "BLOB", pa.binary()),),
     ),
@@ -115,7 +116,8 @@ PAILLIER: tuple[Function, ...] = (
         returns="DOUBLE",
         about="Decrypts a ciphertext of one number.",
         reveals="The number, to you.",
-        example="SELECT paillier_decrypt(he_mul(paillier_encrypt(2, 'mine'), 21), 'mine') AS x",
+        example="SELECT paillier_decrypt(he_mul(paillier_encrypt(2, 'mine'), 21, 'mine'), 'mine') "
+        "AS x",
         setup=(MAKE_KEY,),
         udfs=(Udf(paillier.paillier_decrypt, ("BLOB", "VARCHAR"), "DOUBLE", pa.float64()),),
     ),
@@ -146,7 +148,7 @@ PAILLIER: tuple[Function, ...] = (
         "share that he_share_split kept.",
         reveals="Masked values, to you: nothing of what was masked.",
         example="SELECT len(paillier_decrypt_share(he_share_split("
-        "paillier_encrypt_list([1, 2], 'mine')).send, 'mine')) AS shares",
+        "paillier_encrypt_list([1, 2], 'mine'), 'mine').send, 'mine')) AS shares",
         setup=(MAKE_KEY,),
         udfs=(
             Udf(

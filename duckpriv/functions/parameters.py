@@ -7,6 +7,11 @@ import pyarrow as pa
 from .declaration import Parameter, Udf
 
 CT = Parameter("ct", "BLOB", "a ciphertext")
+UNDER = Parameter(
+    "key",
+    "VARCHAR",
+    "the key in your keyring that the ciphertexts have to be under; others are refused",
+)
 SCALE = Parameter("scale", "INTEGER", "fractional bits: x stands as round(x * 2^scale)", "20")
 BOUND = Parameter(
     "bound",

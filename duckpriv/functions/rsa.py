@@ -13,7 +13,7 @@ _ID = Parameter(
 
 _KEY_INFO = "STRUCT(name VARCHAR, kind VARCHAR, bits BIGINT, fingerprint VARCHAR)"
 _MAKE_KEY = "CALL rsa_keygen('mine', bits := 2048)"
-_MAKE_KEYS = (_MAKE_KEY, "SELECT key_import('host', rsa_public_key('mine'))")
+_MAKE_KEYS = (_MAKE_KEY, "SELECT key_import('host', rsa_public_key('mine'), 'rsa')")
 
 RSA: tuple[Function, ...] = (
     Function(
@@ -59,19 +59,31 @@ RSA: tuple[Function, ...] = (
         kind="scalar",
         parameters=(
             Parameter("name", "VARCHAR", "the name that the key gets in your keyring"),
-            Parameter("key", "BLOB", "a DER SubjectPublicKeyInfo"),
+            Parameter("key", "BLOB", "the key, as the peer's function gave it; RSA in DER"),
+            Parameter(
+                "kind",
+                "VARCHAR",
+                "which kind of key you expect: rsa, paillier, joint, or modulus (of a joint key)",
+            ),
             Parameter("proof", "BLOB", "the peer's rsa_key_proof; NULL: not checked", "NULL"),
         ),
         returns="VARCHAR",
-        about="Checks a peer's public key (size, odd modulus without small factors, "
+        about="Checks a peer's public key (its kind, size, odd modulus without small factors, "
         "e = 65537, and the proof where there is one) and keeps it in the keyring; "
         "returns its fingerprint (SHA-256). "
-        "Importing the same key again changes nothing.",
+        "Importing the same key again changes nothing. Give each session's keys names of their "
+        "own.",
         reveals="Nothing leaves.",
-        example="SELECT length(key_import('host', rsa_public_key('mine'))) AS digits",
+        example="SELECT length(key_import('host', rsa_public_key('mine'), 'rsa')) AS digits",
         setup=(_MAKE_KEY,),
         udfs=(
-            Udf(rsa.key_import, ("VARCHAR", "BLOB", "BLOB"), "VARCHAR", pa.string(), volatile=True),
+            Udf(
+                rsa.key_import,
+                ("VARCHAR", "BLOB", "VARCHAR", "BLOB"),
+                "VARCHAR",
+                pa.string(),
+                volatile=True,
+            ),
         ),
         body="key_import.sql",
     ),

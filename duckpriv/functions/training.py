@@ -7,7 +7,7 @@ import pyarrow as pa
 from ..columns import training
 from .declaration import Function, Parameter
 from .joint import MAKE_KEY
-from .parameters import HIDDEN, volatile_udf
+from .parameters import HIDDEN, UNDER, volatile_udf
 
 _MATRIX = Parameter(
     "tbl", "VARCHAR", "the name of a table (row, id, x DOUBLE[]), as matrix_rows gives"
@@ -94,18 +94,24 @@ TRAINING: tuple[Function, ...] = (
         parameters=(
             Parameter("ct", "BLOB", "the peer's residual, under a joint key"),
             Parameter("score", "DOUBLE", "your linear score of the row"),
+            UNDER,
             Parameter("present", "BOOLEAN", "false: you have no record; the result is 0", "true"),
+            Parameter("noise", "DOUBLE", "what is added in either case", "0"),
         ),
         returns="BLOB",
         about="Adds a quarter of your score to an encrypted residual; a row that you have no "
         "record of becomes a fresh encryption of 0, by the same work and with the same header.",
         reveals=HIDDEN + " Not which rows were replaced.",
-        example="SELECT row, octet_length(lr_residual_add(ct, 0.5, present := row > 1)) AS bytes "
+        example="SELECT row, octet_length(lr_residual_add(ct, 0.5, 'host', present := row > 1)) AS "
+        "bytes "
         "FROM residuals",
         setup=_MAKE_BATCH,
         udfs=(
             volatile_udf(
-                training.lr_residual_add, ("BLOB", "DOUBLE", "BOOLEAN"), "BLOB", pa.binary()
+                training.lr_residual_add,
+                ("BLOB", "DOUBLE", "VARCHAR", "BOOLEAN", "DOUBLE"),
+                "BLOB",
+                pa.binary(),
             ),
         ),
         body="training.sql",
@@ -117,6 +123,7 @@ TRAINING: tuple[Function, ...] = (
         parameters=(
             Parameter("residuals", "VARCHAR", "the name of a table (row, ct)"),
             Parameter("features", "VARCHAR", "the name of a table (row, x DOUBLE[])"),
+            UNDER,
             Parameter("scale", "INTEGER", "fractional bits of the features", "16"),
             Parameter("bound", "INTEGER", "every |x * 2^scale| is below 2^bound", "27"),
         ),
@@ -126,12 +133,12 @@ TRAINING: tuple[Function, ...] = (
         "needs its features. Materialise it: ct and mask belong together.",
         reveals="`ct`: nothing, even decrypted. `mask`: keep it.",
         example="SELECT feature, joint_decrypt(partial_decrypt(ct, 'guest'), 'host', mask := mask) "
-        "AS gradient FROM lr_encrypted_gradient('residuals', 'matrix')",
+        "AS gradient FROM lr_encrypted_gradient('residuals', 'matrix', 'host')",
         setup=_MAKE_BATCH,
         udfs=(
             volatile_udf(
                 training.gradient_block,
-                ("BLOB[]", "DOUBLE[][]", "BIGINT", "BIGINT"),
+                ("BLOB[]", "DOUBLE[][]", "VARCHAR", "BIGINT", "BIGINT"),
                 "BLOB[]",
                 pa.list_(pa.binary()),
             ),
@@ -165,21 +172,47 @@ TRAINING: tuple[Function, ...] = (
         body="training.sql",
     ),
     Function(
+        name="gaussian_noise",
+        kind="scalar",
+        parameters=(
+            Parameter("value", "ANY", "one for each row; NULL gives NULL"),
+            Parameter("deviation", "DOUBLE", "the standard deviation, 0 or more"),
+        ),
+        returns="DOUBLE",
+        about="A random number of the normal distribution with mean 0, another one for each row, "
+        "from the operating system's generator.",
+        reveals="Nothing leaves.",
+        example="SELECT abs(gaussian_noise(1, 0.25)) < 10 AS plausible",
+        udfs=(
+            volatile_udf(training.gaussian_noise, ("BOOLEAN", "DOUBLE"), "DOUBLE", pa.float64()),
+        ),
+        body="training.sql",
+        randomised=True,
+    ),
+    Function(
+        name="noisy_bits",
+        kind="scalar",
+        parameters=(Parameter("noise", "DOUBLE", "the deviation of the noise on each residual"),),
+        returns="DOUBLE",
+        about="How many bits a number of a gradient can tell of a label, or a membership, of each "
+        "row: log2(1 + 1 / (4 noise²)) / 2, the capacity of a Gaussian channel (Shannon 1948).",
+        reveals="Nothing leaves.",
+        example="SELECT round(noisy_bits(0.25), 2) AS bits",
+        body="training.sql",
+    ),
+    Function(
         name="require_hidden",
         kind="scalar",
         parameters=(
             Parameter("accepted", "VARCHAR", "yes: whatever the numbers are"),
-            Parameter("iterations", "BIGINT", "steps of the training"),
-            Parameter("features", "BIGINT", "of the party that has more"),
-            Parameter("rows", "BIGINT", "of the training"),
-            Parameter("batch_rows", "BIGINT", "of the smallest batch"),
+            Parameter("bits", "DOUBLE", "what a party sees that depends on the rows"),
+            Parameter("rows", "BIGINT", "how many rows it depends on"),
         ),
         returns="BOOLEAN",
-        about="Ends the statement with DUCKPRIV_PROTOCOL where a party would see so many numbers "
-        "of gradients (iterations times features) that they could determine the other's residuals: "
-        "more than there are rows, or a batch of less than twice as many rows as features.",
+        about="Ends the statement with DUCKPRIV_PROTOCOL where a party would see more than a "
+        "quarter of a bit for each row.",
         reveals="Nothing leaves.",
-        example="SELECT require_hidden('no', 20, 23, 30000, 10000)",
+        example="SELECT require_hidden('no', 20 * 23 * noisy_bits(0.25), 10000)",
         body="training.sql",
     ),
 )

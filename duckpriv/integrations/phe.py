@@ -65,5 +65,5 @@ def from_phe(keyring: Keyring, name: str, number: Any, bound: int) -> bytes:
     )
     raw = number.ciphertext(be_secure=False).to_bytes(public.key.width, "big")
     _, bodies = read([layout.header() + raw], public)
-    blob: bytes = write([layout], public.key.rerandomise_times(bodies), public.key)[0].as_py()
+    blob: bytes = write([layout], public.key.rerandomise(bodies), public.key)[0].as_py()
     return blob

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .identity import Identity, PublicIdentity
-from .joint import JointPublicKey, KeyPart, KeyShare
+from .joint import JointModulus, JointPublicKey, KeyPart, KeyShare
 from .paillier import PaillierPrivateKey, PaillierPublicKey, factors_from_pem, factors_pem
 from .rsa import RsaPrivateKey, RsaPublicKey, private_from_pem, public_der, public_pem
 from .seed import SeedPart
@@ -14,6 +14,7 @@ from .unfinished import Unfinished
 __all__ = [
     "HomomorphicPublicKey",
     "Identity",
+    "JointModulus",
     "JointPublicKey",
     "KeyInfo",
     "KeyPart",

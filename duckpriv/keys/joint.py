@@ -6,10 +6,11 @@ import secrets
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..crypto import joint_elgamal, moduli
+from ..crypto import joint_elgamal, moduli, paillier
 from ..crypto.hashing import sha256
 from ..errors import InvalidValue
 from .fingerprint import Fingerprinted
+from .paillier import PaillierPrivateKey, PaillierPublicKey
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,32 @@ class JointPublicKey(Fingerprinted):
         if problem is not None:
             raise InvalidValue(f"the joint public key is refused: {problem}")
         return cls(joint_elgamal.PublicKey(modulus, h))
+
+
+@dataclass(frozen=True)
+class JointModulus(Fingerprinted):
+    """A modulus for joint keys, whose maker forgot the factors, with a Paillier key's checks."""
+
+    key: PaillierPublicKey
+
+    MAGIC: ClassVar[bytes] = b"dpk\x01\x05"
+
+    @classmethod
+    def generate(cls, bits: int) -> JointModulus:
+        """Make a modulus, and forget its factors."""
+        return cls(PaillierPrivateKey(paillier.PrivateKey.generate(bits)).public)
+
+    @property
+    def encoded(self) -> bytes:
+        """The modulus and its proof as a BLOB: no Paillier key, though it is one but for that."""
+        return self.MAGIC + self.key.encoded
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> JointModulus:
+        """Read `encoded` from untrusted bytes. Raises InvalidValue, saying what is wrong."""
+        if not data.startswith(cls.MAGIC):
+            raise InvalidValue("this is no modulus for joint keys, or one of another version")
+        return cls(PaillierPublicKey.from_bytes(data[len(cls.MAGIC) :]))
 
 
 @dataclass(frozen=True)

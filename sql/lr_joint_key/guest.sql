@@ -13,6 +13,7 @@
 -- set stop = 0             stop when the norm of neither party's gradient is above this; 0: never
 -- set loss_every = 5       compute the loss in every so many steps; 0: never
 -- set start = random       our first weights: random, small ones that hide our rows in the first step, or zero
+-- set noise = 0.25         deviation of the noise on each residual, so that gradients tell less of single rows
 -- set accept_disclosure = no  yes: train although the gradients may tell the parties each other's rows
 -- set modulus = rsa-2048   modulus of the joint key: rsa-2048, or assistant for one that the assistant makes
 -- set assistant =          a third party that passes the masked gradients on; empty: none
@@ -108,9 +109,9 @@ SET VARIABLE batches = ceil(getvariable('rows') / getvariable('batch')::INTEGER)
 SET VARIABLE peer_width = (SELECT width FROM lr_start);
 
 -- enough rows, and only our own records count, to hide one among them
-SELECT require_hidden(getvariable('accept_disclosure'), getvariable('iterations')::BIGINT,
-                      greatest(getvariable('width'), getvariable('peer_width')),
-                      sum(records)::BIGINT // CASE WHEN getvariable('peer_width') = 1 THEN 32 ELSE 1 END, min(records))
+-- include shared/opened.sql
+
+SELECT require_hidden(getvariable('accept_disclosure'), getvariable('opened') * noisy_bits(getvariable('noise')::DOUBLE), min(records))
 FROM (SELECT count(*) FILTER (present) AS records FROM lr_rows
       GROUP BY (row - 1) * getvariable('batches') // getvariable('rows'));
 
@@ -148,12 +149,14 @@ CREATE OR REPLACE TEMP TABLE lr_received AS
     FROM exchange_recv(getvariable('peer'), 'lr/residual-' || getvariable('iteration'), columns := 'row BIGINT, ct BLOB');
 SELECT require((SELECT list(row ORDER BY row) FROM lr_received) = (SELECT list(row ORDER BY row) FROM lr_batch),
                'the host did not send one residual for each row of the batch'),
-       require((SELECT bool_and((l.scale, l.bound, l.count) = (20, 32, 1)) FROM (SELECT he_layout(ct) AS l FROM lr_received)),
+       require((SELECT bool_and((l.scale, l.bound, l.count, l.doublings) = (20, 32, 1, 0)) FROM (SELECT he_layout(ct) AS l FROM lr_received)),
                'the host''s residuals do not have the agreed scale and bound');
 
 -- residuals: add ours, and 0 for rows that we have no record of
 CREATE OR REPLACE TEMP TABLE lr_residuals AS
-    SELECT row, lr_residual_add(ct, score, present := present) AS ct FROM lr_received JOIN lr_batch USING (row);
+    SELECT row, lr_residual_add(ct, score, getvariable('joint'), present := present,
+                                noise := gaussian_noise(row, getvariable('noise'))) AS ct
+    FROM lr_received JOIN lr_batch USING (row);
 CALL exchange_send(getvariable('peer'), 'lr/intermediate-' || getvariable('iteration'),
     $$ SELECT row, ct FROM lr_residuals ORDER BY row $$);
 
@@ -163,19 +166,22 @@ CREATE OR REPLACE TEMP TABLE lr_losses AS
 SELECT require((SELECT list(row ORDER BY row) FROM lr_losses)
                IS NOT DISTINCT FROM (SELECT list(row ORDER BY row) FROM lr_batch WHERE getvariable('with_loss')),
                'the host has to send its part of the loss for each row where it is to be computed'),
-       require((SELECT coalesce(bool_and((l.scale, l.bound, l.count) = (36, 62, 1)), true)
+       require((SELECT coalesce(bool_and((l.scale, l.bound, l.count, l.doublings) = (36, 62, 1, 0)), true)
                 FROM (SELECT he_layout(ct) AS l FROM lr_losses)),
                'the host''s terms of the loss do not have the agreed scale and bound');
 CALL exchange_send(getvariable('peer'), 'lr/loss-' || getvariable('iteration'), $$
-    SELECT he_add_plain(he_sum(ct), -sum(own)) AS ct FROM (
-        SELECT he_add(he_dot(list(d.ct ORDER BY row), list(score ORDER BY row), scale := 16, bound := 31),
-                      he_sum(lr_residual_add(l.ct, 0, present := present))) AS ct,
+    SELECT he_add_plain(he_sum(ct, getvariable('joint')),
+                        gaussian_noise(1, getvariable('noise')::DOUBLE * sqrt(getvariable('batch_rows'))) - sum(own),
+                        getvariable('joint')) AS ct FROM (
+        SELECT he_add(he_dot(list(d.ct ORDER BY row), list(score ORDER BY row), getvariable('joint'), scale := 16, bound := 31),
+                      he_sum(lr_residual_add(l.ct, 0, getvariable('joint'), present := present), getvariable('joint')),
+                      getvariable('joint')) AS ct,
                coalesce(sum(score * score / 8) FILTER (present), 0) AS own
         FROM lr_residuals d JOIN lr_losses l USING (row) JOIN lr_batch USING (row) GROUP BY row // 8192)
     HAVING count(*) > 0 $$);
 
 -- gradient: encrypted and masked
-CREATE OR REPLACE TEMP TABLE lr_gradient AS FROM lr_encrypted_gradient('lr_residuals', 'lr_batch');
+CREATE OR REPLACE TEMP TABLE lr_gradient AS FROM lr_encrypted_gradient('lr_residuals', 'lr_batch', getvariable('joint'));
 CALL exchange_send(getvariable('via'), 'lr/gradient-' || getvariable('iteration'),
     $$ SELECT feature, ct FROM lr_gradient ORDER BY feature $$);
 

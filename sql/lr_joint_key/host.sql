@@ -14,6 +14,7 @@
 -- set stop = 0             stop when the norm of neither party's gradient is above this; 0: never
 -- set loss_every = 5       compute the loss in every so many steps; 0: never
 -- set start = random       our first weights: random, small ones that hide our rows in the first step, or zero
+-- set noise = 0.25         deviation of the noise on each residual, so that gradients tell less of single rows
 -- set accept_disclosure = no  yes: train although the gradients may tell the parties each other's rows
 -- set modulus = rsa-2048   modulus of the joint key: rsa-2048, or assistant for one that the assistant makes
 -- set assistant =          a third party that passes the masked gradients on; empty: none
@@ -28,8 +29,8 @@ SELECT require(getvariable('modulus') = 'rsa-2048' OR (getvariable('modulus') = 
        require(getvariable('accept_disclosure') IN ('yes', 'no'), 'accept_disclosure is yes or no'),
        require(getvariable('iterations')::INTEGER > 0 AND getvariable('batch')::INTEGER > 0
                AND getvariable('learning_rate')::DOUBLE > 0 AND getvariable('l2')::DOUBLE >= 0
-               AND getvariable('stop')::DOUBLE >= 0 AND getvariable('loss_every')::INTEGER >= 0,
-               'iterations, batch and learning_rate have to be more than 0, and l2, stop and loss_every not less'),
+               AND getvariable('stop')::DOUBLE >= 0 AND getvariable('loss_every')::INTEGER >= 0 AND getvariable('noise')::DOUBLE >= 0,
+               'iterations, batch and learning_rate have to be more than 0, and l2, stop, loss_every and noise not less'),
        require_result('model', ['feature', 'weight', 'mean', 'deviation', 'weight_original', 'training']),
        require_result('training_log', ['iteration', 'loss', 'gradient_norm', 'seconds', 'bytes']);
 SET VARIABLE id_column = getvariable('id');
@@ -95,10 +96,10 @@ CALL exchange_send(getvariable('peer'), 'lr/start', $$
 -- message 2: how many features the guest has
 SET VARIABLE peer_width = (SELECT CASE WHEN count(*) = 1 THEN any_value(width) END
     FROM exchange_recv(getvariable('peer'), 'lr/shape', columns := 'width BIGINT'));
+-- include shared/opened.sql
+
 SELECT require(getvariable('peer_width') > 0, 'the guest did not say how many features it has'),
-       require_hidden(getvariable('accept_disclosure'), getvariable('iterations')::BIGINT,
-                      greatest(getvariable('width'), getvariable('peer_width')),
-                      getvariable('rows') // CASE WHEN getvariable('width') = 1 THEN 32 ELSE 1 END,
+       require_hidden(getvariable('accept_disclosure'), getvariable('opened') * noisy_bits(getvariable('noise')::DOUBLE),
                       getvariable('rows') // getvariable('batches'));
 
 -- include shared/joint_key.sql
@@ -129,7 +130,8 @@ SELECT require(max(abs(score)) < 16000, 'the training diverges; start again with
 
 -- residuals: encrypt ours
 CALL exchange_send(getvariable('peer'), 'lr/residual-' || getvariable('iteration'), $$
-    SELECT row, joint_encrypt(lr_residual(score, y), getvariable('joint'), scale := 20, bound := 32) AS ct
+    SELECT row, joint_encrypt(lr_residual(score, y) + gaussian_noise(row, getvariable('noise')), getvariable('joint'),
+                              scale := 20, bound := 32) AS ct
     FROM lr_batch ORDER BY row $$);
 
 -- loss: encrypt ours, if it is to be computed in this step
@@ -142,13 +144,13 @@ CREATE OR REPLACE TEMP TABLE lr_residuals AS
     FROM exchange_recv(getvariable('peer'), 'lr/intermediate-' || getvariable('iteration'), columns := 'row BIGINT, ct BLOB');
 SELECT require((SELECT list(row ORDER BY row) FROM lr_residuals) = (SELECT list(row ORDER BY row) FROM lr_batch),
                'the guest did not answer with one residual for each row of the batch'),
-       require((SELECT bool_and((l.scale, l.bound, l.count) = (20, 33, 1)) FROM (SELECT he_layout(ct) AS l FROM lr_residuals)),
+       require((SELECT bool_and((l.scale, l.bound, l.count, l.doublings) = (20, 33, 1, 1)) FROM (SELECT he_layout(ct) AS l FROM lr_residuals)),
                'the guest''s residuals do not have the agreed scale and bound');
 
 -- gradient: encrypted and masked; feature 0 is the loss
-CREATE OR REPLACE TEMP TABLE lr_gradient AS FROM lr_encrypted_gradient('lr_residuals', 'lr_batch');
+CREATE OR REPLACE TEMP TABLE lr_gradient AS FROM lr_encrypted_gradient('lr_residuals', 'lr_batch', getvariable('joint'));
 CREATE OR REPLACE TEMP TABLE lr_masked_loss AS
-    SELECT joint_mask(ct) AS m
+    SELECT joint_mask(ct, getvariable('joint')) AS m
     FROM exchange_recv(getvariable('peer'), 'lr/loss-' || getvariable('iteration'), columns := 'ct BLOB');
 SELECT require(count(*) = getvariable('with_loss')::INTEGER AND coalesce(bool_and(he_layout(m.ct).scale = 36), true),
                'the guest has to send the loss where it is asked for')

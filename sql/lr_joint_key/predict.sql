@@ -73,7 +73,8 @@ CALL exchange_send(getvariable('peer'), 'predict/rows', $$
 
 -- our parts of the scores, encrypted in blocks of 31 rows, and masked
 CREATE OR REPLACE TEMP TABLE predict_blocks AS
-    SELECT block, joint_mask(joint_encrypt_list(parts, getvariable('joint'), scale := 24, bound := 40, slot_bits := 64)) AS m
+    SELECT block, joint_mask(joint_encrypt_list(parts, getvariable('joint'), scale := 24, bound := 40, slot_bits := 64),
+                             getvariable('joint')) AS m
     FROM (SELECT (row - 1) // 31 AS block, list(part ORDER BY row) AS parts FROM predict_rows GROUP BY block);
 CALL exchange_send(getvariable('peer'), 'predict/parts', $$ SELECT block, m.ct AS ct FROM predict_blocks ORDER BY block $$);
 

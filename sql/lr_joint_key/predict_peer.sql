@@ -53,9 +53,9 @@ CREATE OR REPLACE TEMP TABLE predict_asked AS
     FROM exchange_recv(getvariable('peer'), 'predict/rows', columns := 'row BIGINT, name VARCHAR, wanted BLOB');
 SELECT require(count(*) > 0 AND (list(row ORDER BY row) = range(1, count(*) + 1)) AND count(DISTINCT name) = count(*),
                'the peer''s rows are not numbered one by one, or a row is asked for twice'),
-       require(bool_and(he_layout(wanted).scale = 0 AND he_layout(wanted).bound = 1 AND he_layout(wanted).count = 1),
+       require(bool_and((l.scale, l.bound, l.count, l.doublings) = (0, 1, 1, 0)),
                'the peer has to send an encrypted 0 or 1 for each row')
-FROM predict_asked;
+FROM (SELECT *, he_layout(wanted) AS l FROM predict_asked);
 CREATE OR REPLACE TEMP TABLE predict_answers AS
     SELECT row, wanted, coalesce(part, (SELECT sum(weight) FROM model WHERE mean IS NULL)) AS part, part IS NOT NULL AS known
     FROM predict_asked LEFT JOIN predict_named USING (name);
@@ -66,8 +66,8 @@ FROM predict_answers;
 
 -- our part of each score where it is wanted, in blocks of 31 rows
 CREATE OR REPLACE TEMP TABLE predict_packed AS
-    SELECT (row - 1) // 31 AS block, he_pack(list(ct ORDER BY row), slot_bits := 64) AS ct
-    FROM (SELECT row, he_mul(wanted, part, scale := 24, bound := 40) AS ct FROM predict_answers)
+    SELECT (row - 1) // 31 AS block, he_pack(list(ct ORDER BY row), getvariable('joint'), slot_bits := 64) AS ct
+    FROM (SELECT row, he_mul(wanted, part, getvariable('joint'), scale := 24, bound := 40) AS ct FROM predict_answers)
     GROUP BY block;
 
 -- added to the peer's masked parts, without our part of the key
@@ -76,7 +76,7 @@ CREATE OR REPLACE TEMP TABLE predict_parts AS
 SELECT require((SELECT list(block ORDER BY block) FROM predict_parts) = (SELECT list(block ORDER BY block) FROM predict_packed),
                'the peer''s blocks are not those of its rows');
 CALL exchange_send(getvariable('peer'), 'predict/answer', $$
-    SELECT block, partial_decrypt(he_add(a.ct, b.ct), getvariable('joint')) AS ct
+    SELECT block, partial_decrypt(he_add(a.ct, b.ct, getvariable('joint')), getvariable('joint')) AS ct
     FROM predict_packed a JOIN predict_parts b USING (block) ORDER BY block $$);
 
 -- nobody needs our part of the key any more

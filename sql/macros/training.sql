@@ -34,21 +34,21 @@ CREATE MACRO lr_residual(score, y) AS CAST(score AS DOUBLE) / 4 + 0.5 - CAST(y A
 CREATE MACRO lr_loss(score, y) AS
     (0.5 - CAST(y AS DOUBLE)) * CAST(score AS DOUBLE) + CAST(score AS DOUBLE) ** 2 / 8;
 
-CREATE MACRO lr_residual_add(ct, score, present := true) AS
-    duckpriv_udf_lr_residual_add(ct, CAST(score AS DOUBLE), present);
+CREATE MACRO lr_residual_add(ct, score, key, present := true, noise := 0) AS
+    duckpriv_udf_lr_residual_add(ct, CAST(score AS DOUBLE), key, present, CAST(noise AS DOUBLE));
 
 -- In blocks of rows, so that no list of ciphertexts gets long. A row without features is an error.
-CREATE MACRO lr_encrypted_gradient(residuals, features, scale := 16, bound := 27) AS TABLE
+CREATE MACRO lr_encrypted_gradient(residuals, features, key, scale := 16, bound := 27) AS TABLE
     WITH duckpriv_internal_blocks AS (
         SELECT list(ct ORDER BY row) AS cts, list(x ORDER BY row) AS xs
         FROM query_table(residuals) LEFT JOIN query_table(features) USING (row)
         GROUP BY row // 8192
     ), duckpriv_internal_sums AS MATERIALIZED (
         SELECT generate_subscripts(sums, 1) AS feature, unnest(sums) AS ct
-        FROM (SELECT duckpriv_udf_gradient_block(cts, CAST(xs AS DOUBLE[][]), scale, bound) AS sums
+        FROM (SELECT duckpriv_udf_gradient_block(cts, CAST(xs AS DOUBLE[][]), key, scale, bound) AS sums
               FROM duckpriv_internal_blocks)
     ), duckpriv_internal_masked AS MATERIALIZED (
-        SELECT feature, duckpriv.main.joint_mask(duckpriv.main.he_sum(ct)) AS m
+        SELECT feature, duckpriv.main.joint_mask(duckpriv.main.he_sum(ct, key), key) AS m
         FROM duckpriv_internal_sums GROUP BY feature
     )
     SELECT feature, m.ct AS ct, m.mask AS mask FROM duckpriv_internal_masked ORDER BY feature;
@@ -64,9 +64,16 @@ CREATE MACRO duckpriv_alignment_key_query(tbl, names, ids) AS list_aggregate(lis
     || replace(ids, '''', '''''') || ''') EXCEPT SELECT "' || replace(c, '"', '""') || '"::VARCHAR FROM query_table('''
     || replace(tbl, '''', '''''') || '''))'), 'string_agg', ' UNION ALL ');
 
-CREATE MACRO require_hidden(accepted, iterations, features, rows, batch_rows) AS duckpriv.main.require(
-    accepted = 'yes' OR (iterations * features <= rows AND 2 * features <= batch_rows),
-    iterations || ' iterations with ' || features || ' features over ' || rows || ' rows, ' || batch_rows
-    || ' in the smallest batch: each party sees its own gradients, and so many could tell it the other''s rows. '
-    || 'Iterations times features should not be more than the rows, and a batch should have twice as many rows as there '
-    || 'are features. Train with fewer iterations or features or larger batches, or have both parties --set accept_disclosure=yes');
+-- Gaussian noise from the operating system's generator; a value for each row, so that each gets its own.
+CREATE MACRO gaussian_noise(value, deviation) AS
+    duckpriv_udf_gaussian_noise(CASE WHEN value IS NOT NULL THEN true END, CAST(deviation AS DOUBLE));
+
+-- The capacity of a Gaussian channel (Shannon 1948): what a sum of the rows' bits, each times a number, tells of
+-- them where each row has noise of this deviation. Rounding to 2^-20 is the least noise there is.
+CREATE MACRO noisy_bits(noise) AS log2(1 + 1 / (4 * (noise * noise + 1 / (12 * power(2, 40))))) / 2;
+
+CREATE MACRO require_hidden(accepted, bits, rows) AS duckpriv.main.require(
+    accepted = 'yes' OR 4 * bits <= rows,
+    'a party would see ' || ceil(bits)::BIGINT || ' bits about ' || rows || ' rows, and more than a quarter of a bit a row '
+    || 'could tell it the other''s. Train with more rows, larger batches, fewer steps or features, or more noise; or with '
+    || 'lr_helper and reveal=none, which opens nothing. To train all the same, have all parties --set accept_disclosure=yes');

@@ -68,7 +68,7 @@ CALL exchange_send(getvariable('peer'), 'matmul/left-encrypted', $$
     FROM matmul_columns $$);
 
 -- the peer's, if it encrypts: our rows times its matrix, split into shares
-SELECT key_import(getvariable('peer_key'), key) AS peer_key
+SELECT key_import(getvariable('peer_key'), key, 'paillier') AS peer_key
 FROM exchange_recv(getvariable('peer'), 'matmul/right-key', columns := 'key BLOB');
 CREATE OR REPLACE TEMP TABLE matmul_encrypted AS
     FROM exchange_recv(getvariable('peer'), 'matmul/right-encrypted', columns := 'row BIGINT, ct BLOB');
@@ -77,9 +77,8 @@ SELECT require((SELECT list(row ORDER BY row) FROM matmul_encrypted)
                'the peer did not encrypt its matrix row by row')
 FROM matmul_shape;
 CREATE OR REPLACE TEMP TABLE matmul_split AS
-    SELECT row, he_share_split(ct, sigma := getvariable('sigma')::INTEGER) AS s
-    FROM he_matmul('matmul_rows', 'matmul_encrypted', scale := getvariable('scale')::INTEGER,
-                   bound := getvariable('bound')::INTEGER)
+    FROM he_matmul_split('matmul_rows', 'matmul_encrypted', getvariable('peer_key'), scale := getvariable('scale')::INTEGER,
+                         bound := getvariable('bound')::INTEGER, sigma := getvariable('sigma')::INTEGER)
     WHERE NOT getvariable('encrypts');
 CALL exchange_send(getvariable('peer'), 'matmul/left-masked', $$ SELECT row, s.send AS ct FROM matmul_split $$);
 

@@ -64,7 +64,7 @@ CALL exchange_send(getvariable('peer'), 'matmul/right-encrypted', $$
     FROM matmul_rows WHERE getvariable('encrypts') $$);
 
 -- the peer's, if it encrypts: our columns times its matrix, split into shares
-SELECT key_import(getvariable('peer_key'), key) AS peer_key
+SELECT key_import(getvariable('peer_key'), key, 'paillier') AS peer_key
 FROM exchange_recv(getvariable('peer'), 'matmul/left-key', columns := 'key BLOB');
 CREATE OR REPLACE TEMP TABLE matmul_encrypted AS
     FROM exchange_recv(getvariable('peer'), 'matmul/left-encrypted', columns := 'row BIGINT, ct BLOB');
@@ -77,9 +77,8 @@ CREATE OR REPLACE TEMP TABLE matmul_columns AS
     FROM matmul_rows, (SELECT unnest(range(1, n + 1)) AS j FROM matmul_shape)
     WHERE NOT getvariable('encrypts') GROUP BY j;
 CREATE OR REPLACE TEMP TABLE matmul_split AS
-    SELECT row, he_share_split(ct, sigma := getvariable('sigma')::INTEGER) AS s
-    FROM he_matmul('matmul_columns', 'matmul_encrypted', scale := getvariable('scale')::INTEGER,
-                   bound := getvariable('bound')::INTEGER);
+    FROM he_matmul_split('matmul_columns', 'matmul_encrypted', getvariable('peer_key'), scale := getvariable('scale')::INTEGER,
+                         bound := getvariable('bound')::INTEGER, sigma := getvariable('sigma')::INTEGER);
 CALL exchange_send(getvariable('peer'), 'matmul/right-masked', $$ SELECT row, s.send AS ct FROM matmul_split $$);
 
 -- our shares: the masks that we drew, column by column, or what we decrypt

@@ -30,7 +30,7 @@ CREATE OR REPLACE TEMP TABLE psi_sequence AS
 -- message 1: the host's public key, with the proof that it blinds perfectly
 SELECT require(count(*) = 1 AND min(octet_length(proof)) > 0, 'the host has to send one key with its proof')
 FROM exchange_recv(getvariable('peer'), 'psi/key', columns := 'key BLOB, proof BLOB');
-SELECT key_import(getvariable('key'), key, proof := proof) AS host_key
+SELECT key_import(getvariable('key'), key, 'rsa', proof := proof) AS host_key
 FROM exchange_recv(getvariable('peer'), 'psi/key', columns := 'key BLOB, proof BLOB');
 
 -- message 2: our ids, blinded

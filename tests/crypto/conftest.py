@@ -21,7 +21,13 @@ from duckpriv.crypto import joint_elgamal, paillier
 from duckpriv.crypto.modarith import implementation, kernel, libcrypto
 from duckpriv.crypto.modarith.arena import prepare
 
-_CACHES = (implementation, prepare, paillier._randomness, joint_elgamal._tables)
+_CACHES = (
+    implementation,
+    prepare,
+    paillier._short_randomness,
+    paillier._full_randomness,
+    joint_elgamal._tables,
+)
 _MISSING = {
     "ifma": not kernel.available(),
     "libcrypto": not libcrypto.available(),

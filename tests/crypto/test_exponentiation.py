@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from duckpriv.crypto.bytecolumns import from_rows, rows_of
 from duckpriv.crypto.modarith.digits import signed_digits
-from duckpriv.crypto.modarith.exponentiation import fixed_base, multi_power, power_each
+from duckpriv.crypto.modarith.exponentiation import fixed_base, fixed_bases, multi_power, power_each
 from tests.effort import examples
 
 N = 2**512 - 569  # a prime
@@ -67,6 +67,20 @@ def test_fixed_base(computed_by, base: int, pairs) -> None:
     results = table.powers_times(digits, matrix([f for _, f in pairs]))
     assert [int.from_bytes(r, "big") for r in rows_of(results)] == [
         pow(base, e, N) * f % N for e, f in pairs
+    ]
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=SAME_FIXTURE)
+@given(
+    bases=st.lists(residues, min_size=5, max_size=5),
+    rows=st.lists(st.tuples(st.binary(min_size=5, max_size=5), residues), min_size=1, max_size=20),
+)
+def test_fixed_bases(computed_by, bases, rows) -> None:
+    table = fixed_bases(N, matrix(bases))
+    results = table.powers_times(from_rows([e for e, _ in rows], 5), matrix([f for _, f in rows]))
+    assert [int.from_bytes(r, "big") for r in rows_of(results)] == [
+        math.prod((pow(b, d, N) for b, d in zip(bases, e, strict=True)), start=f) % N
+        for e, f in rows
     ]
 
 

@@ -60,14 +60,14 @@ def test_operations_are_those_on_plaintexts(key2048, a, data) -> None:
     )
     combined = public.combine(ca, np.array(rows, dtype=np.int64))
     expected = [sum(w * x for w, x in zip(row, a, strict=True)) for row in rows]
-    assert key.decrypt(public.rerandomise_times(combined)) == expected
+    assert key.decrypt(public.rerandomise(combined)) == expected
 
 
 def test_the_same_plaintext_never_gives_the_same_bytes(key2048) -> None:
     public = key2048.public
     rows = rows_of(public.encrypt([7] * 200))
     assert len(set(rows)) == 200
-    again = rows_of(public.rerandomise_times(from_rows(rows[:1] * 200, public.width)))
+    again = rows_of(public.rerandomise(from_rows(rows[:1] * 200, public.width)))
     assert len(set(again)) == 200
     assert key2048.decrypt(from_rows(again, public.width)) == [7] * 200
 

@@ -1,5 +1,5 @@
-/* Powers of one base from a table of all its byte powers (Brickell, Gordon, McCurley and Wilson
- * 1992, with all multiples stored): one multiplication for each byte of the exponent.
+/* Products of powers of fixed bases, exponents of a byte each, from a table of all powers: one
+ * multiplication for each base.
  *
  * Which entries are read depends on the exponents: randomness that is used once. */
 #include "montgomery.h"
@@ -13,50 +13,32 @@ static uint64_t *entry(const power_table *table, size_t position, size_t digit) 
     return table->entries + (position * ENTRIES + digit) * table->m->stride;
 }
 
-int table_fill(power_table *table, const uint8_t *base) {
+int table_fill(power_table *table, const uint8_t *bases) {
     const modulus *m = table->m;
-    /* steps[i] = base^(256^i), the same in all lanes until eight are put side by side */
-    size_t groups = (table->bytes + LANES - 1) / LANES;
-    uint64_t *steps = calloc(groups * LANES * m->stride, sizeof *steps);
     vec *power = aligned_vecs(2 * m->stride);
-    if (!steps || !power) {
-        free(steps);
-        free(power);
+    if (!power)
         return NO_MEMORY;
-    }
-    vec *step = power + m->stride;
+    vec *base = power + m->stride;
     memset(power, 0, 2 * m->stride * sizeof(vec));
-    load_rows(step, m->limbs, base, m->width, 1);
-    mont_enter(m, step, step);
-    for (size_t i = 0; i < groups * LANES; i++) {
-        for (size_t limb = 0; limb < m->limbs; limb++)
-            steps[i * m->stride + limb] = ((uint64_t *)(step + limb))[0];
-        for (int bit = 0; bit < 8 && i + 1 < table->bytes; bit++)
-            mont_square(m, step, step);
-    }
-    for (size_t group = 0; group < groups; group++) {
-        const uint64_t *own[LANES];
+    for (size_t i = 0; i < table->bases; i += LANES) {
         uint64_t unused[LANES * m->stride], *target[LANES];
-        for (size_t lane = 0; lane < LANES; lane++)
-            own[lane] = steps + (group * LANES + lane) * m->stride;
-        load_pieces(m, step, own);
+        size_t lanes = table->bases - i < LANES ? table->bases - i : LANES;
+        load_rows(base, m->limbs, bases + i * m->width, m->width, lanes);
+        mont_enter(m, base, base);
         mont_one(m, power);
         for (size_t digit = 0; digit < ENTRIES; digit++) {
-            for (size_t lane = 0; lane < LANES; lane++) {
-                size_t position = group * LANES + lane;
-                target[lane] = position < table->bytes ? entry(table, position, digit)
-                                                       : unused + lane * m->stride;
-            }
+            for (size_t lane = 0; lane < LANES; lane++)
+                target[lane] = lane < lanes ? entry(table, i + lane, digit)
+                                            : unused + lane * m->stride;
             store_pieces(m, target, power);
-            mont_multiply(m, power, power, step);
+            mont_multiply(m, power, power, base);
         }
     }
-    free(steps);
     free(power);
     return 0;
 }
 
-/* out = base^exponent * factor; exponents are little-endian, table->bytes each. */
+/* out = factor times the product of bases[i]^exponent[i]; table->bases exponents a row. */
 int table_powers_times(const power_table *table, uint8_t *out, const uint8_t *exponents,
                        const uint8_t *factors, size_t count) {
     const modulus *m = table->m;
@@ -65,12 +47,12 @@ int table_powers_times(const power_table *table, uint8_t *out, const uint8_t *ex
     for (size_t i = 0; i < count; i += LANES) {
         size_t lanes = count - i < LANES ? count - i : LANES;
         load_below(m, product, factors + i * m->width, lanes, &below);
-        for (size_t position = 0; position < table->bytes; position++) {
+        for (size_t position = 0; position < table->bases; position++) {
             const uint64_t *piece[LANES];
             for (size_t lane = 0; lane < LANES; lane++) {
-                const uint8_t *digits = exponents + (i + (lane < lanes ? lane : 0)) * table->bytes;
+                const uint8_t *digits = exponents + (i + (lane < lanes ? lane : 0)) * table->bases;
                 piece[lane] = entry(table, position, digits[position]);
-                if (position + 1 < table->bytes) {
+                if (position + 1 < table->bases) {
                     const uint64_t *next = entry(table, position + 1, digits[position + 1]);
                     for (size_t limb = 0; limb < m->stride; limb += 8)
                         PREFETCH(next + limb);

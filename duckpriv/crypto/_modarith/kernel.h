@@ -53,13 +53,13 @@ int rows_power(const modulus *m, uint8_t *out, const uint8_t *x, size_t count,
 int rows_power_sparse(const modulus *m, uint8_t *out, const uint8_t *x, size_t count,
                       const uint8_t *exponent, size_t bytes);
 
-/* fixed_base.c: base^(j * 256^i) in one piece at entries[i][j]. */
+/* fixed_base.c: bases[i]^j in one piece at entries[i][j]. */
 typedef struct {
     const modulus *m;
-    size_t bytes; /* of an exponent */
+    size_t bases;
     uint64_t *entries;
 } power_table;
-int table_fill(power_table *table, const uint8_t *base);
+int table_fill(power_table *table, const uint8_t *bases);
 int table_powers_times(const power_table *table, uint8_t *out, const uint8_t *exponents,
                        const uint8_t *factors, size_t count);
 

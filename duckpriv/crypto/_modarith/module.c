@@ -293,33 +293,33 @@ static PyObject *modulus_stride(PyObject *object, void *unused) {
     return PyLong_FromSize_t(MODULUS->stride);
 }
 
-/* Table(modulus, base, exponent_bytes) */
+/* Table(modulus, bases) */
 static PyObject *table_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords) {
     (void)keywords;
     PyObject *owner;
-    Py_buffer base;
-    Py_ssize_t bytes;
-    if (!PyArg_ParseTuple(arguments, "O!y*n", &ModulusType, &owner, &base, &bytes))
+    Py_buffer bases;
+    if (!PyArg_ParseTuple(arguments, "O!y*", &ModulusType, &owner, &bases))
         return NULL;
     const modulus *m = ((ModulusObject *)owner)->m;
     TableObject *self = NULL;
-    const char *wrong = check_rows(m, &base, 1);
-    if (!wrong && !rows_are_below(m->n_bytes, m->width, base.buf, 1))
-        wrong = "the base is not below the modulus";
-    if (bytes < 1 || bytes > 4096)
-        wrong = "the exponents' length is out of range";
+    size_t count = (size_t)bases.len / m->width;
+    const char *wrong = check_rows(m, &bases, count);
+    if (!wrong && !rows_are_below(m->n_bytes, m->width, bases.buf, count))
+        wrong = "a base is not below the modulus";
+    if (count < 1 || count > 4096)
+        wrong = "the number of bases is out of range";
     if (wrong) {
         PyErr_SetString(PyExc_ValueError, wrong);
     } else if ((self = (TableObject *)type->tp_alloc(type, 0))) {
         Py_INCREF(owner);
         self->modulus = owner;
         self->table.m = m;
-        self->table.bytes = (size_t)bytes;
-        self->table.entries = PyMem_RawCalloc((size_t)bytes * 256 * m->stride, sizeof(uint64_t));
+        self->table.bases = count;
+        self->table.entries = PyMem_RawCalloc(count * 256 * m->stride, sizeof(uint64_t));
         int failed = self->table.entries == NULL;
         if (!failed) {
             Py_BEGIN_ALLOW_THREADS
-            failed = table_fill(&self->table, base.buf);
+            failed = table_fill(&self->table, bases.buf);
             Py_END_ALLOW_THREADS
         }
         if (failed) {
@@ -327,7 +327,7 @@ static PyObject *table_new(PyTypeObject *type, PyObject *arguments, PyObject *ke
             PyErr_NoMemory();
         }
     }
-    PyBuffer_Release(&base);
+    PyBuffer_Release(&bases);
     return (PyObject *)self;
 }
 
@@ -346,7 +346,7 @@ METHOD(table_powers) {
     const power_table *table = &((TableObject *)object)->table;
     size_t count = (size_t)v[2].len / table->m->width;
     const char *wrong = v[0].len == v[2].len ? check_rows(table->m, &v[2], count) : LENGTHS;
-    if ((size_t)v[1].len != count * table->bytes)
+    if ((size_t)v[1].len != count * table->bases)
         wrong = LENGTHS;
     COMPUTE(3, table_powers_times(table, v[0].buf, v[1].buf, v[2].buf, count));
 }
@@ -463,7 +463,7 @@ static PyTypeObject TableType = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "duckpriv.crypto._modarith.compiled.Table",
     .tp_basicsize = sizeof(TableObject),
     .tp_flags = Py_TPFLAGS_DEFAULT,
-    .tp_doc = "Table(modulus, base, exponent_bytes): a base's byte powers.",
+    .tp_doc = "Table(modulus, bases): the powers of each base.",
     .tp_new = table_new,
     .tp_dealloc = table_free,
     .tp_methods = table_methods,

@@ -22,47 +22,52 @@ from .digits import signed_digits
 WINDOW = 8
 
 
-class FixedBase(Protocol):
-    """Powers of one base from a table of all its window powers (Brickell, Gordon, McCurley,
-    Wilson 1992, with all multiples stored): one multiplication for each byte of the exponent.
-
-    The table takes 256 residues for each byte.
+class FixedBases(Protocol):
+    """Products of powers of fixed bases, with exponents of a byte each, from a table of all powers:
+    one multiplication for each base. The table takes 256 residues for each.
     """
 
-    exponent_bytes: int
+    count: int
 
     def powers_times(self, exponents: ByteMatrix, factors: ByteMatrix) -> ByteMatrix:
-        """Return base^exponent * factor for each row.
+        """Return for each row its factor times the product over i of bases[i]^exponents[i].
 
-        `exponents` is (rows, exponent_bytes), little-endian; `factors` (rows, width).
+        `exponents` is (rows, count); `factors` (rows, width).
         """
 
 
-def fixed_base(modulus: int, base: int, exponent_bytes: int) -> FixedBase:
-    """Return the powers of `base` for exponents of so many bytes."""
+def fixed_bases(modulus: int, bases: ByteMatrix) -> FixedBases:
+    """Return products of powers of `bases`, (count, width)."""
     if implementation() == "ifma":
-        return kernel.FixedBase(modulus, base, exponent_bytes)
-    return _FixedBase(modulus, base, exponent_bytes)
+        return kernel.FixedBases(modulus, bases)
+    return _FixedBases(modulus, bases)
 
 
-class _FixedBase:
+def fixed_base(modulus: int, base: int, exponent_bytes: int) -> FixedBases:
+    """Return the powers of one base, for little-endian exponents of so many bytes: those of its
+    window powers (Brickell, Gordon, McCurley, Wilson 1992, with all multiples stored)."""
+    powers = [gmpy2.mpz(base)]
+    for _ in range(exponent_bytes - 1):
+        powers.append(gmpy2.powmod(powers[-1], 1 << WINDOW, modulus))
+    return fixed_bases(modulus, from_integers(powers, (modulus.bit_length() + 7) // 8))
+
+
+class _FixedBases:
     """On residues of an arena."""
 
-    def __init__(self, number: int, base: int, exponent_bytes: int) -> None:
-        self.exponent_bytes = exponent_bytes
+    def __init__(self, number: int, bases: ByteMatrix) -> None:
+        self.count = len(bases)
         self._modulus = modulus = prepare(number)
         self._arena = arena = modulus.arena()
         self._table: list[list[Residue]] = []
-        step = arena.load(base.to_bytes(modulus.width, "big"))
-        for _ in range(exponent_bytes):
-            row = [arena.load(b"\x01"), step]
+        for base in rows_of(bases):
+            row = [arena.load(b"\x01"), arena.load(base)]
             for _ in range(2, 1 << WINDOW):
-                row.append(arena.multiply(arena.new(), row[-1], step))
+                row.append(arena.multiply(arena.new(), row[-1], row[1]))
             self._table.append(row)
-            step = arena.multiply(arena.new(), row[-1], step)
 
     def powers_times(self, exponents: ByteMatrix, factors: ByteMatrix) -> ByteMatrix:
-        """Return base^exponent * factor for each row."""
+        """See `FixedBases`."""
 
         def part(digits: ByteMatrix, factors: ByteMatrix) -> ByteMatrix:
             arena = self._modulus.arena()

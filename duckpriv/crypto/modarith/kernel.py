@@ -138,18 +138,15 @@ def inverse(x: ByteMatrix, modulus: int) -> ByteMatrix:
     return map_rows(part, np.ascontiguousarray(x), smallest=4 * _LANES)
 
 
-class FixedBase:
-    """Powers of one base: one multiplication for each byte of the exponent, from a table that
-    takes 256 numbers for each byte."""
+class FixedBases:
+    """Products of powers of fixed bases, from a table that takes 256 numbers for each."""
 
-    def __init__(self, modulus: int, base: int, exponent_bytes: int) -> None:
-        self.exponent_bytes = exponent_bytes
-        self._width = (modulus.bit_length() + 7) // 8
-        prepared = _public(modulus, self._width)
-        self._table = _module().Table(prepared, base.to_bytes(self._width, "big"), exponent_bytes)
+    def __init__(self, modulus: int, bases: ByteMatrix) -> None:
+        self.count = len(bases)
+        self._table = _module().Table(_public(modulus, bases.shape[1]), np.ascontiguousarray(bases))
 
     def powers_times(self, exponents: ByteMatrix, factors: ByteMatrix) -> ByteMatrix:
-        """Return base^exponent * factor for each row: see `exponentiation.FixedBase`."""
+        """See `exponentiation.FixedBases`."""
         return _on_rows(
             lambda out, factors, exponents: self._table.powers_times(out, exponents, factors),
             *(factors, exponents),

@@ -3,7 +3,7 @@
 -- the assistant's modulus
 SELECT require(count(*) = 1, 'the assistant has to send one modulus')
 FROM exchange_recv(getvariable('assistant'), 'lr/modulus', columns := 'modulus BLOB');
-SELECT key_import('lr-' || getvariable('session') || '-modulus', modulus) AS modulus
+SELECT key_import('lr-' || getvariable('session') || '-modulus', modulus, 'modulus') AS modulus
 FROM exchange_recv(getvariable('assistant'), 'lr/modulus', columns := 'modulus BLOB');
 
 -- part joint-key

@@ -6,5 +6,5 @@ SET VARIABLE settings = 'join=' || CASE WHEN getvariable('id') = '' THEN 'alignm
     || ' iterations=' || getvariable('iterations')::INTEGER || ' batch=' || getvariable('batch')::INTEGER
     || ' learning_rate=' || getvariable('learning_rate')::DOUBLE || ' l2=' || getvariable('l2')::DOUBLE
     || ' stop=' || getvariable('stop')::DOUBLE || ' loss_every=' || getvariable('loss_every')::INTEGER
-    || ' accept_disclosure=' || getvariable('accept_disclosure')
+    || ' noise=' || getvariable('noise')::DOUBLE || ' accept_disclosure=' || getvariable('accept_disclosure')
     || ' assistant=' || getvariable('assistant');

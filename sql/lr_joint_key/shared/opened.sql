@@ -1,0 +1,5 @@
+-- how many numbers a party sees of a batch in all steps: its gradient at each visit, and the loss
+SET VARIABLE visits = ceil(getvariable('iterations')::DOUBLE / getvariable('batches'))::BIGINT;
+SET VARIABLE opened = getvariable('visits') * greatest(getvariable('width'), getvariable('peer_width'))
+    + CASE WHEN getvariable('loss_every')::INTEGER = 0 THEN 0
+           ELSE least(getvariable('visits'), ceil(getvariable('iterations')::DOUBLE / getvariable('loss_every')::INTEGER))::BIGINT END;
