@@ -57,6 +57,10 @@ class Seen:
         pass
 
 
+# Without noise the loss is that of the plain algorithm; few rows for so many numbers.
+EXACT = {"noise": 0, "accept_disclosure": "yes"}
+
+
 class Training(Folder):
     """A host, guests and a helper in threads, each with a database of its own."""
 
@@ -102,7 +106,7 @@ class Training(Folder):
 
     def train(self, session: str, **settings) -> dict:
         names = {"guests": ",".join(self.guests)}
-        settings = {"table": "t", **names, **settings}
+        settings = {"table": "t", **names, **EXACT, **settings}
         scripts = {"host": ("lr_helper/host", {"label": "y", **settings})}
         scripts |= dict.fromkeys(self.guests, ("lr_helper/guest", settings))
         return self.run(session, scripts | {"helper": ("lr_helper/helper", names)})
@@ -378,7 +382,7 @@ def test_linear_and_poisson_regression(tmp_path, kind: str) -> None:
     target = {"y": progress / 100, "count": counts}[label]
     at_host = {"label": label, "columns": "host0,host1,host2,host3"}
     names = {"guests": "guest"}
-    common = {"table": "t", **names, **settings, "kind": kind, "learning_rate": rate}
+    common = {"table": "t", **names, **EXACT, **settings, "kind": kind, "learning_rate": rate}
     results = training.run(
         kind,
         {

@@ -17,6 +17,8 @@
 -- set loss = auto          whether the host sees each step's loss: yes, no, or auto: only with id=…, as it tells how many
 --                          rows of a batch are common
 -- set reveal = own         who sees the weights: own (each party those of its features) or none (they stay shared)
+-- set noise = 0.25         deviation of the noise on each row's part of the loss, where the host sees it
+-- set accept_disclosure = no  yes: train although weights and losses may tell the parties each other's rows
 
 -- include shared/parties.sql
 SELECT require(list_contains(getvariable('guest_list'), getvariable('me')),
@@ -109,6 +111,9 @@ SELECT require(getvariable('last_rate') / least(getvariable('rows'), getvariable
 
 -- include shared/widths.sql
 
+SET VARIABLE records = (SELECT count(*) FROM lr_named);
+-- include shared/hidden.sql
+
 -- shares of which rows all guests have: so far of the first guest's rows
 SET VARIABLE guest_number = list_position(getvariable('guest_list'), getvariable('me'));
 CREATE OR REPLACE TEMP TABLE lr_mask AS
@@ -183,8 +188,10 @@ CREATE OR REPLACE TEMP TABLE lr_factors AS
     FROM (SELECT m, my, getvariable('size') AS size, getvariable('seed') AS seed, 'step-' || getvariable('iteration') AS step FROM lr_batch);
 -- include shared/step.sql
 
--- loss: our share to the host
-CALL exchange_send(getvariable('host'), 'lrh/loss-' || getvariable('iteration'), $$ SELECT loss FROM lr_residual WHERE getvariable('with_loss') $$);
+-- loss: our share to the host, of a mean over the batch, with noise
+CALL exchange_send(getvariable('host'), 'lrh/loss-' || getvariable('iteration'), $$
+    SELECT ring_add(loss, ring_encode([gaussian_noise(1, getvariable('noise')::DOUBLE / sqrt(getvariable('size')))], scale := 40)) AS loss
+    FROM lr_residual WHERE getvariable('with_loss') $$);
 INSERT INTO lr_log
     SELECT getvariable('iteration'), NULL, NULL, (epoch_ms(now()) - getvariable('before').time) / 1000,
            exchange_bytes() - getvariable('before').bytes;

@@ -18,6 +18,8 @@
 -- set loss = auto          whether the host sees each step's loss: yes, no, or auto: only with id=…, as it tells how many
 --                          rows of a batch are common
 -- set reveal = own         who sees the weights: own (each party those of its features) or none (they stay shared)
+-- set noise = 0.25         deviation of the noise on each row's part of the loss, where the host sees it
+-- set accept_disclosure = no  yes: train although weights and losses may tell the parties each other's rows
 
 -- include shared/parties.sql
 SELECT require(getvariable('me') = getvariable('host'),
@@ -125,6 +127,9 @@ SELECT require(getvariable('last_rate') / least(getvariable('rows'), getvariable
                || 'rows of a batch');
 
 -- include shared/widths.sql
+
+SET VARIABLE records = getvariable('rows');
+-- include shared/hidden.sql
 
 -- shares of which rows all guests have: so far of the first guest's rows
 CREATE OR REPLACE TEMP TABLE lr_mask AS SELECT list_resize([]::UBIGINT[], getvariable('rows'), 0::UBIGINT) AS share;

@@ -3,14 +3,16 @@ SET VARIABLE settings = 'join=' || CASE WHEN getvariable('id') = '' THEN 'alignm
     || ' parties=' || array_to_string(getvariable('parties'), ',') || ' kind=' || getvariable('kind')
     || ' iterations=' || getvariable('iterations')::INTEGER || ' batch=' || getvariable('batch')::INTEGER
     || ' learning_rate=' || getvariable('learning_rate')::DOUBLE || ' decay=' || getvariable('decay')::DOUBLE
-    || ' l2=' || getvariable('l2')::DOUBLE || ' reveal=' || getvariable('reveal') || ' loss=' || getvariable('loss');
+    || ' l2=' || getvariable('l2')::DOUBLE || ' reveal=' || getvariable('reveal') || ' loss=' || getvariable('loss')
+    || ' noise=' || getvariable('noise')::DOUBLE || ' accept_disclosure=' || getvariable('accept_disclosure');
 SELECT require(getvariable('kind') IN ('logistic', 'identity', 'exp'), 'kind is logistic, identity or exp'),
        require(getvariable('reveal') IN ('own', 'none'), 'reveal is own or none'),
        require(getvariable('loss') IN ('auto', 'yes', 'no'), 'loss is auto, yes or no'),
+       require(getvariable('accept_disclosure') IN ('yes', 'no'), 'accept_disclosure is yes or no'),
        require(getvariable('iterations')::INTEGER > 0 AND getvariable('batch')::INTEGER > 0
                AND getvariable('learning_rate')::DOUBLE > 0 AND getvariable('decay')::DOUBLE >= 0
-               AND getvariable('l2')::DOUBLE >= 0,
-               'iterations, batch and learning_rate have to be more than 0, and decay and l2 not less'),
+               AND getvariable('l2')::DOUBLE >= 0 AND getvariable('noise')::DOUBLE >= 0,
+               'iterations, batch and learning_rate have to be more than 0, and decay, l2 and noise not less'),
        require_result('model', ['feature', 'weight', 'mean', 'deviation', 'weight_original', 'training']),
        require_result('model_share', ['party', 'position', 'share', 'training']),
        require_result('training_log', ['iteration', 'loss', 'gradient_norm', 'seconds', 'bytes']);

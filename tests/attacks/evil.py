@@ -1,0 +1,87 @@
+"""A dishonest party: a bundled script with changed statements, against the other's real one."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+import duckpriv
+from duckpriv.engine import sql_folder
+from tests.parties import Folder, at_once
+
+
+def changed(script: str, into: Path, *changes: tuple[str, str]) -> Path:
+    """Write a bundled script with texts replaced, each of which has to occur once."""
+    file = sql_folder() / f"{script}.sql"
+    text = file.read_text("utf-8")
+    for old, new in changes:
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    folder = file.parent
+    text = re.sub("^-- include (.*)$", lambda m: f"-- include {folder / m[1]}", text, flags=re.M)
+    target = into / f"evil-{file.name}"
+    target.write_text(text, "utf-8")
+    return target
+
+
+class HiddenRows(Folder):
+    """A host with labels and a guest that has some of its rows, as private matching leaves them."""
+
+    def __init__(self, folder: Path, present: np.ndarray, host: int, guest: int) -> None:
+        super().__init__(folder)
+        rng = np.random.default_rng(11)
+        rows = len(present)
+        self.present = present
+        self.pids = np.array([str(uuid.uuid4()) for _ in range(rows)])
+        self.at_host, self.at_guest = rng.normal(size=(rows, host)), rng.normal(size=(rows, guest))
+        self.labels = rng.integers(0, 2, rows)
+        names = [f"row {i}" for i in range(rows)]
+        self._table("host", names, self.at_host, y=self.labels)
+        own = np.flatnonzero(present)
+        self._table("guest", [names[i] for i in own], self.at_guest[own])
+        self._alignment("host", names, self.pids)
+        self._alignment("guest", [names[i] for i in own], self.pids[own])
+        self.query("guest", "CREATE TABLE alignment_unmatched (pid UUID)")
+        with self.connect("guest") as party:
+            party.con.executemany(
+                "INSERT INTO alignment_unmatched VALUES ($1)", [[p] for p in self.pids[~present]]
+            )
+
+    def _table(self, me: str, names: list[str], x: np.ndarray, **more: np.ndarray) -> None:
+        columns = {f"{me}{i}": column for i, column in enumerate(x.T)}
+        self.make_table(me, pa.table({"id": names, **columns, **more}))
+
+    def _alignment(self, me: str, names: list[str], pids: np.ndarray) -> None:
+        self.make_table(me, pa.table({"name": names, "text": pids}), "texts")
+        self.query(me, "CREATE TABLE alignment AS SELECT name AS id, text::UUID AS pid FROM texts")
+        self.query(me, "DROP TABLE texts")
+
+    def order(self, host: duckpriv.Party) -> list[int]:
+        """Which row each number of the training stands for: the host knows."""
+        at = {pid: i for i, pid in enumerate(self.pids)}
+        found = host.con.execute("SELECT id FROM lr_matrix ORDER BY row").fetchall()
+        return [at[pid] for (pid,) in found]
+
+    def train(self, evil: Path, prepare, **settings) -> tuple[object, object]:
+        """Run a dishonest host against the guest's real script; return what each got or raised."""
+
+        def host() -> object:
+            with self.connect("host", "s1") as party:
+                prepare(party)
+                return party.run(str(evil), peer="guest", table="t", label="y", **settings)
+
+        def guest() -> object:
+            with self.connect("guest", "s1") as party:
+                return party.run("lr_joint_key/guest", peer="host", table="t", **settings)
+
+        return tuple(at_once(partial(host), partial(guest)))  # type: ignore[return-value]
+
+    def sent(self, sender: str, receiver: str) -> set[str]:
+        """The channels on which a party has sent."""
+        folder = self.folder / "mailbox" / "s1" / sender / receiver
+        return {file.stem for file in folder.glob("*.json")}
