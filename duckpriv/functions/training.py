@@ -197,7 +197,7 @@ TRAINING: tuple[Function, ...] = (
         about="How many bits a number of a gradient can tell of a label, or a membership, of each "
         "row: log2(1 + 1 / (4 noise²)) / 2, the capacity of a Gaussian channel (Shannon 1948).",
         reveals="Nothing leaves.",
-        example="SELECT round(noisy_bits(0.25), 2) AS bits",
+        example="SELECT round(noisy_bits(0.5), 2) AS bits",
         body="training.sql",
     ),
     Function(
@@ -209,10 +209,10 @@ TRAINING: tuple[Function, ...] = (
             Parameter("rows", "BIGINT", "how many rows it depends on"),
         ),
         returns="BOOLEAN",
-        about="Ends the statement with DUCKPRIV_PROTOCOL where a party would see more than a "
-        "quarter of a bit for each row.",
+        about="Ends the statement with DUCKPRIV_PROTOCOL where a party would see more than an "
+        "eighth of a bit for each row.",
         reveals="Nothing leaves.",
-        example="SELECT require_hidden('no', 20 * 23 * noisy_bits(0.25), 10000)",
+        example="SELECT require_hidden('no', 20 * 23 * noisy_bits(0.5), 10000)",
         body="training.sql",
     ),
 )

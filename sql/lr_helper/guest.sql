@@ -17,7 +17,7 @@
 -- set loss = auto          whether the host sees each step's loss: yes, no, or auto: only with id=…, as it tells how many
 --                          rows of a batch are common
 -- set reveal = own         who sees the weights: own (each party those of its features) or none (they stay shared)
--- set noise = 0.25         deviation of the noise on each row's part of the loss, where the host sees it
+-- set noise = 0.5          deviation of the noise on each row's part of the loss, where the host sees it
 -- set accept_disclosure = no  yes: train although weights and losses may tell the parties each other's rows
 
 -- include shared/parties.sql

@@ -13,7 +13,7 @@
 -- set stop = 0             stop when the norm of neither party's gradient is above this; 0: never
 -- set loss_every = 5       compute the loss in every so many steps; 0: never
 -- set start = random       our first weights: random, small ones that hide our rows in the first step, or zero
--- set noise = 0.25         deviation of the noise on each residual, so that gradients tell less of single rows
+-- set noise = 0.5          deviation of the noise on each residual, so that gradients tell less of single rows
 -- set accept_disclosure = no  yes: train although the gradients may tell the parties each other's rows
 -- set modulus = rsa-2048   modulus of the joint key: rsa-2048, or assistant for one that the assistant makes
 -- set assistant =          a third party that passes the masked gradients on; empty: none

@@ -73,7 +73,7 @@ CREATE MACRO gaussian_noise(value, deviation) AS
 CREATE MACRO noisy_bits(noise) AS log2(1 + 1 / (4 * (noise * noise + 1 / (12 * power(2, 40))))) / 2;
 
 CREATE MACRO require_hidden(accepted, bits, rows) AS duckpriv.main.require(
-    accepted = 'yes' OR 4 * bits <= rows,
-    'a party would see ' || ceil(bits)::BIGINT || ' bits about ' || rows || ' rows, and more than a quarter of a bit a row '
+    accepted = 'yes' OR 8 * bits <= rows,
+    'a party would see ' || ceil(bits)::BIGINT || ' bits about ' || rows || ' rows, and more than an eighth of a bit a row '
     || 'could tell it the other''s. Train with more rows, larger batches, fewer steps or features, or more noise; or with '
     || 'lr_helper and reveal=none, which opens nothing. To train all the same, have all parties --set accept_disclosure=yes');

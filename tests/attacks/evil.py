@@ -34,6 +34,7 @@ class HiddenRows(Folder):
 
     def __init__(self, folder: Path, present: np.ndarray, host: int, guest: int) -> None:
         super().__init__(folder)
+        folder.mkdir(parents=True, exist_ok=True)
         rng = np.random.default_rng(11)
         rows = len(present)
         self.present = present
@@ -46,11 +47,11 @@ class HiddenRows(Folder):
         self._table("guest", [names[i] for i in own], self.at_guest[own])
         self._alignment("host", names, self.pids)
         self._alignment("guest", [names[i] for i in own], self.pids[own])
-        self.query("guest", "CREATE TABLE alignment_unmatched (pid UUID)")
-        with self.connect("guest") as party:
-            party.con.executemany(
-                "INSERT INTO alignment_unmatched VALUES ($1)", [[p] for p in self.pids[~present]]
-            )
+        self.make_table(
+            "guest", pa.table({"text": pa.array(self.pids[~present], pa.string())}), "u"
+        )
+        self.query("guest", "CREATE TABLE alignment_unmatched AS SELECT text::UUID AS pid FROM u")
+        self.query("guest", "DROP TABLE u")
 
     def _table(self, me: str, names: list[str], x: np.ndarray, **more: np.ndarray) -> None:
         columns = {f"{me}{i}": column for i, column in enumerate(x.T)}
