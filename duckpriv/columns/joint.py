@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from ..crypto.bytecolumns import from_rows
+from ..crypto.packing import slots_in
 from ..errors import InvalidValue, ProtocolError
 from ..keyring import check_modulus_bits
 from ..keys import JointModulus, JointPublicKey
@@ -22,6 +23,10 @@ from .rsa import KEY_INFO
 
 # Bits by which a bound, and doublings, may have grown at the peer.
 _GROWTH = 4
+# Bits beyond a ciphertext's values that are opened with them: a wrong mask shows there.
+_CHECK_BITS = 40
+# A window is closed by a number of so many bits at least.
+_CLOSING_BITS = 64
 MASKED = pa.struct({"ct": pa.binary(), "mask": pa.binary()})
 
 
@@ -112,11 +117,16 @@ def joint_mask(context: Context, cts: pa.Array, key: pa.Array) -> pa.Array:
 
 
 def partial_decrypt(context: Context, cts: pa.Array, key: pa.Array) -> pa.Array:
-    """Take this party's part of the key off each ciphertext."""
+    """Take this party's part of the key off each ciphertext.
+
+    What does not fit its header is not opened: a uniform number of units beyond the values' bits is
+    added first. So a peer that packs more into a ciphertext than it says gets no more of it.
+    """
     name = constant(key, "the key")
     public, part = joint_key_named(context, key), context.need_keyring().joint_part(name)
     layouts, bodies = read(cts.to_pylist(), public)
-    fresh = public.key.rerandomise(bodies)
+    closed = [number for layout in layouts for number in _closing(layout, public)]
+    fresh = public.key.rerandomise(public.key.add_plain(bodies, closed))
     opened = np.concatenate([fresh, public.key.partial(fresh, part.x)], axis=1)
     more = public.key.DOUBLINGS
     sent = [replace(x, scheme=PARTIAL, doublings=x.doublings + more) for x in layouts]
@@ -184,10 +194,35 @@ def _unmasked(
                 )
             numbers = [int.from_bytes(body[i : i + half], "big") for i in range(0, len(body), half)]
             since = layout.doublings - sent.doublings
-        for m, number in zip(own, numbers, strict=True):
+        for m, number, bits in zip(own, numbers, _windows(layout, public), strict=True):
             plain = (m - (number << since)) % n
-            results.append(plain - n if plain > n // 2 else plain)
+            whole = n if bits is None else 1 << bits
+            plain %= whole
+            results.append(plain - whole if plain > whole // 2 else plain)
     return results
+
+
+def _windows(layout: Layout, public: JointPublicKey) -> list[int | None]:
+    """Return how many bits of each body are opened, None for all: those that its values may have
+    and a sign, and some more."""
+    slots, left, windows = slots_in(public.key.bits, layout.slot_bits), layout.count, []
+    while left > 0:
+        before = layout.slot_bits * (min(left, slots) - 1)
+        bits = before + layout.bound + layout.doublings + 1 + _CHECK_BITS
+        room = public.key.bits - 2 - bits
+        windows.append(bits if room >= _CLOSING_BITS else None)
+        left -= slots
+    return windows
+
+
+def _closing(layout: Layout, public: JointPublicKey) -> list[int]:
+    """Return for each body a uniform multiple of what stands above its window, which is doubled
+    with the body; less than N in all."""
+    below = (
+        0 if bits is None else secrets.randbelow((public.key.modulus >> bits + 1) - 1) << bits
+        for bits in _windows(layout, public)
+    )
+    return list(below)
 
 
 def _answers(layout: Layout, sent: Layout) -> bool:

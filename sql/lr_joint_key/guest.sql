@@ -190,8 +190,9 @@ CREATE OR REPLACE TEMP TABLE lr_theirs AS
     FROM exchange_recv(getvariable('via'), 'lr/gradient-' || getvariable('iteration'), columns := 'feature BIGINT, ct BLOB');
 SELECT require(list(feature ORDER BY feature)
                = range(CASE WHEN getvariable('with_loss') THEN 0 ELSE 1 END, getvariable('peer_width') + 1),
-               'the host asks for something else than its gradient and the loss')
-FROM lr_theirs;
+               'the host asks for something else than its gradient and the loss'),
+       require(bool_and(l.bound <= 96 AND l.count = 1), 'the host asks for more than a number of a gradient has')
+FROM (SELECT *, he_layout(ct) AS l FROM lr_theirs);
 CALL exchange_send(getvariable('via'), 'lr/partial-' || getvariable('iteration'),
     $$ SELECT feature, partial_decrypt(ct, getvariable('joint')) AS ct FROM lr_theirs ORDER BY feature $$);
 

@@ -163,8 +163,9 @@ CALL exchange_send(getvariable('via'), 'lr/gradient-' || getvariable('iteration'
 CREATE OR REPLACE TEMP TABLE lr_theirs AS
     FROM exchange_recv(getvariable('via'), 'lr/gradient-' || getvariable('iteration'), columns := 'feature BIGINT, ct BLOB');
 SELECT require(list(feature ORDER BY feature) = range(1, getvariable('peer_width') + 1),
-               'the guest asks for something else than its gradient')
-FROM lr_theirs;
+               'the guest asks for something else than its gradient'),
+       require(bool_and(l.bound <= 96 AND l.count = 1), 'the guest asks for more than a number of a gradient has')
+FROM (SELECT *, he_layout(ct) AS l FROM lr_theirs);
 CALL exchange_send(getvariable('via'), 'lr/partial-' || getvariable('iteration'),
     $$ SELECT feature, partial_decrypt(ct, getvariable('joint')) AS ct FROM lr_theirs ORDER BY feature $$);
 

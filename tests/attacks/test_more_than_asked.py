@@ -1,0 +1,37 @@
+"""A party that asks for more to be decrypted than a number of its gradient."""
+
+from __future__ import annotations
+
+import gmpy2
+
+from duckpriv.columns.ciphertext import HEADER_BYTES, layout_of
+
+
+def test_what_a_peer_packs_into_a_number_beyond_its_bound_is_not_opened(party) -> None:
+    """Thirty encrypted residuals in a ciphertext that says it holds one number. The peer takes its
+    part off, and the asker decrypts by hand, with no check of the bound."""
+    con, keyring = party.con, party.keyring
+    ((packed,),) = con.execute(
+        "SELECT he_pack(list(ct ORDER BY i), 'part1', slot_bits := 64) FROM (SELECT i, "
+        "joint_encrypt(i + 1, 'part1', scale := 0, bound := 32) AS ct FROM range(30) t(i))"
+    ).fetchall()
+    ((one,),) = con.execute(
+        "SELECT he_mul(joint_encrypt(1, 'part1', scale := 0, bound := 60), 1, 'part1', bound := 36)"
+    ).fetchall()
+    assert (layout_of(one).count, layout_of(one).bound) == (1, 96)
+    disguised = one[:HEADER_BYTES] + packed[HEADER_BYTES:]
+    ((answer,),) = con.execute("SELECT partial_decrypt($1, 'part2')", [disguised]).fetchall()
+    key, layout = keyring.joint_public("part1").key, layout_of(answer)
+    body = answer[HEADER_BYTES:]
+    c1, c2, partial = (
+        int.from_bytes(body[start:stop], "big")
+        for start, stop in ((0, 256), (256, 768), (768, 1024))
+    )
+    n, square = key.modulus, key.square
+    own = gmpy2.powmod(c1, 2 * keyring.joint_part("part1").x, n)
+    hiding = gmpy2.powmod(own * partial % n, n, square)
+    m = int((c2 * gmpy2.invert(hiding, square) % square - 1) // n)
+    m >>= layout.doublings
+    values = [(m >> 64 * i) % 2**64 for i in range(30)]
+    assert values[0] == 1  # what the header allows
+    assert sum(value == i + 1 for i, value in enumerate(values)) <= 3
