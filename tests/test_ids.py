@@ -165,3 +165,11 @@ def test_random_ids_are_uuids_of_version_4(party) -> None:
         ones = sum(id_.int >> bit & 1 for id_ in ids)
         if bit not in (62, 63, 76, 77, 78, 79):
             assert abs(ones - 2500) < 6 * (5000**0.5 / 2)
+
+
+def test_psi_map_random_gives_each_distinct_token_one_random_id(party) -> None:
+    party.con.execute("CREATE TABLE tokens AS FROM (VALUES ('a'), ('b'), ('a'), (NULL)) t(token)")
+    rows = party.con.execute("FROM psi_map_random('tokens') ORDER BY token").fetchall()
+    assert [token for token, _ in rows] == ["a", "b"]
+    assert rows[0][1] != rows[1][1]
+    assert {pid.version for _, pid in rows} == {4}

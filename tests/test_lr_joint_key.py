@@ -52,7 +52,8 @@ class Seen:
         if statement.title == "iteration 1: our scores on the batch":
             query = "SELECT weight FROM lr_weights ORDER BY feature"
             self.first = np.array([w for (w,) in self.party.con.execute(query).fetchall()])
-            query = "SELECT id FROM lr_matrix ORDER BY row"
+            (me,) = self.party.con.execute("SELECT getvariable('me')").fetchall()[0]
+            query = f"SELECT id FROM {'lr_rows' if me == 'guest' else 'lr_matrix'} ORDER BY row"
             self.order = [row for (row,) in self.party.con.execute(query).fetchall()]
         if statement.title == "nobody needs our part of the key any more":
             (name,) = self.party.con.execute("SELECT getvariable('joint')").fetchall()[0]

@@ -78,7 +78,7 @@ def test_cursors_and_connections_after_use_call_by_the_full_name(con, tmp_path) 
         for query in (
             "SELECT duckpriv.rsa_token('a', 'k')",
             "FROM duckpriv.psi_ids('memory.t', 'id')",
-            "FROM duckpriv.psi_map_random('memory.t', 'memory.t')",
+            "FROM duckpriv.psi_map_random('memory.t')",
             "SELECT duckpriv.require(true, 'x')",
             "FROM duckpriv.duckpriv_functions()",
             "SELECT duckpriv.require_result('free', ['a'])",

@@ -50,3 +50,16 @@ class AdditiveKey(Protocol):
 
     def invalid(self, a: ByteMatrix) -> int:
         """Count the rows that are no ciphertexts."""
+
+
+def plain(m: int, modulus: int, square: int, width: int) -> bytes:
+    """Return (1 + N)^m modulo N^2, which is `square`, in `width` bytes.
+
+    A sign is often a secret (of a residual: the label), and m modulo N is long where m is
+    negative. So that is not computed, and both signs are written at one length, with a byte more.
+    """
+    if abs(m) >= modulus:
+        m %= modulus
+    value = 1 + m * modulus
+    value = (value, value + square)[m < 0]
+    return (value + (1 << 8 * width)).to_bytes(width + 1, "big")[1:]

@@ -37,6 +37,7 @@ from numpy.typing import NDArray
 from . import modarith
 from .bytecolumns import from_integers, from_rows, to_integers
 from .hashing import hash_to_number, sha256
+from .homomorphic import plain
 from .modarith.exponentiation import FixedBases, fixed_base, multi_power, power_each
 from .modarith.secret_power import secret_power
 from .moduli import not_units
@@ -249,8 +250,7 @@ class PublicKey:
         return plaintexts
 
     def _plain(self, m: int) -> bytes:
-        c2 = 1 + m % self.modulus * self.modulus
-        return (1).to_bytes(self.half, "big") + c2.to_bytes(2 * self.half, "big")
+        return (1).to_bytes(self.half, "big") + plain(m, self.modulus, self.square, 2 * self.half)
 
     def _parts(self, a: ByteMatrix) -> tuple[ByteMatrix, ByteMatrix]:
         return a[:, : self.half], a[:, self.half :]

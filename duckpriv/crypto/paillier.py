@@ -36,6 +36,7 @@ from numpy.typing import NDArray
 from . import modarith
 from .bytecolumns import from_integers, from_rows, to_integers
 from .hashing import hash_to_number
+from .homomorphic import plain
 from .modarith.exponentiation import (
     FixedBases,
     fixed_base,
@@ -136,7 +137,7 @@ class PublicKey:
         return not_units(to_integers(a), self.square, self.modulus)
 
     def _plain(self, m: int) -> bytes:
-        return (1 + m % self.modulus * self.modulus).to_bytes(self.width, "big")
+        return plain(m, self.modulus, self.square, self.width)
 
     def check_proof(self, proof: bytes) -> bool:
         """Whether `proof` shows that N is prime to phi(N)."""

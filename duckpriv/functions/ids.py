@@ -64,19 +64,14 @@ IDS: tuple[Function, ...] = (
     Function(
         name="psi_map_random",
         kind="table",
-        parameters=(
-            Parameter("host_tokens", "VARCHAR", "the name of a table with a column `token`"),
-            Parameter("guest_tokens", "VARCHAR", "the name of a table with a column `token`"),
-        ),
-        returns="TABLE(token BLOB, pid UUID, in_host BOOLEAN, in_guest BOOLEAN)",
-        about="Gives every distinct token a fresh random id; a token on both sides gets one "
-        "and the same. Materialise it (CREATE TABLE … AS).",
-        reveals="The pairs (token, pid) of all the host's tokens tell it nothing of which match.",
-        example="SELECT in_host, in_guest FROM psi_map_random('host_tokens', 'guest_tokens')",
-        setup=(
-            "CREATE OR REPLACE TEMP TABLE host_tokens AS SELECT 'a'::BLOB AS token",
-            "CREATE OR REPLACE TEMP TABLE guest_tokens AS SELECT 'a'::BLOB AS token",
-        ),
+        parameters=(Parameter("tokens", "VARCHAR", "the name of a table with a column `token`"),),
+        returns="TABLE(token BLOB, pid UUID)",
+        about="Gives each distinct token of the host a fresh random id. Materialise it (CREATE "
+        "TABLE … AS).",
+        reveals="The pairs (token, pid) are made of the host's tokens alone: they, and the time "
+        "that they take, tell it nothing of which match.",
+        example="SELECT count(DISTINCT pid) AS ids FROM psi_map_random('host_tokens')",
+        setup=("CREATE OR REPLACE TEMP TABLE host_tokens AS SELECT 'a'::BLOB AS token",),
         body="psi_map_random.sql",
         randomised=True,
     ),

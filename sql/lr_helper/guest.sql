@@ -48,9 +48,11 @@ SET VARIABLE width = len(getvariable('features'));
 
 -- part rows-by-id if getvariable('id') <> ''
 CREATE OR REPLACE TEMP TABLE lr_named AS SELECT psi_id(id) AS name, x FROM lr_all;
+CREATE OR REPLACE TEMP TABLE lr_absent (name VARCHAR);
 
 -- part rows-by-alignment if getvariable('id') = ''
 CREATE OR REPLACE TEMP TABLE lr_named AS SELECT pid::VARCHAR AS name, x FROM alignment LEFT JOIN lr_all USING (id);
+CREATE OR REPLACE TEMP TABLE lr_absent AS SELECT pid::VARCHAR AS name FROM alignment_unmatched;
 SELECT require(count(*) = 0, count(*) || ' ids of the alignment are not in the table any more; run private matching again')
 FROM lr_named WHERE x IS NULL;
 
@@ -62,6 +64,15 @@ SELECT require(count(*) > 0, 'there are no rows'),
                'an id is missing or occurs more than once; a model needs one row for each id')
 FROM lr_named;
 -- include ../shared/features.sql
+
+-- All names of the alignment, standardised; zeros for those that we have no record of. This is done before we receive
+-- anything, since its time depends on how many records we have, and the host sees when we answer.
+CREATE OR REPLACE TEMP TABLE lr_matrix AS SELECT row_number() OVER () AS row, name AS id, x FROM lr_named;
+CREATE OR REPLACE TEMP TABLE lr_names AS
+    SELECT id AS name, ring_encode(x) AS x, 1::UBIGINT AS present FROM standardise('lr_matrix')
+    UNION ALL
+    SELECT name, list_resize([]::UBIGINT[], getvariable('width'), 0::UBIGINT), 0 FROM lr_absent
+    ORDER BY name;
 
 -- part seeds
 
@@ -89,18 +100,15 @@ SELECT require(list(row ORDER BY row) = range(1, getvariable('rows') + 1) AND co
                'the host''s rows are not numbered one by one, or have one name twice')
 FROM lr_spine;
 
--- our rows by the host's numbers, standardised; zeros for those that we have no record of
-CREATE OR REPLACE TEMP TABLE lr_matrix AS
-    SELECT row, n.name AS id, x
-    FROM lr_spine s JOIN (SELECT *, sha256((SELECT name_seed FROM lr_start) || '/' || name) AS hash FROM lr_named) n ON s.name = n.hash;
-SELECT require(count(*) = (SELECT count(*) FROM lr_named) AND (getvariable('id') = '' OR count(*) = getvariable('rows')),
-               'the host trains on other rows: it has ' || getvariable('rows') || ', we have ' || (SELECT count(*) FROM lr_named)
-               || ', and ' || count(*) || ' are common. Use the alignments of one and the same matching, or tables with the same ids')
-FROM lr_matrix;
+-- all rows by the host's numbers
 CREATE OR REPLACE TEMP TABLE lr_rows AS
-    SELECT row, ring_encode(coalesce(m.x, list_resize([]::DOUBLE[], getvariable('width'), 0.0))) AS x,
-           (m.x IS NOT NULL)::UBIGINT AS present
-    FROM lr_spine s LEFT JOIN standardise('lr_matrix') m USING (row);
+    SELECT row, x, present
+    FROM lr_spine s JOIN (SELECT x, present, sha256((SELECT name_seed FROM lr_start) || '/' || name) AS hash FROM lr_names) n
+        ON s.name = n.hash;
+SELECT require(count(*) = (SELECT count(*) FROM lr_names) AND count(*) = getvariable('rows'),
+               'the host trains on other rows: it has ' || getvariable('rows') || ', we have ' || (SELECT count(*) FROM lr_names)
+               || ', and ' || count(*) || ' are common. Use the alignments of one and the same matching, or tables with the same ids')
+FROM lr_rows;
 
 -- steps are rounded to 2^-30
 SET VARIABLE last_rate = getvariable('learning_rate')::DOUBLE / (1 + getvariable('decay')::DOUBLE * (getvariable('iterations')::INTEGER - 1));

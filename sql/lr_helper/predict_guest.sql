@@ -32,9 +32,13 @@ SET VARIABLE width = len(getvariable('features'));
 
 -- part rows-by-id if getvariable('id') <> ''
 CREATE OR REPLACE TEMP TABLE lr_named AS SELECT psi_id(id) AS name, id, NULL::UUID AS pid, x FROM lr_all;
+CREATE OR REPLACE TEMP TABLE lr_absent (name VARCHAR);
 
 -- part rows-by-alignment if getvariable('id') = ''
 CREATE OR REPLACE TEMP TABLE lr_named AS SELECT pid::VARCHAR AS name, id, pid, x FROM alignment JOIN lr_all USING (id);
+CREATE OR REPLACE TEMP TABLE lr_absent AS
+    SELECT pid::VARCHAR AS name FROM alignment ANTI JOIN lr_all USING (id)
+    UNION ALL SELECT pid::VARCHAR FROM alignment_unmatched;
 
 -- part checks
 
@@ -44,6 +48,17 @@ SELECT require(count(*) > 0, 'there are no rows'),
        require(coalesce(bool_and(len(list_filter(x, lambda number: coalesce(NOT isfinite(number), true))) = 0), true),
                'not every row has a number in every feature')
 FROM lr_named;
+
+-- All names of the alignment, standardised as in the training; our mean, which is 0, for those that we have no record of.
+-- This is done before we receive anything, since its time depends on how many records we have, and the host sees when we
+-- answer.
+CREATE OR REPLACE TEMP TABLE lr_known AS
+    SELECT name, id, pid, true AS present,
+           ring_encode(list_transform(x, lambda number, i: (number - getvariable('means')[i]) / getvariable('deviations')[i])) AS x
+    FROM lr_named
+    UNION ALL
+    SELECT name, NULL, NULL, false, list_resize([]::UBIGINT[], getvariable('width'), 0::UBIGINT) FROM lr_absent
+    ORDER BY name;
 
 -- part seeds
 
@@ -68,18 +83,15 @@ SELECT require(list(row ORDER BY row) = range(1, getvariable('rows') + 1) AND co
                'the host''s rows are not numbered one by one, or have one name twice')
 FROM lr_spine;
 
--- our rows by the host's numbers, standardised as in the training; our mean for those that we have no record of
-CREATE OR REPLACE TEMP TABLE lr_matched AS
-    SELECT s.row, n.id, n.pid, n.x
-    FROM lr_spine s LEFT JOIN (SELECT *, sha256((SELECT name_seed FROM lr_start) || '/' || name) AS hash FROM lr_named) n ON s.name = n.hash;
-SELECT require(getvariable('unmatched') = 'mean' OR count(x) = count(*),
-               count(*) - count(x) || ' of the rows to score are not among ours. A score would tell which to an asker that '
-               || 'knows its own part: to take our mean for them, --set unmatched=mean')
-FROM lr_matched;
+-- all rows by the host's numbers; our mean also for those that the alignment does not have
 CREATE OR REPLACE TEMP TABLE lr_rows AS
-    SELECT row, ring_encode(CASE WHEN x IS NULL THEN list_resize([]::DOUBLE[], getvariable('width'), 0.0)
-               ELSE list_transform(x, lambda number, i: (number - getvariable('means')[i]) / getvariable('deviations')[i]) END) AS x
-    FROM lr_matched;
+    SELECT s.row, n.id, n.pid, coalesce(n.present, false) AS present,
+           coalesce(n.x, list_resize([]::UBIGINT[], getvariable('width'), 0::UBIGINT)) AS x
+    FROM lr_spine s LEFT JOIN (SELECT *, sha256((SELECT name_seed FROM lr_start) || '/' || name) AS hash FROM lr_known) n ON s.name = n.hash;
+SELECT require(getvariable('unmatched') = 'mean' OR bool_and(present),
+               count(*) - sum(present::BIGINT) || ' of the rows to score are not among ours. A score would tell which to an asker that '
+               || 'knows its own part: to take our mean for them, --set unmatched=mean')
+FROM lr_rows;
 
 -- include shared/widths.sql
 
@@ -111,7 +123,7 @@ CREATE OR REPLACE TEMP TABLE lr_deal AS
 -- part answer
 
 -- results: the scores, if we asked for them
-CREATE OR REPLACE TEMP TABLE lr_names AS SELECT row, id, pid FROM lr_matched WHERE x IS NOT NULL;
+CREATE OR REPLACE TEMP TABLE lr_names AS SELECT row, id, pid FROM lr_rows WHERE present;
 
 -- include shared/answer.sql
 

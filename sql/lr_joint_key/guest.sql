@@ -72,6 +72,20 @@ SELECT require(count(*) > 0, 'there are no rows'),
 FROM lr_named;
 -- include ../shared/features.sql
 
+-- All names of the alignment, with standardised features. Those that we have no record of get the features of one that
+-- we have, so that the work is the same; their residuals are replaced by 0. This is done before we receive anything,
+-- since its time depends on how many records we have, and the host sees when we answer.
+CREATE OR REPLACE TEMP TABLE lr_matrix AS SELECT row_number() OVER () AS row, name AS id, x FROM lr_named;
+CREATE OR REPLACE TEMP TABLE lr_records AS FROM standardise('lr_matrix');
+CREATE OR REPLACE TEMP TABLE lr_names AS
+    SELECT id, x, present FROM (
+        SELECT id, x, true AS present FROM lr_records
+        UNION ALL
+        SELECT name, x, false
+        FROM (SELECT name, 1 + row_number() OVER () % (SELECT count(*) FROM lr_records) AS row FROM lr_absent)
+        JOIN lr_records USING (row))
+    ORDER BY id;
+
 -- message 1: what is trained, and a hash that shows whether both have the same rows
 CREATE OR REPLACE TEMP TABLE lr_start AS
     FROM exchange_recv(getvariable('peer'), 'lr/start',
@@ -84,26 +98,14 @@ FROM lr_start;
 
 -- the rows in the host's order
 SET VARIABLE width = len(getvariable('features'));
-CREATE OR REPLACE TEMP TABLE lr_order AS
-    SELECT row_number() OVER (ORDER BY sha256((SELECT seed FROM lr_start) || '/' || name)) AS row, name AS id
-    FROM (SELECT name FROM lr_named UNION ALL FROM lr_absent);
+CREATE OR REPLACE TEMP TABLE lr_rows AS
+    SELECT row_number() OVER (ORDER BY sha256((SELECT seed FROM lr_start) || '/' || id)) AS row, id, x, present
+    FROM lr_names;
 SELECT require(count(*) = (SELECT rows FROM lr_start)
                AND sha256(string_agg(id, ',' ORDER BY row)) = (SELECT digest FROM lr_start),
                'the host trains on other rows: it has ' || (SELECT rows FROM lr_start) || ' and we have ' || count(*)
                || '. Use the alignments of one and the same matching, or tables with the same ids')
-FROM lr_order;
-CREATE OR REPLACE TEMP TABLE lr_matrix AS
-    SELECT row, id, x FROM lr_order JOIN lr_named ON name = id;
-
--- Rows that we have no record of get the features of one that we have, so that the work is the same; their
--- residuals are replaced by 0.
-CREATE OR REPLACE TEMP TABLE lr_records AS
-    SELECT row, x, row_number() OVER (ORDER BY row) AS number FROM standardise('lr_matrix');
-CREATE OR REPLACE TEMP TABLE lr_rows AS
-    SELECT o.row, r.x, r.row = o.row AS present
-    FROM (SELECT row, coalesce(number, 1 + row % (SELECT count(*) FROM lr_records)) AS number
-          FROM lr_order LEFT JOIN lr_records USING (row)) o
-    JOIN lr_records r USING (number);
+FROM lr_rows;
 SET VARIABLE rows = (SELECT count(*) FROM lr_rows);
 SET VARIABLE batches = ceil(getvariable('rows') / getvariable('batch')::INTEGER)::BIGINT;
 SET VARIABLE peer_width = (SELECT width FROM lr_start);
@@ -112,7 +114,7 @@ SET VARIABLE peer_width = (SELECT width FROM lr_start);
 -- include shared/opened.sql
 
 SELECT require_hidden(getvariable('accept_disclosure'), getvariable('opened') * noisy_bits(getvariable('noise')::DOUBLE), min(records))
-FROM (SELECT count(*) FILTER (present) AS records FROM lr_rows
+FROM (SELECT sum(present::BIGINT) AS records FROM lr_rows
       GROUP BY (row - 1) * getvariable('batches') // getvariable('rows'));
 
 -- message 2: how many features we have

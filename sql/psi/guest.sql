@@ -55,22 +55,20 @@ SELECT require(
     'the host''s tokens are not distinct values of 32 bytes')
 FROM psi_tokens_there;
 
--- a random id for every token, one and the same where both have it
-CREATE OR REPLACE TEMP TABLE psi_map_here AS
-    FROM psi_map_random('psi_tokens_there', 'psi_tokens_here');
+-- a random id for each of the host's tokens; not joined with ours before message 5 has left, since the host sees
+-- how long that takes
+CREATE OR REPLACE TEMP TABLE psi_map_here AS FROM psi_map_random('psi_tokens_there');
 
 -- message 5: the random id of each of the host's tokens, sorted, so that the order says nothing
-CALL exchange_send(getvariable('peer'), 'psi/map',
-    $$ SELECT token, pid FROM psi_map_here WHERE in_host ORDER BY token $$);
+CALL exchange_send(getvariable('peer'), 'psi/map', $$ SELECT token, pid FROM psi_map_here ORDER BY token $$);
 
 -- result: our ids that the host has too, and the random ids of those that it alone has
 CREATE OR REPLACE TABLE alignment AS
     SELECT DISTINCT id, pid FROM psi_ids_here
-    JOIN psi_tokens_here USING (psi_id)
-    JOIN (FROM psi_map_here WHERE in_host AND in_guest) USING (token)
+    JOIN psi_tokens_here USING (psi_id) JOIN psi_map_here USING (token)
     ORDER BY id;
 CREATE OR REPLACE TABLE alignment_unmatched AS
-    SELECT pid FROM psi_map_here WHERE in_host AND NOT in_guest ORDER BY pid;
+    SELECT pid FROM psi_map_here ANTI JOIN psi_tokens_here USING (token) ORDER BY pid;
 
 -- summary
 SELECT count(*) AS rows, count(*) - count(psi_id) AS without_id,

@@ -23,6 +23,9 @@ CREATE OR REPLACE TEMP TABLE psi_ids_here AS
 SELECT require(count(*) = 0 OR count(psi_id) > 0,
                'none of the ' || count(*) || ' rows has an id; is it the right column and kind?')
 FROM psi_ids_here;
+-- now, since the guest sees how long it takes from message 2 on, and may know the distinct ids but not the rows
+CREATE OR REPLACE TEMP TABLE psi_distinct AS
+    SELECT DISTINCT psi_id FROM psi_ids_here WHERE psi_id IS NOT NULL;
 
 -- message 1: the public key, and the proof that it blinds the guest's ids perfectly
 CALL rsa_keygen(getvariable('key'), bits := getvariable('bits'));
@@ -42,8 +45,7 @@ CALL exchange_send(getvariable('peer'), 'psi/signed', $$
 
 -- the tokens of our own ids, while the guest works on the signatures
 CREATE OR REPLACE TEMP TABLE psi_tokens_here AS
-    SELECT psi_id, rsa_token(psi_id, getvariable('key')) AS token
-    FROM (SELECT DISTINCT psi_id FROM psi_ids_here WHERE psi_id IS NOT NULL);
+    SELECT psi_id, rsa_token(psi_id, getvariable('key')) AS token FROM psi_distinct;
 
 -- message 4: our tokens, sorted, so that their order says nothing
 CALL exchange_send(getvariable('peer'), 'psi/tokens',

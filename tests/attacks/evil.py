@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-import duckpriv
 from duckpriv.engine import sql_folder
 from tests.parties import Folder, at_once
 
@@ -61,12 +60,6 @@ class HiddenRows(Folder):
         self.make_table(me, pa.table({"name": names, "text": pids}), "texts")
         self.query(me, "CREATE TABLE alignment AS SELECT name AS id, text::UUID AS pid FROM texts")
         self.query(me, "DROP TABLE texts")
-
-    def order(self, host: duckpriv.Party) -> list[int]:
-        """Which row each number of the training stands for: the host knows."""
-        at = {pid: i for i, pid in enumerate(self.pids)}
-        found = host.con.execute("SELECT id FROM lr_matrix ORDER BY row").fetchall()
-        return [at[pid] for (pid,) in found]
 
     def train(self, evil: Path, prepare, **settings) -> tuple[object, object]:
         """Run a dishonest host against the guest's real script; return what each got or raised."""

@@ -16,8 +16,8 @@ from tests.parties import Folder, at_once
 class Noted:
     """Notes what a party holds when a step is over: its features, weights and opened gradient."""
 
-    def __init__(self, party) -> None:
-        self.party = party
+    def __init__(self, party, rows: str) -> None:
+        self.party, self.rows = party, rows
         self.steps: list[tuple] = []
 
     def start(self, statement) -> None:
@@ -28,7 +28,7 @@ class Noted:
                 "SELECT total FROM lr_opened WHERE feature > 0 ORDER BY feature"
             ).fetchall()
             self.steps.append((rows, [total for (total,) in opened]))
-            self.order = dict(con.execute("SELECT row, id FROM lr_matrix").fetchall())
+            self.order = dict(con.execute(f"SELECT row, id FROM {self.rows}").fetchall())
 
     def tick(self) -> None:
         pass
@@ -39,7 +39,7 @@ def train(rows: HiddenRows, **settings) -> tuple:
 
     def work(me: str, peer: str, **more) -> object:
         with rows.connect(me, "s1") as party:
-            noted[me] = Noted(party)
+            noted[me] = Noted(party, "lr_matrix" if me == "host" else "lr_rows WHERE present")
             script = f"lr_joint_key/{me}"
             return party.run(script, observer=noted[me], peer=peer, table="t", **settings, **more)
 

@@ -87,13 +87,12 @@ class _FixedBases:
 def power_each(bases: ByteMatrix, exponents: NDArray[np.int64], number: int) -> ByteMatrix:
     """Return base^exponent modulo `number` for each row, with exponents that may be negative.
 
-    Raises ZeroDivisionError where a base with a negative exponent has no inverse.
+    All bases are inverted, so that the time does not tell how many exponents are negative. Raises
+    ZeroDivisionError where a base has no inverse.
     """
     below = exponents < 0
-    if below.any():
-        bases = bases.copy()
-        bases[below] = inverse(bases[below], number)
-        exponents = np.abs(exponents)
+    bases = np.where(below[:, None], inverse(bases, number), bases)
+    exponents = np.abs(exponents)
     if implementation() == "ifma":
         return kernel.power_each(bases, exponents, number)
     rows = zip(to_integers(bases), exponents.tolist(), strict=True)

@@ -1,0 +1,315 @@
+"""Does a party's work before a message tell its peers a secret?
+
+For each bundled script both extremes of the party's secret are run, with the same sizes. Where a
+peer can time it, DuckDB's operators have to see the same rows, and our functions have to get the
+same calls. Statements elsewhere may differ. `make test-all` also compares times, on larger tables.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from itertools import product as pairs
+from itertools import zip_longest
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from duckpriv.scripts import bundled, load
+from tests.effort import THOROUGH
+from tests.parties import Folder
+from tests.work import Scripts, Step, run, visible
+
+# A world makes the parties' tables, for so many rows and one of the extremes.
+World = Callable[[Folder, int, bool], Scripts]
+
+
+def numbers(rows: int, columns: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=(rows, columns))
+
+
+def ids(rows: int, prefix: str = "p") -> list[str]:
+    return [f"{prefix}{i:06}" for i in range(rows)]
+
+
+def columns(name: str, x: np.ndarray) -> dict[str, np.ndarray]:
+    return {f"{name}{i}": x[:, i] for i in range(x.shape[1])}
+
+
+def matching(host: list[str | None], guest: list[str]) -> Callable[[Folder], Scripts]:
+    def made(folder: Folder) -> Scripts:
+        for me, its in (("host", host), ("guest", guest)):
+            folder.make_table(me, pa.table({"id": pa.array(its, pa.string())}))
+        return {
+            "host": ("psi/host", {"peer": "guest", "table": "t", "id": "id", "bits": 2048}),
+            "guest": ("psi/guest", {"peer": "host", "table": "t", "id": "id"}),
+        }
+
+    return made
+
+
+def matches(folder: Folder, rows: int, much: bool) -> Scripts:
+    return matching(ids(rows), ids(rows, "p" if much else "q"))(folder)
+
+
+def repeats(folder: Folder, rows: int, much: bool) -> Scripts:
+    host: list[str | None] = [*ids(rows)]
+    return matching(host * 3 + [None] * rows if much else host, ids(rows))(folder)
+
+
+def product(
+    folder: Folder, rows: int, much: bool, secret: str, shapes: dict[str, tuple[int, int]]
+) -> Scripts:
+    """A matrix of zeros or of random numbers at `secret`."""
+    scripts: Scripts = {}
+    for me, shape in shapes.items():
+        x = numbers(*shape) * (much or me != secret)
+        folder.make_table(me, pa.table({"id": ids(shape[0]), **columns("x", x)}))
+        peer = "right" if me == "left" else "left"
+        settings = {"peer": peer, "table": "t", "id": "id", "bits": 2048, "reveal": "both"}
+        scripts[me] = (f"matmul/{me}", settings)
+    return scripts
+
+
+FEW_AT_LEFT = {"left": (2, 5), "right": (5, 4)}
+FEW_AT_RIGHT = {"left": (4, 5), "right": (5, 2)}
+
+
+def records(folder: Folder, rows: int, has: int, labels: np.ndarray, x: np.ndarray) -> None:
+    """Tables as private matching leaves them; the guest has `has` of the host's rows."""
+    names = ids(rows)
+    pids = [str(uuid.uuid4()) for _ in names]
+    folder.make_table("host", pa.table({"id": names, "y": labels, **columns("h", x[:, :2])}))
+    folder.make_table("guest", pa.table({"id": names[:has], **columns("g", x[:has, 2:])}))
+    for me, end in (("host", rows), ("guest", has)):
+        folder.make_table(me, pa.table({"id": names[:end], "pid": pids[:end]}), "alignment")
+    folder.make_table("guest", pa.table({"pid": pids[has:]}), "alignment_unmatched")
+    for me, table in (
+        ("host", "alignment"),
+        ("guest", "alignment"),
+        ("guest", "alignment_unmatched"),
+    ):
+        folder.query(me, f"ALTER TABLE {table} ALTER pid TYPE UUID")
+
+
+def balanced(rows: int) -> np.ndarray:
+    return np.arange(rows) % 2
+
+
+def models(folder: Folder, training: str, at_guest: float = 0.3) -> None:
+    """What a training left at each party."""
+    for me, name in (("host", "h"), ("guest", "g")):
+        weight = at_guest if me == "guest" else 0.3
+        folder.query(
+            me,
+            f"""CREATE TABLE model AS
+                SELECT '(intercept)' AS feature, {weight} AS weight, NULL::DOUBLE AS mean,
+                       NULL::DOUBLE AS deviation, {weight} AS weight_original,
+                       '{training}' AS training
+                UNION ALL
+                SELECT '{name}' || i, {weight}, 0, 1, {weight}, '{training}' FROM range(2) t(i)""",
+        )
+
+
+def share_of(rows: int, much: bool) -> int:
+    return rows if much else rows // 5
+
+
+JOINT = {"table": "t", "iterations": 2, "loss_every": 1, "accept_disclosure": "yes"}
+
+
+def joint(folder: Folder, rows: int, much: bool, secret: str) -> Scripts:
+    has = share_of(rows, much or secret != "records")
+    few = np.arange(rows) == 0
+    labels = balanced(rows) if much or secret != "labels" else few.astype(int)
+    records(folder, rows, has, labels, numbers(rows, 4))
+    settings = {**JOINT, "batch": rows // 2}
+    return {
+        "host": ("lr_joint_key/host", {**settings, "peer": "guest", "label": "y"}),
+        "guest": ("lr_joint_key/guest", {**settings, "peer": "host"}),
+    }
+
+
+def joint_prediction(
+    folder: Folder, rows: int, much: bool, secret: str, asker: str = "guest"
+) -> Scripts:
+    """`secret` is what differs: which records the guest has, or how large its scores are."""
+    has = share_of(rows, much or secret != "records")
+    records(folder, rows, has, balanced(rows), numbers(rows, 4))
+    models(folder, "s1", 0.3 if much or secret != "scores" else 0.0)
+    peer = "host" if asker == "guest" else "guest"
+    return {
+        asker: ("lr_joint_key/predict", {"peer": peer, "table": "t"}),
+        peer: ("lr_joint_key/predict_peer", {"peer": asker, "table": "t"}),
+    }
+
+
+HELPED = {"table": "t", "guests": "guest"}
+
+
+def helped(folder: Folder, rows: int, much: bool, secret: str) -> Scripts:
+    has = share_of(rows, much or secret != "records")
+    few = np.arange(rows) == 0
+    labels = balanced(rows) if much or secret != "labels" else few.astype(int)
+    records(folder, rows, has, labels, numbers(rows, 4))
+    # One batch an epoch: which rows are in a smaller one is random, and differs between the runs.
+    settings = {**HELPED, "iterations": 2, "batch": rows, "loss": "yes"}
+    return {
+        "host": ("lr_helper/host", {**settings, "label": "y"}),
+        "guest": ("lr_helper/guest", settings),
+        "helper": ("lr_helper/helper", {"guests": "guest"}),
+    }
+
+
+def helped_prediction(folder: Folder, rows: int, much: bool, secret: str) -> Scripts:
+    has = share_of(rows, much or secret != "records")
+    x = numbers(rows, 4) * (much or secret != "features")
+    records(folder, rows, has, balanced(rows), x)
+    models(folder, "s1 logistic")
+    settings = {**HELPED, "asker": "guest"}
+    return {
+        "host": ("lr_helper/predict_host", settings),
+        "guest": ("lr_helper/predict_guest", {**settings, "unmatched": "mean"}),
+        "helper": ("lr_helper/predict_helper", {"guests": "guest"}),
+    }
+
+
+@dataclass(frozen=True)
+class Case:
+    script: str
+    victim: str  # who runs it
+    secret: str  # what differs between the extremes
+    world: World
+    rows: int = 40
+    # For the comparison of times; 0 where the size of own numbers shows in the time, as the threat
+    # model says.
+    many_rows: int = 0
+
+
+CASES = [
+    Case("psi/guest", "guest", "none or all of its ids match", matches, many_rows=10_000),
+    Case("psi/host", "host", "its rows repeat ids or have none", repeats, many_rows=10_000),
+    *(
+        Case(
+            f"matmul/{me}",
+            me,
+            "a matrix of zeros, or not",
+            partial(product, secret=me, shapes=shapes),
+        )
+        for me in ("left", "right")
+        for shapes in (FEW_AT_LEFT, FEW_AT_RIGHT)
+    ),
+    Case(
+        "lr_joint_key/guest",
+        "guest",
+        "it has a fifth of the rows, or all",
+        partial(joint, secret="records"),
+        many_rows=3_000,
+    ),
+    Case(
+        "lr_joint_key/host",
+        "host",
+        "one label is 1, or half of them are",
+        partial(joint, secret="labels"),
+        many_rows=3_000,
+    ),
+    Case(
+        "lr_joint_key/predict",
+        "guest",
+        "it wants a fifth of the rows, or all",
+        partial(joint_prediction, secret="records"),
+        many_rows=3_000,
+    ),
+    Case(
+        "lr_joint_key/predict_peer",
+        "guest",
+        "its scores are 0, or not",
+        partial(joint_prediction, secret="scores", asker="host"),
+    ),
+    Case(
+        "lr_helper/guest",
+        "guest",
+        "it has a fifth of the rows, or all",
+        partial(helped, secret="records"),
+        many_rows=20_000,
+    ),
+    Case(
+        "lr_helper/host",
+        "host",
+        "one label is 1, or half of them are",
+        partial(helped, secret="labels"),
+        many_rows=20_000,
+    ),
+    Case(
+        "lr_helper/predict_guest",
+        "guest",
+        "it has a fifth of the rows, or all",
+        partial(helped_prediction, secret="records"),
+        many_rows=20_000,
+    ),
+    Case(
+        "lr_helper/predict_host",
+        "host",
+        "its features are 0, or not",
+        partial(helped_prediction, secret="features"),
+        many_rows=20_000,
+    ),
+]
+# Their scripts take no table: they have messages and random numbers only.
+WITHOUT_SECRET = {"lr_joint_key/assistant", "lr_helper/helper", "lr_helper/predict_helper"}
+
+
+def test_every_bundled_script_has_a_case() -> None:
+    assert {case.script for case in CASES} | WITHOUT_SECRET == set(bundled())
+    assert not any(load(script).takes_table for script in WITHOUT_SECRET)
+
+
+def steps_of(case: Case, folder: Path, rows: int, much: bool) -> list[Step]:
+    folder.mkdir()
+    parties = Folder(folder)
+    scripts = case.world(parties, rows, much)
+    assert scripts[case.victim][0] == case.script
+    return visible(run(parties, "s1", scripts)[case.victim])
+
+
+NAMES = [f"{case.script}-{i}" for i, case in enumerate(CASES)]
+
+
+@pytest.mark.parametrize("case", CASES, ids=NAMES)
+def test_work_that_peers_can_time_is_the_same(case: Case, tmp_path) -> None:
+    little, much = (
+        steps_of(case, tmp_path / name, case.rows, name == "much") for name in ("little", "much")
+    )
+    assert len(little) > 3
+    assert any(step.calls for step in little)
+    for a, b in zip_longest(little, much):
+        assert (a and a.work) == (b and b.work), case.secret
+
+
+LARGEST_RATIO = 1.3
+
+
+@pytest.mark.skipif(not THOROUGH, reason="it takes long; make test-all runs it")
+@pytest.mark.parametrize(
+    "case", [c for c in CASES if c.many_rows], ids=[c.script for c in CASES if c.many_rows]
+)
+def test_times_that_peers_see_are_alike(case: Case, tmp_path) -> None:
+    totals: dict[bool, list[float]] = {False: [], True: []}
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        for again, much in pairs(range(2), (False, True)):
+            parties = Folder(tmp_path / f"{again}-{much}")
+            parties.folder.mkdir()
+            scripts = case.world(parties, case.many_rows, much)
+            victim = {case.victim: scripts.pop(case.victim)}
+            recorded = process.submit(run, parties, "s1", victim)
+            run(parties, "s1", scripts)
+            steps = visible(recorded.result()[case.victim])
+            totals[much].append(sum(step.seconds for step in steps))
+    little, lots = (min(runs) for runs in totals.values())
+    assert 1 / LARGEST_RATIO < little / lots < LARGEST_RATIO, (case.secret, totals)
