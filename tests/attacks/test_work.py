@@ -160,6 +160,7 @@ def helped(folder: Folder, rows: int, much: bool, secret: str) -> Scripts:
     records(folder, rows, has, labels, numbers(rows, 4))
     # One batch an epoch: which rows are in a smaller one is random, and differs between the runs.
     settings = {**HELPED, "iterations": 2, "batch": rows, "loss": "yes"}
+    settings["accept_disclosure"] = "yes"  # a few rows only
     return {
         "host": ("lr_helper/host", {**settings, "label": "y"}),
         "guest": ("lr_helper/guest", settings),
