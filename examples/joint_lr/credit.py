@@ -102,8 +102,8 @@ def main() -> None:
     run("match", bank="psi/host id=email bits=2048", retailer="psi/guest id=email")
     run(
         "train",
-        bank="lr_joint_key/host label=repaid iterations=5 learning_rate=2",
-        retailer="lr_joint_key/guest iterations=5 learning_rate=2",
+        bank="lr_joint_key/host label=repaid iterations=5 learning_rate=2 noise=0.25",
+        retailer="lr_joint_key/guest iterations=5 learning_rate=2 noise=0.25",
     )
     # With unmatched=mean the retailer accepts that the bank can now tell which customers it has.
     run(
