@@ -160,7 +160,7 @@ def _protection(manifest: Manifest) -> str:
 
 
 def _chained(before: str, fields: list[object]) -> str:
-    """Return the hash over a row and the one before. A row of before `_ADDED` has it not in the
-    hash, so that neither can be taken for the other."""
-    text = json.dumps([before, *(str(field) for field in fields if field is not None)])
+    """Return the hash over a row's fields, of which `_ADDED` is the last, and the row before."""
+    known = fields[:-1] if fields[-1] is None else fields
+    text = json.dumps([before, *map(str, known)])
     return hashlib.sha256(text.encode()).hexdigest()

@@ -87,7 +87,7 @@ class Consent:
         if statement.sql not in self._found:
             found = self._found[statement.sql] = []
             for call in calls(statement.sql, SENDS):
-                channel = channel_of(call, self._values)
+                channel = None if call.quoted else channel_of(call, self._values)
                 columns = self._columns.get(str(channel), "")
                 found.append(Send(self._receivers(call), channel, columns, self._settings))
         return self._found[statement.sql]

@@ -68,7 +68,7 @@ def typed(sql: str) -> list[Send]:
 
 def channel_of(call: Call, values: Mapping[str, object]) -> Pattern | None:
     """Return the channel of a call in a script with these values, None where it is not told."""
-    return None if call.quoted else pattern_of(call.argument(1, "channel"), values)
+    return pattern_of(call.argument(1, "channel"), values)
 
 
 def pattern_of(argument: Argument, values: Mapping[str, object]) -> Pattern | None:
