@@ -54,7 +54,7 @@ def typed(sql: str) -> list[Send]:
     not those within its texts. What it computes may be anything."""
     found = []
     for call in calls(sql, SENDS):
-        if not call.quoted:
+        if not call.quoted and (call.arguments or call.named):
             peer = literal(call.argument(0, "peer"))
             channel = literal(call.argument(1, "channel"))
             found.append(
