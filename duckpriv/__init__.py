@@ -7,6 +7,7 @@ from .errors import (
     KeyMismatch,
     KeyNotFound,
     MessageRejected,
+    NotAccepted,
     ProtocolError,
 )
 from .keyring import Keyring
@@ -22,6 +23,7 @@ __all__ = [
     "KeyNotFound",
     "Keyring",
     "MessageRejected",
+    "NotAccepted",
     "Party",
     "ProtocolError",
     "connect",

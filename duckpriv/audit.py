@@ -31,8 +31,11 @@ COLUMNS = {
     "columns": "VARCHAR",
     "sha256": "VARCHAR",
     "protection": "VARCHAR",
+    "settings": "VARCHAR",  # protocol and parameters; NULL in rows of before there was this column
     "chain": "VARCHAR",
 }
+
+_ADDED = "settings"  # later than the others
 
 
 class Audit:
@@ -67,12 +70,19 @@ class Audit:
             f"({', '.join(f'${i + j}' for j in range(1, width + 1))})"
             for i in range(0, len(rows), width)
         ]
-        self._con.execute(f"INSERT INTO {self.table} VALUES {', '.join(places)}", rows).fetchall()
+        self._con.execute(
+            f"INSERT INTO {self.table} ({', '.join(COLUMNS)}) VALUES {', '.join(places)}", rows
+        ).fetchall()
         self._last = number, chain
 
     def _read_last(self) -> tuple[int, str]:
-        columns = ", ".join(f"{name} {type_} NOT NULL" for name, type_ in COLUMNS.items())
+        columns = ", ".join(
+            f"{name} {type_}" + ("" if name == _ADDED else " NOT NULL")
+            for name, type_ in COLUMNS.items()
+        )
         self._con.execute(f"CREATE TABLE IF NOT EXISTS {self.table} ({columns})")
+        if not self._has_added():
+            self._con.execute(f"ALTER TABLE {self.table} ADD COLUMN {_ADDED} {COLUMNS[_ADDED]}")
         query = f"SELECT number, chain FROM {self.table} ORDER BY number DESC LIMIT 1"
         last = self._con.execute(query).fetchall()
         return last[0] if last else (0, "")
@@ -99,7 +109,10 @@ class Audit:
         broken: rows were changed or deleted."""
         if not self._exists():
             return []
-        query = f"SELECT {', '.join(COLUMNS)} FROM {self.table} ORDER BY number"
+        columns = ", ".join(COLUMNS)
+        # A database of before has no such column until the next message, and may be read only.
+        without = "" if self._has_added() else f", NULL AS {_ADDED}"
+        query = f"SELECT {columns} FROM (SELECT *{without} FROM {self.table}) ORDER BY number"
         rows = self._con.execute(query).fetchall()
         chain = ""
         for expected, row in enumerate(rows, 1):
@@ -114,6 +127,14 @@ class Audit:
     def _exists(self) -> bool:
         return has_table(self._con, *self.home, TABLE)
 
+    def _has_added(self) -> bool:
+        found = self._con.execute(
+            "SELECT count(*) FROM duckdb_columns() "
+            "WHERE (database_name, schema_name, table_name, column_name) = ($1, $2, $3, $4)",
+            [*self.home, TABLE, _ADDED],
+        ).fetchall()
+        return found == [(1,)]
+
 
 def _told(manifest: Manifest, me: str) -> list[object]:
     sent = manifest.sender == me
@@ -127,6 +148,7 @@ def _told(manifest: Manifest, me: str) -> list[object]:
         ", ".join(f"{name} {type_}" for name, type_ in manifest.columns),
         manifest.sha256,
         _protection(manifest),
+        f"{manifest.protocol} {manifest.parameters}".strip(),
     ]
 
 
@@ -138,5 +160,7 @@ def _protection(manifest: Manifest) -> str:
 
 
 def _chained(before: str, fields: list[object]) -> str:
-    text = json.dumps([before, *(str(field) for field in fields)])
+    """Return the hash over a row's fields, of which `_ADDED` is the last, and the row before."""
+    known = fields[:-1] if fields[-1] is None else fields
+    text = json.dumps([before, *map(str, known)])
     return hashlib.sha256(text.encode()).hexdigest()

@@ -1,31 +1,35 @@
-"""What a script will send, before it sends anything: read from the script itself.
+"""What a script will send, before it sends anything: read from the script itself, shown, and then
+the only things that the exchange lets out.
 
 Channels and receivers stand in its `exchange_send` statements; columns and their types in the
 counterparts' `exchange_recv`; what a message reveals in the table of the README beside the script.
-What the text does not show is listed as decided while running. Macros that stand in the user's own
-database are not followed.
+A receiver that the script computes is one of the parties that its settings name. What nobody can
+tell before is listed so, and refused when it comes to it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from .calls import Argument, Call, Token, calls
+from .calls import Call, Token, calls, tokens
 from .engine import sql_folder
-from .scripts import Script, bundled, load
+from .scripts import Script, Statement, bundled, load
+from .sends import SENDS, Pattern, Send, as_text, channel_of, literal, pattern_of, variable
 
-# The macro, and the function below it that begins a message.
-SENDS = ("exchange_send", "duckpriv_udf_exchange_begin")
 RECEIVES = ("exchange_recv", "exchange_recv_all")
-UNKNOWN = "(decided while running)"
+UNKNOWN = "(decided while running: refused)"
+ANY_COLUMNS = "(not known before: any)"
+NOT_DESCRIBED = "not described"
+# The settings that name parties, in all scripts.
+PARTIES = ("peer", "host", "guest", "guests", "helper", "assistant", "asker")
+_NOTHING = Pattern(("",))
 
 
 @dataclass(frozen=True)
 class Announced:
-    """A message that a script sends. `channel` ends with N where there are several, numbered."""
+    """A message that a script sends. In `channel` N stands for a number."""
 
     channel: str
     receiver: str
@@ -34,90 +38,103 @@ class Announced:
     reveals: str
 
 
-def announced(script: Script, values: dict[str, object]) -> list[Announced]:
-    """Return every message that `script` sends with these values of its variables, in order."""
-    folder = script.name.partition("/")[0] if script.name in bundled() else None
-    columns = _columns(folder) if folder else {}
-    reveals = _reveals(folder) if folder else {}
-    found = []
-    for part in script.parts:
-        when = ("while " if part.repeats else "if ") + part.condition if part.condition else ""
-        # A condition is SQL as well.
-        for sql in (part.condition or "", *(statement.sql for statement in part.statements)):
-            for call in calls(sql, SENDS):
-                channel = UNKNOWN if call.quoted else channel_of(call)
-                found.append(
-                    Announced(
-                        channel,
-                        UNKNOWN if call.quoted else _receiver(call, values),
-                        when,
-                        columns.get(channel, reveals.get(channel, ("", ""))[0]),
-                        reveals.get(channel, ("", "not described"))[1],
-                    )
-                )
-    return found
+class Consent:
+    """What `script` may send at party `me`, with these values of its variables."""
+
+    def __init__(self, script: Script, values: dict[str, object], me: str | None = None) -> None:
+        self._script, self._values = script, values
+        named = [name for variable in PARTIES for name in _names(values.get(variable))]
+        self._parties = tuple(name for name in dict.fromkeys(named) if name != me)
+        known = script.name in bundled()
+        folder, _, role = script.name.partition("/")
+        self._columns = _columns(folder, role.startswith("predict")) if known else {}
+        self._reveals = _reveals(folder) if known else {}
+        protocols, parameters = map(self._set, ("duckpriv_protocol", "duckpriv_parameters"))
+        self._settings = tuple(
+            Pattern((*one.parts, " ", *other.parts))
+            for one in [*protocols, _NOTHING]
+            for other in [*parameters, _NOTHING]
+        )
+        # What goes along with messages, readable for who carries them.
+        self.settings = [
+            f"{one} {other}".strip()
+            for one in protocols or [_NOTHING]
+            for other in parameters or [_NOTHING]
+            if protocols or parameters
+        ]
+        self._found: dict[str, list[Send]] = {}  # by a statement's text
+
+    @property
+    def messages(self) -> list[Announced]:
+        """Every message, in order, as it is shown."""
+        found = []
+        for part in self._script.parts:
+            when = ("while " if part.repeats else "if ") + part.condition if part.condition else ""
+            for statement in part.statements:
+                for send in self._read(statement):
+                    channel = UNKNOWN if send.channel is None else str(send.channel)
+                    to = UNKNOWN if send.receivers is None else ", ".join(send.receivers)
+                    reveals = self._reveals.get(channel, NOT_DESCRIBED)
+                    found.append(Announced(channel, to, when, send.columns or ANY_COLUMNS, reveals))
+        return found
+
+    def sends(self, statement: Statement) -> list[Send]:
+        """Return what a statement may send."""
+        return [send for send in self._read(statement) if send.receivers and send.channel]
+
+    def _read(self, statement: Statement) -> list[Send]:
+        """Return what a statement sends; receivers or channel None where that is not known."""
+        if statement.sql not in self._found:
+            found = self._found[statement.sql] = []
+            for call in calls(statement.sql, SENDS):
+                channel = None if call.quoted else channel_of(call, self._values)
+                columns = self._columns.get(str(channel), "")
+                found.append(Send(self._receivers(call), channel, columns, self._settings))
+        return self._found[statement.sql]
+
+    def _receivers(self, call: Call) -> tuple[str, ...] | None:
+        argument = call.argument(0, "peer")
+        if call.quoted or not argument:
+            return None
+        name = variable(argument) or ""
+        fixed = self._values[name] if name in self._values else literal(argument)
+        return (self._parties if fixed is None else tuple(_names(fixed))) or None
+
+    def _set(self, name: str) -> list[Pattern]:
+        """Return what the script sets a variable to, where that is told."""
+        found = []
+        for statement in self._script.statements:
+            if (statement.sets_variable or "").lower() == name:
+                code = [t for t in tokens(statement.sql) if t.kind != "comment"]
+                behind = (t for t in code[4:] if t != Token("sign", ";"))  # SET VARIABLE name =
+                if form := pattern_of(tuple(behind), self._values):
+                    found.append(form)
+        return found
 
 
-def channel_of(call: Call) -> str:
-    """Return the channel of a call as people read it: 'lr/residual-N' for 'lr/residual-' || …"""
-    shown = ""
-    operands = list(_operands(call.argument(1, "channel")))
-    for operand in operands:
-        literal, variable = _literal(operand), _variable(operand)
-        if literal is None and (variable is None or operand is operands[0]):
-            return UNKNOWN
-        shown += "N" if literal is None else literal
-    return shown or UNKNOWN
-
-
-def _receiver(call: Call, values: dict[str, object]) -> str:
-    argument = call.argument(0, "peer")
-    variable = _variable(argument)
-    if variable is not None:
-        return str(values.get(variable) or variable)
-    return _literal(argument) or UNKNOWN
-
-
-def _literal(argument: Argument) -> str | None:
-    """Return the value of a text, None for anything else."""
-    return argument[0].value if len(argument) == 1 and argument[0].kind == "text" else None
-
-
-def _variable(argument: Argument) -> str | None:
-    """Return the name in getvariable('name'), None for anything else."""
-    if len(argument) != 4 or argument[2].kind != "text":
-        return None
-    around = (*argument[:2], argument[3])
-    reads = (Token("word", "getvariable"), Token("sign", "("), Token("sign", ")"))
-    return argument[2].value if around == reads else None
-
-
-def _operands(argument: Argument) -> Iterator[Argument]:
-    """Split an expression at its || signs."""
-    start = 0
-    for i, token in enumerate((*argument, Token("sign", "||"))):
-        if token == Token("sign", "||"):
-            yield argument[start:i]
-            start = i + 1
+def _names(value: object) -> list[str]:
+    """Return the parties that a setting names, with commas between."""
+    return [] if value is None else [n for n in map(str.strip, as_text(value).split(",")) if n]
 
 
 @cache
-def _columns(folder: str) -> dict[str, str]:
-    """Return the columns that the folder's scripts accept on each channel."""
+def _columns(folder: str, predicts: bool) -> dict[str, str]:
+    """Return the columns that the folder's scripts of training, or of prediction, accept on each
+    channel."""
     found = {}
     for name in bundled():
-        if name.startswith(f"{folder}/"):
+        if name.startswith(f"{folder}/") and name.startswith(f"{folder}/predict") == predicts:
             for statement in load(name).statements:
                 for call in calls(statement.sql, RECEIVES):
-                    columns = _literal(call.argument(2, "columns"))
+                    columns = literal(call.argument(2, "columns"))
                     if columns:
-                        found[channel_of(call)] = columns
+                        found[str(channel_of(call, {}))] = columns
     return found
 
 
 @cache
-def _reveals(folder: str) -> dict[str, tuple[str, str]]:
-    """Return columns and what the receiver learns for each channel in the README's table."""
+def _reveals(folder: str) -> dict[str, str]:
+    """Return what the receiver learns on each channel, from the README's table."""
     found = {}
     head: list[str] = []
     for line in (sql_folder() / folder / "README.md").read_text("utf-8").splitlines():
@@ -127,7 +144,7 @@ def _reveals(folder: str) -> dict[str, tuple[str, str]]:
         elif head and len(cells) == len(head):
             row = dict(zip(head, cells, strict=True))
             for channel in re.findall(r"`([^`]+)`", row["channel"]):
-                found[channel] = (row["columns"], row["what the receiver learns"])
+                found[channel] = row["what the receiver learns"]
         else:
             head = []
     return found

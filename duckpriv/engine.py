@@ -149,7 +149,10 @@ def _definitions() -> list[Any]:
         kind = "MACRO TABLE" if function.kind in ("table", "call") else "MACRO"
         comment = literal(f"{function.signature}: {function.about}")
         text.append(f";COMMENT ON {kind} {function.name} IS {comment};")
-    return statements("\n".join(text))
+    sql = "\n".join(text)
+    for udf in (udf for function in FUNCTIONS for udf in function.udfs if udf.hidden):
+        sql = sql.replace(f"{udf.written}(", f"{udf.name}(")
+    return statements(sql)
 
 
 def _passing_on(function: Function) -> str:

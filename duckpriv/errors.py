@@ -45,6 +45,12 @@ class MessageRejected(DuckprivError):
     code = "MESSAGE_REJECTED"
 
 
+class NotAccepted(DuckprivError):
+    """Something would be sent that was not shown before, or that the statement does not say."""
+
+    code = "NOT_ACCEPTED"
+
+
 class ProtocolError(DuckprivError):
     """A step that the protocol does not allow here, or parties that disagree."""
 
@@ -70,6 +76,7 @@ _CLASSES = {
         KeyMismatch,
         InvalidValue,
         MessageRejected,
+        NotAccepted,
         ProtocolError,
         ExchangeTimeout,
         Cancelled,

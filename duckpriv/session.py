@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from .audit import Audit
 from .columns.context import Activity, Context
+from .consent import Consent
 from .engine import extend_search_path, install, quoted
 from .errors import Cancelled, DuckprivError, ExchangeTimeout, InvalidValue, from_text
 from .exchange import FileExchange, Limits, open_exchange
@@ -29,6 +30,7 @@ from .journal import Journal, Position
 from .keyring import Keyring
 from .names import check_name
 from .scripts import PROVIDED, Part, Script, Statement, bundled, load
+from .sends import Send
 
 if TYPE_CHECKING:
     from .exchange.server import MailboxServer
@@ -106,19 +108,21 @@ class Party:
 
     def run(
         self,
-        script: str,
+        script: str | Script,
         *,
         observer: Observer | None = None,
         on_rows: Callable[[Statement, Rows], None] | None = None,
         on_resume: Callable[[int, bool], None] | None = None,
         **variables: object,
     ) -> Rows:
-        """Run a bundled script ('psi/host') or a file; return the rows of its last query.
+        """Run a bundled script ('psi/host'), a file, or what `scripts.load` made of one; return the
+        rows of its last query.
 
         `variables` are set as DuckDB variables; a script says at its top which it takes.
         Each statement is a transaction of its own. On an error or Ctrl-C the statement
         that runs is undone, and messages that were begun are deleted. Afterwards the connection's
-        variables are as before, and the script's working tables (TEMP) are gone.
+        variables are as before, and the script's working tables (TEMP) are gone. It sends only what
+        `duckpriv run --dry-run` lists (`consent.py`); anything else raises NotAccepted.
 
         With an exchange, a journal in the database (`journal.py`) lets the same call go on after
         the last finished statement, also if the process was killed: then `on_resume` is called
@@ -127,7 +131,7 @@ class Party:
 
         Raises a DuckprivError, DuckDB's own error (a missing table), or KeyboardInterrupt.
         """
-        parsed = load(script)
+        parsed = script if isinstance(script, Script) else load(script)
         for name in PROVIDED:
             if name in variables:
                 raise InvalidValue(f"'{name}' is set when the party connects, not by run()")
@@ -159,9 +163,11 @@ class Party:
         on_rows: Callable[[Statement, Rows], None] | None,
     ) -> Rows:
         provided = {"me": self._context.me, "session": self._context.session}
+        consent = Consent(script, values, self._context.me)
         result: Rows = []
         with ExitStack() as entered:
             entered.enter_context(self._announced(script))
+            entered.enter_context(self._letting_out([]))
             entered.enter_context(_variables(self.con, values | provided))
             if journal is not None:
                 entered.enter_context(journal.running())
@@ -175,7 +181,8 @@ class Party:
                     self._context.activity.start_statement()
                     if observer:
                         observer.start(statement)
-                    rows = self._execute(worker, journal, position, statement, observer)
+                    with self._letting_out(consent.sends(statement)):
+                        rows = self._execute(worker, journal, position, statement, observer)
                     if statement.shows_rows:
                         result = rows
                         if on_rows:
@@ -224,11 +231,18 @@ class Party:
             self._exchange.forget(but=received)
 
     def _holds(self, condition: str | None) -> bool:
-        holds = bool(self.con.execute(f"SELECT {condition}").fetchall()[0][0])
-        if self._exchange is not None and self._exchange.outbox.staged:
-            self._exchange.discard()
-            raise InvalidValue("the condition of a part cannot send: write a statement that does")
-        return holds
+        try:
+            return bool(self.con.execute(f"SELECT {condition}").fetchall()[0][0])
+        except duckdb.Error as error:
+            raise from_text(str(error)) or error from None
+
+    @contextmanager
+    def _letting_out(self, sends: list[Send]) -> Iterator[None]:
+        """Let only these messages out."""
+        with ExitStack() as entered:
+            if self._exchange is not None:
+                entered.enter_context(self._exchange.permission.only(sends))
+            yield
 
     @contextmanager
     def _announced(self, script: Script) -> Iterator[None]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +50,7 @@ def test_both_parties_have_every_message(matched) -> None:
         assert [row[5] for row in rows] == MESSAGES
         assert {row[4] for row in rows} == {peer}
         assert all(str(row[10]).startswith("sealed, signed by ") for row in rows)
+        assert {row[11] for row in rows} == {"psi/1 kind=raw columns=1"}
         told.append([(row[3], row[6], row[7], row[9]) for row in rows])
     assert [row[1:] for row in told[0]] == [row[1:] for row in told[1]]
     assert [row[0] for row in told[0]] != [row[0] for row in told[1]]
@@ -61,6 +64,8 @@ def test_both_parties_have_every_message(matched) -> None:
         "UPDATE duckpriv_audit SET rows = 7 WHERE number = 2",
         "DELETE FROM duckpriv_audit WHERE number = 3",
         "UPDATE duckpriv_audit SET number = number + 1",
+        "UPDATE duckpriv_audit SET settings = 'psi/1' WHERE number = 5",
+        "UPDATE duckpriv_audit SET settings = NULL WHERE number = 5",
     ],
 )
 def test_a_changed_table_is_noticed(matched, tmp_path, change: str) -> None:
@@ -102,3 +107,49 @@ def test_a_run_that_fails_has_noted_what_it_sent(tmp_path) -> None:
     assert result["error"] == "ExchangeTimeout"
     with duckdb.connect(str(tmp_path / "bank.duckdb")) as con:
         assert [row[5] for row in Audit(con).entries()] == ["psi/key"]
+
+
+def of_before(con: duckdb.DuckDBPyConnection) -> None:
+    """Make an audit table as it was before it had settings, with one message."""
+    con.execute(
+        "CREATE TABLE duckpriv_audit (number BIGINT NOT NULL, moved_at TIMESTAMP NOT NULL, session "
+        "VARCHAR NOT NULL, direction VARCHAR NOT NULL, peer VARCHAR NOT NULL, channel VARCHAR NOT "
+        "NULL, rows BIGINT NOT NULL, bytes BIGINT NOT NULL, columns VARCHAR NOT NULL, sha256 "
+        "VARCHAR NOT NULL, protection VARCHAR NOT NULL, chain VARCHAR NOT NULL)"
+    )
+    fields = [1, "2026-01-02 03:04:05", "s0", "sent", "shop", "old", 1, 9, "x int32", "ab", "none"]
+    chain = hashlib.sha256(json.dumps(["", *map(str, fields)]).encode()).hexdigest()
+    con.execute(
+        f"INSERT INTO duckpriv_audit VALUES ({', '.join(['?'] * 12)})", [*fields, chain]
+    ).fetchall()
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_a_table_of_before_there_were_settings_goes_on(tmp_path, connect, by_hand) -> None:
+    database = tmp_path / "bank.duckdb"
+    with duckdb.connect(str(database)) as con:
+        of_before(con)
+    with duckdb.connect(str(database), read_only=True) as con:
+        assert [row[11] for row in Audit(con).entries()] == [None]
+    assert "old" in duckpriv(tmp_path, "messages", "audit", "--db", str(database))
+    script = tmp_path / "own.sql"
+    script.write_text("CALL exchange_send('shop', 'new', 'SELECT 1 AS x');")
+    with connect("bank", str(database)) as bank:
+        if by_hand:
+            bank.con.execute("SET VARIABLE duckpriv_protocol = 'mine/1'")
+            bank.con.execute("SET VARIABLE duckpriv_parameters = 'a=1'")
+            bank.con.execute(script.read_text()).fetchall()
+        else:
+            bank.run(str(script))
+    with duckdb.connect(str(database)) as con:
+        rows = Audit(con).entries()
+        assert [(row[5], row[11]) for row in rows] == [
+            ("old", None),
+            ("new", "mine/1 a=1" if by_hand else ""),
+        ]
+        for change in ("'x'", "NULL" if by_hand else "'y'"):
+            con.execute("BEGIN")
+            con.execute(f"UPDATE duckpriv_audit SET settings = {change}")
+            with pytest.raises(InvalidValue, match="not whole"):
+                Audit(con).entries()
+            con.execute("ROLLBACK")

@@ -15,9 +15,10 @@ import duckpriv
 from docs.reference import reference
 from duckpriv.calls import calls
 from duckpriv.cli import cli
-from duckpriv.consent import RECEIVES, SENDS, channel_of
+from duckpriv.consent import RECEIVES
 from duckpriv.functions import FUNCTIONS
 from duckpriv.scripts import bundled, load
+from duckpriv.sends import SENDS, channel_of
 from tests.effort import THOROUGH
 
 ROOT = Path(__file__).parent.parent
@@ -113,7 +114,8 @@ def test_the_protocols_readme_names_every_message_its_scripts_send() -> None:
         text = (ROOT / "sql" / folder / "README.md").read_text()
         for statement in load(name).statements:
             for call in calls(statement.sql, SENDS + RECEIVES):
-                assert f"`{channel_of(call)}`" in text, f"{name} uses {channel_of(call)}"
+                channel = channel_of(call, {})
+                assert f"`{channel}`" in text, f"{name} uses {channel}"
 
 
 def test_every_command_has_help() -> None:

@@ -9,6 +9,7 @@ PACKAGE = Path(__file__).parent.parent / "duckpriv"
 LAYERS = [
     {"errors"},
     {"calls", "names", "parser"},
+    {"sends"},
     {"crypto"},
     {"keys", "keyfiles"},
     {"keyring"},
@@ -16,8 +17,8 @@ LAYERS = [
     {"functions"},
     {"engine", "exchange"},
     {"audit", "scripts"},
-    {"journal"},
-    {"consent", "progress", "session"},
+    {"consent", "journal"},
+    {"progress", "session"},
     {"report"},
     {"cli", "integrations"},
 ]

@@ -14,7 +14,13 @@ import pyarrow as pa
 import pytest
 
 import duckpriv
-from duckpriv import ExchangeTimeout, InvalidValue, MessageRejected, ProtocolError
+from duckpriv import (
+    ExchangeTimeout,
+    InvalidValue,
+    MessageRejected,
+    NotAccepted,
+    ProtocolError,
+)
 from duckpriv.audit import Audit
 from duckpriv.exchange.folder import Folder as Folder_
 from duckpriv.journal import Journal, discard, runs
@@ -466,7 +472,7 @@ def test_settings_that_send(connect, tmp_path) -> None:
         "SELECT 1;\n-- part never if (SELECT rows FROM exchange_send('shop', 'y', "
         "'SELECT 1 AS x')) = 2\nSELECT 2;"
     )
-    with pytest.raises(InvalidValue, match="condition of a part cannot send"):
+    with pytest.raises(NotAccepted, match="'y' to shop .* may send nothing"):
         connect("bank").run(str(script))
 
 

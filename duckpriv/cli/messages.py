@@ -124,7 +124,10 @@ def messages_audit(db: str, session: str | None, export: Path | None) -> None:
             )
             click.echo(f"wrote {len(found):,} messages to {export}")
             return
-    shown = ("moved_at", "session", "direction", "peer", "channel", "rows", "bytes", "protection")
+    shown = (
+        *("moved_at", "session", "direction", "peer", "channel", "rows", "bytes"),
+        *("protection", "settings"),
+    )
     table = Table(*shown, box=None)
     for entry in found:
         table.add_row(*(Text(str(entry[name])) for name in shown))

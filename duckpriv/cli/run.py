@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from ..consent import announced
+from ..consent import Consent
 from ..exchange import Limits
 from ..exchange.addresses import DEFAULT_TIMEOUT
 from ..exchange.exchange import DEFAULT_SILENCE
@@ -111,7 +111,7 @@ def run(
     output, progress = Console(), Console(stderr=True)
     asks = sys.stdin.isatty() and not (yes or quiet)
     if dry_run or asks:
-        _show_messages(output, parsed, variables)
+        _show_messages(output, parsed, variables, me)
     if dry_run:
         return
     if asks:
@@ -136,7 +136,7 @@ def run(
     ):
         party.con.execute("SET enable_progress_bar = false")  # we have our own
         if quiet:
-            party.run(script, **variables)  # type: ignore[arg-type]
+            party.run(parsed, **variables)  # type: ignore[arg-type]
             return
 
         finished = False
@@ -150,7 +150,7 @@ def run(
 
         with Progress(progress, party.activity) as observer:
             rows = party.run(
-                script,
+                parsed,
                 observer=observer,
                 on_rows=lambda statement, rows: _show_rows(output, statement, rows),
                 on_resume=resumed,
@@ -173,12 +173,12 @@ def _stop_explained() -> Iterator[None]:
         raise
 
 
-def _show_messages(output: Console, script: Script, variables: dict[str, object]) -> None:
-    """List what a script will send."""
-    values = script.values(variables)
+def _show_messages(output: Console, script: Script, variables: dict[str, object], me: str) -> None:
+    """List what a script will send: all that it can send."""
+    consent = Consent(script, script.values(variables), me)
     table = Table("channel", "to", "columns", "what the receiver learns", box=None)
     part = ""
-    for message in announced(script, values):
+    for message in consent.messages:
         if message.part != part:
             part = message.part
             table.add_row(Text(part, style="italic"))
@@ -187,6 +187,8 @@ def _show_messages(output: Console, script: Script, variables: dict[str, object]
     output.print(f"{script.name} sends:" if table.row_count else f"{script.name} sends nothing.")
     if table.row_count:
         output.print(table)
+        for settings in consent.settings:
+            output.print(Text(f"with each, readable for who carries it: {settings}"))
 
 
 def _show_rows(console: Console, statement: Statement, rows: Rows) -> None:

@@ -23,12 +23,28 @@ class Sent:
     sha256: str
 
 
+@dataclass(frozen=True)
+class Running:
+    """The query that DuckDB runs: its number, and its text as somebody wrote it."""
+
+    number: int
+    text: str
+
+
 class Exchange(Protocol):
     """What ships relations between parties; `duckpriv.exchange` has the real one."""
 
     bytes_moved: int
 
-    def open(self, peer: str, channel: str, protocol: str, parameters: str) -> int:
+    def open(
+        self,
+        peer: str,
+        channel: str,
+        query: str,
+        protocol: str,
+        parameters: str,
+        running: Running,
+    ) -> int:
         """Begin a message; return its handle."""
 
     def set_type(self, handle: int, sql_type: str, type_: pa.StructType) -> None:

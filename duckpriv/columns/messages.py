@@ -7,8 +7,10 @@ import pyarrow as pa
 
 from ..errors import ProtocolError
 from .arrays import constant
-from .context import Context
+from .context import Context, Running
 
+# What DuckDB has as the number of a query where it reads one and runs none.
+_NO_QUERY = 2**64 - 1
 SENT = pa.struct({"rows": pa.int64(), "bytes": pa.int64(), "sha256": pa.string()})
 
 
@@ -22,7 +24,7 @@ SELECT unnest(duckpriv_internal_sent) FROM (
             duckpriv_udf_exchange_typed({handle}::BIGINT, typeof(duckpriv_internal_row),
                 CASE WHEN false THEN duckpriv_internal_row END),
             duckpriv_internal_row)), 0) AS BIGINT)) AS duckpriv_internal_sent
-    FROM query('{query}') AS duckpriv_internal_row)
+    FROM system.main.query('{query}') AS duckpriv_internal_row)
 """
 
 
@@ -33,16 +35,28 @@ def exchange_begin(
     queries: pa.Array,
     protocols: pa.Array,
     parameters: pa.Array,
+    numbers: pa.Array,
+    statements: pa.Array,
 ) -> pa.Array:
-    """Begin a message; return the query that writes and publishes it."""
-    handle = context.need_exchange().open(
-        constant(peers, "the peer"),
-        constant(channels, "the channel"),
-        constant(protocols, "the protocol"),
-        constant(parameters, "the parameters"),
-    )
-    query = constant(queries, "the query").replace("'", "''")
-    return pa.array([_SENDING.format(handle=handle, query=query)] * len(peers), pa.string())
+    """Begin a message; return the query that writes and publishes it.
+
+    `numbers` and `statements` are DuckDB's current_query_id() and current_query(). A relation of
+    Python's is read once before it runs, and again then: the first time no message begins.
+    """
+    query = constant(queries, "the query")
+    running = Running(numbers[0].as_py(), statements[0].as_py())
+    handle = 0
+    if running.number != _NO_QUERY:
+        handle = context.need_exchange().open(
+            constant(peers, "the peer"),
+            constant(channels, "the channel"),
+            query,
+            constant(protocols, "the protocol"),
+            constant(parameters, "the parameters"),
+            running,
+        )
+    text = _SENDING.format(handle=handle, query=query.replace("'", "''"))
+    return pa.array([text] * len(peers), pa.string())
 
 
 def exchange_typed(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import secrets
 import tempfile
 import threading
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from ..columns.context import Activity, Context, ReceivedFile, Sent
+from ..columns.context import Activity, Context, ReceivedFile, Running, Sent
 from ..crypto.sealing import new_key
 from ..errors import DuckprivError, ExchangeTimeout, InvalidValue, MessageRejected, ProtocolError
 from ..names import check_channel, check_name
@@ -23,9 +22,10 @@ from .folder import Folder, already_sent
 from .incoming import accept
 from .limits import Limits
 from .mailbox import Mailbox
-from .manifest import FORMAT, Manifest, columns_of, parameters_hash
+from .manifest import FORMAT, Manifest, columns_of, listed, parameters_hash
 from .outbox import Outbox, Staged
 from .outgoing import OutgoingMessage, Written
+from .permission import Permission
 from .protection import Protection
 from .status import Heart, Watch, state_of
 from .types import expected_columns
@@ -95,18 +95,27 @@ class FileExchange:
         self._beating: Future[None] = Future()
         self._beating.set_result(None)
         self._context, self._protection, self._limits = context, protection, limits
-        self._handles = itertools.count(1)
         self._open: dict[int, OutgoingMessage] = {}
         self._published: tuple[int, Sent] | None = None  # the last one
         self._received: dict[tuple[str, str, bool], tuple[Manifest, ReceivedFile]] = {}
         self._private = tempfile.TemporaryDirectory(prefix="duckpriv-")
+        self.permission = Permission()
         self.outbox = Outbox(mailbox, Path(self._private.name))
         self._lock = threading.Lock()
 
-    def open(self, peer: str, channel: str, protocol: str, parameters: str) -> int:
+    def open(
+        self,
+        peer: str,
+        channel: str,
+        query: str,
+        protocol: str,
+        parameters: str,
+        running: Running,
+    ) -> int:
         """Begin a message to `peer`, one or several with commas between; return its handle.
 
-        Raises ProtocolError where this session has sent one on the channel already.
+        Raises NotAccepted where nothing lets it out (`permission.py`), ProtocolError where this
+        session has sent one on the channel already.
         """
         receivers = tuple(peer.split(","))
         check_channel(channel)
@@ -114,6 +123,9 @@ class FileExchange:
             raise InvalidValue("one of the receivers is named twice")
         for name in receivers:
             self._check_peer(name)
+        settings = protocol, parameters
+        send = self.permission.check(receivers, channel, query, settings, running)
+        for name in receivers:
             if (self.me, name, channel) in self._known or self._is_in_mailbox(name, channel):
                 raise already_sent(self.session, channel, name)
         key = None if self._protection is None else new_key()
@@ -124,10 +136,11 @@ class FileExchange:
             ]:
                 self._open.pop(stale).discard()
             path = self.outbox.folder / f"{secrets.token_hex(16)}.message"
-            handle = next(self._handles)
+            handle = 1 + secrets.randbits(62)  # a number that no view can guess
             early = self.mailbox.early(self.session, self.me, receivers[0], path)
             self._open[handle] = OutgoingMessage(
-                path, receivers, channel, protocol, parameters, key, self.outbox.small, early
+                *(path, receivers, channel, protocol, parameters, send.columns),
+                *(key, self.outbox.small, early),
             )
         return handle
 
@@ -141,18 +154,27 @@ class FileExchange:
 
     def set_type(self, handle: int, sql_type: str, type_: pa.StructType) -> None:
         """Say which type the rows of an open message have, in SQL and in Arrow."""
-        self._open[handle].set_type(sql_type, type_)
+        self._begun(handle).set_type(sql_type, type_)
 
     def stage(self, handle: int, rows: pa.StructArray) -> None:
         """Add rows to an open message."""
-        self._open[handle].add(rows)
+        self._begun(handle).add(rows)
+
+    def _begun(self, handle: int) -> OutgoingMessage:
+        message = self._open.get(handle)
+        if message is None:
+            raise ProtocolError(
+                "the statement that runs has not begun this message, or another one has taken its "
+                "place; run the statement again"
+            )
+        return message
 
     def publish(self, handle: int, rows: int) -> Sent:
         """Finish a message and make it visible to its receivers: at once, or, while a journal
         holds messages back, by `deliver`. DuckDB asks once for each column of the result."""
         if self._published is not None and self._published[0] == handle:
             return self._published[1]
-        message = self._open[handle]
+        message = self._begun(handle)
         written = message.finish(rows)
         for receiver in message.receivers:  # another message of the same statement
             if (self.me, receiver, message.channel) in self._known:
@@ -239,7 +261,7 @@ class FileExchange:
         if expected is not None and manifest.columns != expected:
             raise MessageRejected(
                 f"message '{channel}' from {peer} has other columns than expected: "
-                f"{_listed(manifest.columns)} instead of {_listed(expected)}"
+                f"{listed(manifest.columns)} instead of {listed(expected)}"
             )
         if known:
             return known[1]
@@ -416,7 +438,3 @@ class FileExchange:
             )
         if manifest.parameters_sha256 != parameters_hash(protocol, parameters):
             raise MessageRejected(f"the manifest of '{channel}' contradicts itself")
-
-
-def _listed(columns: tuple[tuple[str, str], ...]) -> str:
-    return "(" + ", ".join(f"{name} {type_}" for name, type_ in columns)[:200] + ")"

@@ -139,6 +139,11 @@ def columns_of(schema: pa.Schema) -> tuple[tuple[str, str], ...]:
     return tuple((field.name, type_name(field.type)) for field in schema)
 
 
+def listed(columns: tuple[tuple[str, str], ...]) -> str:
+    """Return columns as an error's text has them."""
+    return "(" + ", ".join(f"{name} {type_}" for name, type_ in columns)[:200] + ")"
+
+
 def parameters_hash(protocol: str, parameters: str) -> str:
     """Return the SHA-256 by which parties compare a protocol's parameters, in hex."""
     return hashlib.sha256(json.dumps([protocol, parameters]).encode()).hexdigest()

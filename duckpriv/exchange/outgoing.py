@@ -12,9 +12,10 @@ from typing import Any, Protocol, TypeAlias
 import pyarrow as pa
 
 from ..crypto.sealing import Sealer
-from ..errors import InvalidValue, ProtocolError
+from ..errors import InvalidValue, NotAccepted, ProtocolError
 from .files import Writer
-from .types import check_types, to_message
+from .manifest import columns_of, listed
+from .types import expected_columns, message_schema, to_message
 
 _BATCH_ROWS = 1 << 16
 _BATCH_BYTES = 8 << 20
@@ -50,8 +51,8 @@ class Written:
 
 class OutgoingMessage:
     """Collects rows in batches and streams them, encrypted with `key` where it is not None, to the
-    file `path` once they are more than `small` bytes, and from there to `early`. Safe for DuckDB's
-    threads."""
+    file `path` once they are more than `small` bytes, and from there to `early`. Where `columns` is
+    not empty, they have to have exactly these. Safe for DuckDB's threads."""
 
     def __init__(
         self,
@@ -60,10 +61,12 @@ class OutgoingMessage:
         channel: str,
         protocol: str,
         parameters: str,
+        columns: str,
         key: bytes | None,
         small: int,
         early: Early | None,
     ) -> None:
+        self._columns = expected_columns(columns) if columns else None
         self.key, self.receivers, self.channel = key, receivers, channel
         self.protocol, self.parameters = protocol, parameters
         self._sql_type = ""  # of the rows
@@ -75,15 +78,26 @@ class OutgoingMessage:
         self._writer: pa.RecordBatchStreamWriter | None = None
 
     def set_type(self, sql_type: str, type_: pa.StructType) -> None:
-        """Say which type the rows have, in SQL (DuckDB's typeof) and in Arrow."""
+        """Say which type the rows have, in SQL (DuckDB's typeof) and in Arrow. Errors come later:
+        DuckDB takes no notice of them while it plans."""
         self._sql_type, self._type = sql_type, type_
 
+    def _check(self, schema: pa.Schema) -> None:
+        columns = columns_of(schema)
+        if self._columns not in (None, columns):
+            raise NotAccepted(
+                f"message '{self.channel}' would have other columns than were shown before the "
+                f"run: {listed(columns)} instead of {listed(self._columns or ())}; a query with "
+                "a view or table of yours may have others"
+            )
+
     def add(self, rows: pa.StructArray) -> None:
-        """Take some rows. Raises InvalidValue where they can be no message."""
+        """Take some rows. Raises InvalidValue where they can be no message, NotAccepted where they
+        have other columns than were accepted; then nothing has been written."""
         full: list[pa.StructArray] = []
         with self._collecting:
             if not self._rows:
-                check_types(self._sql_type, rows.type)
+                self._check(message_schema(self._sql_type, rows.type))
             self._rows += len(rows)
             self._pending.append(rows)
             self._pending_rows += len(rows)
@@ -96,7 +110,7 @@ class OutgoingMessage:
 
     def finish(self, rows: int) -> Written:
         """Write what is pending; a file is then safe on disk. Raises ProtocolError where the query
-        had other than `rows` rows, InvalidValue where they can be no message."""
+        had other than `rows` rows, and as `add` does."""
         if rows != self._rows:
             raise ProtocolError("the query's rows and the rows written differ; nothing is sent")
         if self._type is None:
@@ -107,6 +121,7 @@ class OutgoingMessage:
         last = pa.concat_arrays(self._pending or [pa.nulls(0, self._type)])
         self._pending = []
         batch = to_message(last, self._sql_type)
+        self._check(batch.schema)
         self._write(batch)
         assert self._writer is not None
         self._writer.close()

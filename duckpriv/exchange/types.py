@@ -101,9 +101,10 @@ def to_message(rows: pa.StructArray, sql_type: str) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def check_types(sql_type: str, type_: pa.StructType) -> None:
-    """Raise InvalidValue where rows of this type, in SQL and in Arrow, can be no message."""
-    _plan(sql_type, type_)
+def message_schema(sql_type: str, type_: pa.StructType) -> pa.Schema:
+    """Return the schema of a message whose rows have this type, in SQL and in Arrow. Raises
+    InvalidValue where they can be none."""
+    return _plan(sql_type, type_)[1]
 
 
 @lru_cache(maxsize=64)

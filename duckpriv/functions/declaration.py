@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import pyarrow as pa
 
 ColumnFunction = Callable[..., pa.Array]
+# Another one in each process, so that no view in a database can name a hidden function.
+_SECRET = secrets.token_hex(8)
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,8 @@ class Udf:
 
     `parameters` are SQL types; None takes any number of arguments of any type. A `volatile`
     one is randomised or has effects, so DuckDB calls it for each row. With `nulls`, the
-    function sees NULLs itself.
+    function sees NULLs itself. A `hidden` one is called by our macros only: what they give it
+    can be believed.
     """
 
     function: ColumnFunction
@@ -35,10 +39,16 @@ class Udf:
     arrow: pa.DataType
     volatile: bool = False
     nulls: bool = False
+    hidden: bool = False
 
     @property
     def name(self) -> str:
         """Its name in DuckDB's catalog; people call the macro in front of it."""
+        return f"{self.written}_{_SECRET}" if self.hidden else self.written
+
+    @property
+    def written(self) -> str:
+        """Its name in sql/macros."""
         return f"duckpriv_udf_{self.function.__name__}"
 
 

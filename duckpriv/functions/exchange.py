@@ -26,16 +26,19 @@ EXCHANGE: tuple[Function, ...] = (
         "half-way, no message is sent (of a large one over the network, bytes that nobody can "
         "decrypt may lie in the mailbox for a while); once sent, ROLLBACK does not take it back. "
         "The variables duckpriv_protocol and duckpriv_parameters, where set, go along; a "
-        "receiver with others refuses the message.",
+        "receiver with others refuses the message. The call has to stand in the statement that you "
+        "run: what a view, a macro or a text sends is not let out, nor what a script sends and has "
+        "not shown before.",
         reveals="To the peer: the rows of the query. To who carries the messages: the same.",
         example="CALL exchange_send('shop', 'note', $$ SELECT 42 AS answer $$)",
         udfs=(
             Udf(
                 messages.exchange_begin,
-                ("VARCHAR", *_EXCHANGE_ARGUMENTS),
+                ("VARCHAR", *_EXCHANGE_ARGUMENTS, "UBIGINT", "VARCHAR"),
                 "VARCHAR",
                 pa.string(),
                 volatile=True,
+                hidden=True,
             ),
             Udf(messages.exchange_typed, None, "BIGINT", pa.int64(), nulls=True),
             Udf(messages.exchange_stage, None, "BIGINT", pa.int64(), volatile=True, nulls=True),

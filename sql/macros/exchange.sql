@@ -1,24 +1,27 @@
 -- The function runs while DuckDB binds the statement: it begins a message and returns a query that gives
 -- each row, as a STRUCT, to the function that writes it, and publishes the message as its last step. So a
--- query that fails publishes nothing.
+-- query that fails publishes nothing. It is told the statement that runs, where one does; names are written
+-- out, so that no macro of the user's is taken for DuckDB's own.
 CREATE MACRO exchange_send(peer, channel, query) AS TABLE
-    FROM query(duckpriv_udf_exchange_begin(
+    FROM system.main.query(duckpriv_udf_exchange_begin(
         coalesce(peer, ''), coalesce(channel, ''), coalesce(query, ''),
-        CAST(coalesce(getvariable('duckpriv_protocol'), '') AS VARCHAR),
-        CAST(coalesce(getvariable('duckpriv_parameters'), '') AS VARCHAR)));
+        CAST(coalesce(system.main.getvariable('duckpriv_protocol'), '') AS VARCHAR),
+        CAST(coalesce(system.main.getvariable('duckpriv_parameters'), '') AS VARCHAR),
+        system.main.current_query_id(),
+        CASE WHEN system.main.current_query_id() < 18446744073709551615 THEN system.main.current_query() ELSE '' END));
 
 -- The function runs while DuckDB binds the statement: it waits for the message, checks it, and
 -- returns the query that scans the checked copy.
 CREATE MACRO exchange_recv(peer, channel, columns := '') AS TABLE
-    FROM query(duckpriv_udf_exchange_source(
+    FROM system.main.query(duckpriv_udf_exchange_source(
         coalesce(peer, ''), coalesce(channel, ''), columns,
-        CAST(coalesce(getvariable('duckpriv_protocol'), '') AS VARCHAR),
-        CAST(coalesce(getvariable('duckpriv_parameters'), '') AS VARCHAR)));
+        CAST(coalesce(system.main.getvariable('duckpriv_protocol'), '') AS VARCHAR),
+        CAST(coalesce(system.main.getvariable('duckpriv_parameters'), '') AS VARCHAR)));
 
 CREATE MACRO exchange_recv_all(peers, channel, columns := '') AS TABLE
-    FROM query(duckpriv_udf_exchange_source_all(
+    FROM system.main.query(duckpriv_udf_exchange_source_all(
         coalesce(peers, ''), coalesce(channel, ''), columns,
-        CAST(coalesce(getvariable('duckpriv_protocol'), '') AS VARCHAR),
-        CAST(coalesce(getvariable('duckpriv_parameters'), '') AS VARCHAR)));
+        CAST(coalesce(system.main.getvariable('duckpriv_protocol'), '') AS VARCHAR),
+        CAST(coalesce(system.main.getvariable('duckpriv_parameters'), '') AS VARCHAR)));
 
 CREATE MACRO exchange_bytes() AS duckpriv_udf_exchange_bytes(1);

@@ -1,0 +1,112 @@
+"""What an `exchange_send` in a text may send: its receivers, channel and columns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from .calls import Argument, Call, Token, calls
+
+SENDS = ("exchange_send",)
+# What stands for N: too short for a row's value, and one way to write each.
+_NUMBER = "(?:0|[1-9][0-9]{0,8})"
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A text whose parts are known before but for numbers: None stands for one of at most 9
+    digits. As people read it, that is N: 'lr/residual-N'."""
+
+    parts: tuple[str | None, ...]
+
+    def __str__(self) -> str:
+        return "".join("N" if part is None else part for part in self.parts)
+
+    def matches(self, text: str) -> bool:
+        """Whether `text` is one of these."""
+        parts = (_NUMBER if part is None else re.escape(part) for part in self.parts)
+        return re.fullmatch("".join(parts), text) is not None
+
+
+@dataclass(frozen=True)
+class Send:
+    """A message that may be sent: to these receivers, or to some of them, on such a channel.
+
+    `columns` are as `exchange_recv` has them, or empty: any. `settings` are the forms that
+    protocol and parameters may have, with a space between. What is None may be anything.
+    """
+
+    receivers: tuple[str, ...] | None
+    channel: Pattern | None
+    columns: str = ""
+    settings: tuple[Pattern, ...] | None = None
+
+    def allows(self, receivers: tuple[str, ...], channel: str) -> bool:
+        """Whether it may be a message to `receivers` on `channel`."""
+        return (self.receivers is None or {*receivers} <= {*self.receivers}) and (
+            self.channel is None or self.channel.matches(channel)
+        )
+
+
+def typed(sql: str) -> list[Send]:
+    """Return what a statement sends that somebody wrote by hand: each call that stands in it, but
+    not those within its texts. What it computes may be anything."""
+    found = []
+    for call in calls(sql, SENDS):
+        if not call.quoted and (call.arguments or call.named):
+            peer = literal(call.argument(0, "peer"))
+            channel = literal(call.argument(1, "channel"))
+            found.append(
+                Send(
+                    None if peer is None else tuple(peer.split(",")),
+                    None if channel is None else Pattern((channel,)),
+                )
+            )
+    return found
+
+
+def channel_of(call: Call, values: Mapping[str, object]) -> Pattern | None:
+    """Return the channel of a call in a script with these values, None where it is not told."""
+    return pattern_of(call.argument(1, "channel"), values)
+
+
+def pattern_of(argument: Argument, values: Mapping[str, object]) -> Pattern | None:
+    """Return what an expression of texts and || may give: variables in `values` have that value,
+    all else is a number. None where no text stands there."""
+    parts: list[str | None] = []
+    for operand in _operands(argument):
+        name = variable(operand) or ""
+        parts.append(as_text(values[name]) if name in values else literal(operand))
+    return None if all(part is None for part in parts) else Pattern(tuple(parts))
+
+
+def as_text(value: object) -> str:
+    """Return a variable's value as DuckDB's || has it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def literal(argument: Argument) -> str | None:
+    """Return the value of a text, None for anything else."""
+    return argument[0].value if len(argument) == 1 and argument[0].kind == "text" else None
+
+
+def variable(argument: Argument) -> str | None:
+    """Return the name in getvariable('name'), None for anything else."""
+    if len(argument) != 4 or argument[2].kind != "text":
+        return None
+    around = (*argument[:2], argument[3])
+    reads = (Token("word", "getvariable"), Token("sign", "("), Token("sign", ")"))
+    return argument[2].value if around == reads else None
+
+
+def _operands(argument: Argument) -> Iterator[Argument]:
+    """Split an expression at the || signs that are not within parentheses."""
+    start = depth = 0
+    for i, token in enumerate(argument):
+        if token.kind == "sign":
+            depth += (token.value in "([{") - (token.value in ")]}")
+            if depth == 0 and token.value == "||":
+                yield argument[start:i]
+                start = i + 1
+    yield argument[start:]
