@@ -380,7 +380,7 @@ def test_more_than_an_eighth_of_a_bit_a_row_is_refused(small, settings: dict, te
 
 
 def test_noise_changes_the_numbers_and_hardly_the_model(aligned) -> None:
-    """426 rows allow 10 steps with noise of deviation 1; the model orders new rows nearly as well."""
+    """426 rows allow 10 steps with noise of deviation 1: the model is nearly as good."""
     training, _, fit, test = aligned
     exact = training.weights()
     settings = {**SETTINGS, "noise": 1, "accept_disclosure": "no"}
