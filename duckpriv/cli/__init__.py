@@ -10,6 +10,7 @@ import click
 import duckdb
 
 from ..errors import DuckprivError
+from ..visible import visible_lines
 from . import keys, messages, run, runs, show
 from .group import cli
 
@@ -30,6 +31,6 @@ def main() -> NoReturn:
         click.echo("stopped", err=True)
         sys.exit(130)
     except (DuckprivError, duckdb.Error, OSError) as error:
-        click.echo(str(error), err=True)
+        click.echo(visible_lines(str(error)), err=True)
         sys.exit(1)
     sys.exit(0)

@@ -8,10 +8,12 @@ from dataclasses import fields
 from pathlib import Path
 
 import click
+from rich.text import Text
 
 from ..exchange import Limits
 from ..keyring import Keyring
 from ..session import default_keyring
+from ..visible import visible
 
 MOST_ROWS = 20
 
@@ -61,6 +63,19 @@ unprotected_option = click.option(
 database_option = click.option(
     "--db", required=True, metavar="FILE", help="Your DuckDB database file."
 )
+
+
+def short(value: object) -> str:
+    """Return a value of a message or a result, or how it begins."""
+    if type(value) is int:
+        return f"{value:,}"
+    text = value.hex() if isinstance(value, bytes) else str(value)
+    return text if len(text) <= 40 else text[:37] + "…"
+
+
+def cell(value: object) -> Text:
+    """Return what a table shows of a value: as it is, whatever it says to terminals or rich."""
+    return Text(visible(str(value)))
 
 
 def passphrase(keyring: Path) -> str | None:
