@@ -95,7 +95,7 @@ CALL exchange_send(getvariable('peer'), 'lr/start', $$
 -- message 2: how many features the guest has
 SET VARIABLE peer_width = (SELECT CASE WHEN count(*) = 1 THEN any_value(width) END
     FROM exchange_recv(getvariable('peer'), 'lr/shape', columns := 'width BIGINT'));
-SELECT require(getvariable('peer_width') > 0, 'the guest did not say how many features it has'),
+SELECT require(getvariable('peer_width') BETWEEN 1 AND 1000000, 'the guest did not say how many features it has'),
        require_hidden(getvariable('accept_disclosure'), getvariable('iterations')::BIGINT,
                       greatest(getvariable('width'), getvariable('peer_width')),
                       getvariable('rows') // CASE WHEN getvariable('width') = 1 THEN 32 ELSE 1 END,
@@ -160,7 +160,7 @@ CALL exchange_send(getvariable('via'), 'lr/gradient-' || getvariable('iteration'
 -- decryption: take our part off the guest's masked gradient
 CREATE OR REPLACE TEMP TABLE lr_theirs AS
     FROM exchange_recv(getvariable('via'), 'lr/gradient-' || getvariable('iteration'), columns := 'feature BIGINT, ct BLOB');
-SELECT require(list(feature ORDER BY feature) = range(1, getvariable('peer_width') + 1),
+SELECT require(is_numbered(feature, getvariable('peer_width')),
                'the guest asks for something else than its gradient')
 FROM lr_theirs;
 CALL exchange_send(getvariable('via'), 'lr/partial-' || getvariable('iteration'),
