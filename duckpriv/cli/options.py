@@ -50,7 +50,8 @@ limit_option = click.option(
     multiple=True,
     metavar="NAME=NUMBER",
     callback=_limits,
-    help="What is received at most: bytes, rows, columns, nesting, batch_bytes.",
+    help="What is received at most: bytes, rows, columns, nesting, batch_bytes; of a mailbox that "
+    "you serve also peer_sessions, peer_messages, peer_bytes, free_bytes.",
 )
 session_option = click.option(
     "--session", required=True, help="The run's name, the same at all parties."

@@ -47,6 +47,7 @@ class Folder:
         if isinstance(content, Path) and self.has(manifest):
             return
         partial = self.partial(manifest, secrets.token_hex(8))
+        self.make(*manifest.place[:3])
         try:
             if isinstance(content, Path):
                 _link_or_copy(content, partial)
@@ -59,14 +60,18 @@ class Folder:
 
     def partial(self, manifest: Manifest, stem: str) -> Path:
         """Return a path beside a message's files for content that is not whole yet."""
-        return self._beside(*manifest.place[:3], f".{stem}.partial")
+        return self._files_of(manifest)[0].with_name(f".{stem}.partial")
 
     def early(self, session: str, sender: str, receiver: str, content: Path) -> None:
         """Nothing is to be had from it: the file needs only another name."""
 
     def early_path(self, session: str, sender: str, receiver: str, name: str) -> Path:
         """Return a path in the same folder for content that has no manifest yet."""
-        return self._beside(session, sender, receiver, f".{name}.early")
+        return self.path / session / sender / receiver / f".{name}.early"
+
+    def make(self, session: str, sender: str, receiver: str) -> None:
+        """Make the folder of the messages from one party to another."""
+        self._make(self.path / session / sender / receiver)
 
     def forget_early(self, seconds: float) -> None:
         """Delete content that has no manifest and was not written for so long."""
@@ -157,11 +162,6 @@ class Folder:
             if _is_name(name) and (status := self.status(session, name)) is not None:
                 found[name] = status
         return found
-
-    def _beside(self, session: str, sender: str, receiver: str, name: str) -> Path:
-        folder = self.path / session / sender / receiver
-        self._make(folder)
-        return folder / name
 
     def _make(self, folder: Path) -> None:
         """Make a folder below the mailbox. Raises InvalidValue where somebody has put a link in
