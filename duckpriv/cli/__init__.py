@@ -25,7 +25,8 @@ def main() -> NoReturn:
     except click.exceptions.Exit as ended:
         sys.exit(ended.exit_code)
     except click.ClickException as error:
-        error.show()
+        problem = visible_lines(error.format_message())  # it quotes names of files
+        click.UsageError(problem, getattr(error, "ctx", None)).show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         click.echo("stopped", err=True)

@@ -14,6 +14,7 @@ import threading
 import time
 from collections import defaultdict
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import ProtocolError
@@ -21,6 +22,8 @@ from ..visible import visible
 from .limits import Limits
 
 _RECOUNT_SECONDS = 10.0
+# What is taken is on the disk by then: calls are shorter, and leave nothing in memory.
+_WRITTEN_SECONDS = 90.0
 _LOG = logging.getLogger("duckpriv")
 
 
@@ -52,7 +55,7 @@ class Quota:
     def _take(self, peer: str, session: str, receiver: str, messages: int, size: int) -> None:
         with self._account(peer) as account:
             self._check(account, peer, session, receiver, messages, size)
-            account.add(session, receiver, messages, size)
+            account.take(session, receiver, messages, size)
 
     def _account(self, peer: str) -> _Account:
         with self._lock:
@@ -63,10 +66,10 @@ class Quota:
     ) -> None:
         if account.counted is None:
             account.count(self._folder, peer)
-        limit = self._passed(account, session, receiver, messages, size)
+        limit = self._passed(account.use, session, receiver, messages, size)
         if limit and time.monotonic() - (account.counted or 0) >= _RECOUNT_SECONDS:
             account.count(self._folder, peer)  # the owner may have deleted something
-            limit = self._passed(account, session, receiver, messages, size)
+            limit = self._passed(account.use, session, receiver, messages, size)
         if limit:
             self._warn(
                 f"{peer} has reached the limit {limit} of your mailbox: delete sessions that have "
@@ -75,21 +78,21 @@ class Quota:
             raise ProtocolError(
                 f"{peer} has reached the limit {limit} of this mailbox, "
                 f"{getattr(self._limits, limit):,}; ask its owner to delete sessions that have "
-                "ended, or to raise the limit, and go on in ten seconds or later"
+                "ended, or to raise the limit, and go on some minutes later"
             )
 
     def _passed(
-        self, account: _Account, session: str, receiver: str, messages: int, size: int
+        self, use: _Use, session: str, receiver: str, messages: int, size: int
     ) -> str | None:
         """Return the name of the limit that would be passed."""
         limits = self._limits
-        if session not in account.receivers and len(account.receivers) >= limits.peer_sessions:
+        if session not in use.receivers and len(use.receivers) >= limits.peer_sessions:
             return "peer_sessions"
-        if receiver and receiver not in account.receivers.get(session, set()):
+        if receiver and receiver not in use.receivers.get(session, set()):
             messages += 1
-        if messages and account.messages + messages > limits.peer_messages:
+        if messages and use.messages + messages > limits.peer_messages:
             return "peer_messages"
-        if size and account.bytes + size > limits.peer_bytes:
+        if size and use.bytes + size > limits.peer_bytes:
             return "peer_bytes"
         return None
 
@@ -115,13 +118,37 @@ class Quota:
             _LOG.warning("%s", visible(text))
 
 
+@dataclass
+class _Use:
+    """Receivers by session, messages (whole or begun, and a folder for each receiver), bytes."""
+
+    receivers: dict[str, set[str]] = field(default_factory=dict)
+    messages: int = 0
+    bytes: int = 0
+
+    def add(self, session: str, receiver: str, messages: int, size: int) -> None:
+        receivers = self.receivers.setdefault(session, set())
+        if receiver and receiver not in receivers:
+            receivers.add(receiver)
+            self.messages += 1
+        self.messages += messages
+        self.bytes += size
+
+    def add_all(self, other: _Use) -> None:
+        for session, receivers in other.receivers.items():
+            self.receivers.setdefault(session, set()).update(receivers)
+        self.messages += other.messages
+        self.bytes += other.bytes
+
+
 class _Account:
     """What one peer has; within `with`, it is this thread's."""
 
     def __init__(self) -> None:
-        self.receivers: dict[str, set[str]] = {}  # by session
-        self.messages = self.bytes = 0
+        self.use = _Use()
         self.counted: float | None = None  # when
+        # What was taken lately, and before that: it may not be on the disk yet.
+        self._lately, self._before, self._turned = _Use(), _Use(), time.monotonic()
         self._lock = threading.Lock()
 
     def __enter__(self) -> _Account:
@@ -131,32 +158,49 @@ class _Account:
     def __exit__(self, *_: object) -> None:
         self._lock.release()
 
-    def add(self, session: str, receiver: str, messages: int, size: int) -> None:
-        receivers = self.receivers.setdefault(session, set())
-        if receiver and receiver not in receivers:
-            receivers.add(receiver)
-            self.messages += 1  # a folder, as a message that was begun
-        self.messages += messages
-        self.bytes += size
+    def take(self, session: str, receiver: str, messages: int, size: int) -> None:
+        """Add to what the peer has."""
+        self._turn()
+        for use in (self.use, self._lately):
+            use.add(session, receiver, messages, size)
 
     def count(self, folder: Path, peer: str) -> None:
-        """Count what is on the disk: MAILBOX/SESSION/PEER/RECEIVER/FILE."""
-        self.receivers, self.messages, self.bytes = {}, 0, 0
-        for session in _entries(folder):
-            own = Path(session.path) / peer
-            if not os.path.lexists(own):
-                continue
-            self.receivers[session.name] = set()
-            for receiver in _entries(own):
-                if not receiver.is_dir(follow_symlinks=False):
-                    continue  # the status
-                self.add(session.name, receiver.name, 0, 0)
-                for file in _entries(receiver):
-                    # Whole or begun: a message is one file without its manifest.
-                    self.messages += not file.name.endswith(".json")
-                    with suppress(OSError):  # it may be gone
-                        self.bytes += file.stat(follow_symlinks=False).st_size
-        self.counted = time.monotonic()
+        """Count what is on the disk, and what was taken lately: some of that twice, but nothing not
+        at all. What was added up so far is too much rather than too little as well."""
+        self._turn()
+        use, before = _on_disk(folder, peer), self.use
+        use.add_all(self._before)
+        use.add_all(self._lately)
+        if self.counted is not None:
+            use.messages = min(use.messages, before.messages)
+            use.bytes = min(use.bytes, before.bytes)
+        self.use, self.counted = use, time.monotonic()
+
+    def _turn(self) -> None:
+        passed = time.monotonic() - self._turned
+        if passed >= _WRITTEN_SECONDS:
+            self._before = self._lately if passed < 2 * _WRITTEN_SECONDS else _Use()
+            self._lately, self._turned = _Use(), time.monotonic()
+
+
+def _on_disk(folder: Path, peer: str) -> _Use:
+    """Count MAILBOX/SESSION/PEER/RECEIVER/FILE."""
+    use = _Use()
+    for session in _entries(folder):
+        own = Path(session.path) / peer
+        if not os.path.lexists(own):
+            continue
+        use.add(session.name, "", 0, 0)
+        for receiver in _entries(own):
+            if not receiver.is_dir(follow_symlinks=False):
+                continue  # the status
+            use.add(session.name, receiver.name, 0, 0)
+            for file in _entries(receiver):
+                with suppress(OSError):  # it may be gone
+                    size = file.stat(follow_symlinks=False).st_size
+                    # A message is one file, without its manifest.
+                    use.add(session.name, receiver.name, not file.name.endswith(".json"), size)
+    return use
 
 
 def _entries(folder: str | Path | os.DirEntry[str]) -> list[os.DirEntry[str]]:
