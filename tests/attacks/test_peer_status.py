@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from duckpriv import ExchangeTimeout, ProtocolError
@@ -55,12 +55,14 @@ def test_what_this_program_does_not_write_is_no_status(name: str) -> None:
         watch.look(NO_STATUSES[name])
 
 
+@settings(deadline=None)
 @given(st.floats(1e-6, LONGEST_BEAT), st.sampled_from(["running", "finished", "failed"]))
 def test_what_this_program_writes_is_one(every: float, state: str) -> None:
     said = Status.from_json(Heart(every, "psi/host").status(state))
     assert said == Status(state, every, "psi/host")
 
 
+@settings(deadline=None)
 @given(st.integers())
 def test_integers_in_json(number: int) -> None:
     text = str(number).encode()

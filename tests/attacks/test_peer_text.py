@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from duckpriv import InvalidValue, ProtocolError
@@ -36,6 +36,7 @@ def safe(text: str) -> bool:
     )
 
 
+@settings(deadline=None)
 @given(anything)
 def test_every_text_is_made_safe_once(text: str) -> None:
     shown = visible(text)
@@ -48,17 +49,20 @@ def test_every_text_is_made_safe_once(text: str) -> None:
             assert ord(shown[i + 1]) > 0x58F
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(categories=["L", "M", "N", "P", "S", "Zs"]), max_size=60))
 def test_ordinary_text_of_any_script_stays(text: str) -> None:
     assert visible(text) == text
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(codec=None), max_size=100), st.integers(8, 50))
 def test_no_more_than_asked_for_is_shown(text: str, most: int) -> None:
     assert len(visible(text, most)) <= most
     assert len(visible(text * 1000, most)) <= most
 
 
+@settings(deadline=None)
 @given(st.lists(anything, max_size=4))
 def test_lines_cannot_pass_for_another_message(lines: list[str]) -> None:
     first, *rest = visible_lines("\n".join(lines)).split("\n")
