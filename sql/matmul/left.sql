@@ -35,8 +35,8 @@ FROM matmul_rows;
 -- the dimensions of both
 CALL exchange_send(getvariable('peer'), 'matmul/left-shape',
     $$ SELECT count(*) AS rows, coalesce(max(len(x)), 0) AS columns FROM matmul_rows $$);
-SELECT require(count(*) = 1 AND min(rows) > 0 AND min(columns) > 0, 'the peer''s matrix is empty'),
-       require(max(rows) <= 2147483648 AND max(columns) <= 2147483648, 'the peer''s matrix has more than 2^31 rows or columns')
+SELECT require(count(*) = 1 AND bool_and(rows > 0 AND columns > 0), 'the peer''s matrix is empty'),
+       require(bool_and(rows <= 2147483648 AND columns <= 2147483648), 'the peer''s matrix has more than 2^31 rows or columns')
 FROM exchange_recv(getvariable('peer'), 'matmul/right-shape', columns := 'rows BIGINT, columns BIGINT');
 CREATE OR REPLACE TEMP TABLE matmul_shape AS
     SELECT m, k, w.rows AS w_rows, w.columns AS n,
@@ -53,6 +53,9 @@ SELECT require(bool_and(m = 0 OR k = w_rows),
 FROM matmul_shape;
 SET VARIABLE encrypts = (SELECT left_encrypts FROM matmul_shape);
 SET VARIABLE slot_bits = (SELECT slot_bits FROM matmul_shape);
+SET VARIABLE m = (SELECT m FROM matmul_shape);
+SET VARIABLE n = (SELECT n FROM matmul_shape);
+SET VARIABLE terms = (SELECT w_rows FROM matmul_shape);
 SET VARIABLE key = 'matmul-' || getvariable('session') || '-' || getvariable('me');
 SET VARIABLE peer_key = 'matmul-' || getvariable('session') || '-of-' || getvariable('peer');
 
@@ -74,12 +77,12 @@ SELECT key_import(getvariable('peer_key'), key) AS peer_key
 FROM exchange_recv(getvariable('peer'), 'matmul/right-key', columns := 'key BLOB');
 CREATE OR REPLACE TEMP TABLE matmul_encrypted AS
     FROM exchange_recv(getvariable('peer'), 'matmul/right-encrypted', columns := 'row BIGINT, ct BLOB');
-SELECT require(is_numbered(row, (SELECT CASE WHEN left_encrypts THEN 0 ELSE w_rows END FROM matmul_shape)),
+SELECT require(is_numbered(row, CASE WHEN getvariable('encrypts') THEN 0 ELSE getvariable('terms') END),
                'the peer did not encrypt its matrix row by row'),
        require(coalesce(bool_and((l.scale, l.bound, l.slot_bits, l.count)
-                                 = (getvariable('scale')::BIGINT, getvariable('bound')::BIGINT, getvariable('slot_bits'), n)), true),
+                                 = (getvariable('scale')::BIGINT, getvariable('bound')::BIGINT, getvariable('slot_bits'), getvariable('n'))), true),
                'the peer''s ciphertexts do not have the agreed scale, bound and slots')
-FROM (SELECT row, he_layout(ct) AS l, (SELECT n FROM matmul_shape) AS n FROM matmul_encrypted);
+FROM (SELECT row, he_layout(ct) AS l FROM matmul_encrypted);
 CREATE OR REPLACE TEMP TABLE matmul_split AS
     SELECT row, he_share_split(ct, sigma := getvariable('sigma')::INTEGER) AS s
     FROM he_matmul('matmul_rows', 'matmul_encrypted', scale := getvariable('scale')::INTEGER,
@@ -91,8 +94,8 @@ CALL exchange_send(getvariable('peer'), 'matmul/left-masked', $$ SELECT row, s.s
 CREATE OR REPLACE TEMP TABLE matmul_decrypted AS
     SELECT row, paillier_decrypt_share(ct, getvariable('key')) AS share
     FROM exchange_recv(getvariable('peer'), 'matmul/right-masked', columns := 'row BIGINT, ct BLOB');
-SELECT require(is_numbered(row, (SELECT CASE WHEN left_encrypts THEN n ELSE 0 END FROM matmul_shape))
-               AND coalesce(bool_and(len(share) = (SELECT m FROM matmul_shape)), true),
+SELECT require(is_numbered(row, CASE WHEN getvariable('encrypts') THEN getvariable('n') ELSE 0 END)
+               AND coalesce(bool_and(len(share) = getvariable('m')), true),
                'the peer did not answer for each column of the product')
 FROM matmul_decrypted;
 CREATE OR REPLACE TEMP TABLE matmul_share AS

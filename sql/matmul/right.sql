@@ -35,8 +35,8 @@ FROM matmul_rows;
 -- the dimensions of both
 CALL exchange_send(getvariable('peer'), 'matmul/right-shape',
     $$ SELECT count(*) AS rows, coalesce(max(len(x)), 0) AS columns FROM matmul_rows $$);
-SELECT require(count(*) = 1 AND min(rows) >= 0 AND min(columns) >= 0
-               AND max(rows) <= 2147483648 AND max(columns) <= 2147483648, 'the peer''s matrix has more than 2^31 rows or columns')
+SELECT require(count(*) = 1 AND bool_and(rows BETWEEN 0 AND 2147483648 AND columns BETWEEN 0 AND 2147483648),
+               'the peer''s matrix has more than 2^31 rows or columns')
 FROM exchange_recv(getvariable('peer'), 'matmul/left-shape', columns := 'rows BIGINT, columns BIGINT');
 SELECT require(count(*) > 0 AND max(len(x)) > 0, 'W has to have a row and a column at least') FROM matmul_rows;
 CREATE OR REPLACE TEMP TABLE matmul_shape AS
@@ -54,6 +54,9 @@ SELECT require(bool_and(m = 0 OR k = w_rows),
 FROM matmul_shape;
 SET VARIABLE encrypts = (SELECT NOT left_encrypts FROM matmul_shape);
 SET VARIABLE slot_bits = (SELECT slot_bits FROM matmul_shape);
+SET VARIABLE m = (SELECT m FROM matmul_shape);
+SET VARIABLE n = (SELECT n FROM matmul_shape);
+SET VARIABLE terms = (SELECT w_rows FROM matmul_shape);
 SET VARIABLE key = 'matmul-' || getvariable('session') || '-' || getvariable('me');
 SET VARIABLE peer_key = 'matmul-' || getvariable('session') || '-of-' || getvariable('peer');
 
@@ -71,12 +74,12 @@ SELECT key_import(getvariable('peer_key'), key) AS peer_key
 FROM exchange_recv(getvariable('peer'), 'matmul/left-key', columns := 'key BLOB');
 CREATE OR REPLACE TEMP TABLE matmul_encrypted AS
     FROM exchange_recv(getvariable('peer'), 'matmul/left-encrypted', columns := 'row BIGINT, ct BLOB');
-SELECT require(is_numbered(row, (SELECT CASE WHEN left_encrypts THEN k ELSE 0 END FROM matmul_shape)),
+SELECT require(is_numbered(row, CASE WHEN getvariable('encrypts') THEN 0 ELSE getvariable('terms') END),
                'the peer did not encrypt its matrix column by column'),
        require(coalesce(bool_and((l.scale, l.bound, l.slot_bits, l.count)
-                                 = (getvariable('scale')::BIGINT, getvariable('bound')::BIGINT, getvariable('slot_bits'), m)), true),
+                                 = (getvariable('scale')::BIGINT, getvariable('bound')::BIGINT, getvariable('slot_bits'), getvariable('m'))), true),
                'the peer''s ciphertexts do not have the agreed scale, bound and slots')
-FROM (SELECT row, he_layout(ct) AS l, (SELECT m FROM matmul_shape) AS m FROM matmul_encrypted);
+FROM (SELECT row, he_layout(ct) AS l FROM matmul_encrypted);
 CREATE OR REPLACE TEMP TABLE matmul_columns AS
     SELECT j AS row, list(x[j] ORDER BY row) AS x
     FROM matmul_rows, (SELECT unnest(range(1, n + 1)) AS j FROM matmul_shape)
@@ -91,8 +94,8 @@ CALL exchange_send(getvariable('peer'), 'matmul/right-masked', $$ SELECT row, s.
 CREATE OR REPLACE TEMP TABLE matmul_decrypted AS
     SELECT row, paillier_decrypt_share(ct, getvariable('key')) AS share
     FROM exchange_recv(getvariable('peer'), 'matmul/left-masked', columns := 'row BIGINT, ct BLOB');
-SELECT require(is_numbered(row, (SELECT CASE WHEN left_encrypts THEN 0 ELSE m END FROM matmul_shape))
-               AND coalesce(bool_and(len(share) = (SELECT n FROM matmul_shape)), true),
+SELECT require(is_numbered(row, CASE WHEN getvariable('encrypts') THEN getvariable('m') ELSE 0 END)
+               AND coalesce(bool_and(len(share) = getvariable('n')), true),
                'the peer did not answer for each row of the product')
 FROM matmul_decrypted;
 CREATE OR REPLACE TEMP TABLE matmul_share AS
@@ -108,7 +111,7 @@ CALL exchange_send(getvariable('peer'), 'matmul/right-share',
 -- results: our share, with X's ids if we are to see them, and the product if we are to see it
 CREATE OR REPLACE TEMP TABLE matmul_ids AS
     FROM exchange_recv(getvariable('peer'), 'matmul/ids', columns := 'row BIGINT, id VARCHAR');
-SELECT require(is_numbered(row, (SELECT CASE WHEN getvariable('share_ids') = 'yes' THEN m ELSE 0 END FROM matmul_shape)),
+SELECT require(is_numbered(row, CASE WHEN getvariable('share_ids') = 'yes' THEN getvariable('m') ELSE 0 END),
                'the peer did not send an id for each row')
 FROM matmul_ids;
 CREATE OR REPLACE TABLE product_share AS

@@ -21,6 +21,7 @@ def main() -> None:
     with Folder(Path(folder)).connect(me, "s1", timeout=60) as party:
         limit = LIMIT + mmap.PAGESIZE * int(Path("/proc/self/statm").read_text().split()[0])
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        party.con.execute("SET enable_progress_bar = false")  # it would write where we do
         before, started, outcome = peak(reset=True), time.monotonic(), "finished"
         try:
             party.run(script, **dict(setting.split("=", 1) for setting in settings))
