@@ -3,12 +3,18 @@
 DuckDB passes on only the text of an exception raised inside a function, so
 the code in the text is what survives; `from_text` turns it back into the
 class. A text says what was expected, what was found and what to do, and
-never holds a row's value or a secret.
+never holds a row's value or a secret. It may quote a peer, so it is made
+visible where it is made: a line that is safe on every terminal.
 """
 
 from __future__ import annotations
 
 import re
+from typing import TypeVar
+
+from .visible import visible, visible_lines
+
+_Error = TypeVar("_Error", bound=BaseException)
 
 
 class DuckprivError(Exception):
@@ -17,8 +23,8 @@ class DuckprivError(Exception):
     code = "ERROR"
 
     def __init__(self, message: str) -> None:
-        self.message = message
-        super().__init__(f"DUCKPRIV_{self.code}: {message}")
+        self.message = visible(message)
+        super().__init__(f"DUCKPRIV_{self.code}: {self.message}")
 
 
 class KeyNotFound(DuckprivError):
@@ -93,3 +99,10 @@ def from_text(text: str) -> DuckprivError | None:
     # Behind it DuckDB writes where in the query it was, and 1.5 where in Python.
     message = match[2].split("\n\n")[0]
     return _CLASSES.get(match[1], DuckprivError)(message.strip())
+
+
+def translated(error: _Error) -> DuckprivError | _Error:
+    """Return the error that DuckDB's exception `error` carries, or, where it is DuckDB's own, that
+    with a text that is safe to show: it may quote a value that a peer has sent."""
+    text = str(error)
+    return from_text(text) or type(error)(visible_lines(text))

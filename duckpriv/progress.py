@@ -12,6 +12,7 @@ from rich.text import Text
 
 from .columns.context import Activity
 from .scripts import Statement
+from .visible import visible
 
 # Functions whose rows say nothing about how far the work is.
 _EXCHANGE = frozenset(
@@ -56,7 +57,7 @@ class Progress:
 
     def tick(self) -> None:
         """Some time has passed."""
-        text = f"{self._title}{self._detail()}"
+        text = visible(f"{self._title}{self._detail()}")
         if self._status is not None:
             self._status.update(Text(text))
         elif time.monotonic() - self._last_line >= 10:

@@ -12,6 +12,7 @@ import duckdb
 
 from .errors import InvalidValue
 from .session import connect
+from .visible import visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,7 +58,7 @@ def write_report(database: Path, target: Path, scored: str | None, score: str, l
         raise InvalidValue(
             "there is nothing to report: no tables training_log and model, and no --scored TABLE"
         )
-    title = html.escape(database.stem)
+    title = _escaped(database.stem)
     target.write_text(
         f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{title}</title>"
         f"<style>{_STYLE}</style><h1>{title}</h1>{''.join(parts)}</html>",
@@ -89,7 +90,7 @@ def _scored(con: duckdb.DuckDBPyConnection, scored: str, score: str, label: str)
 
     positives, false_positives, missed, negatives, accuracy, precision, recall = counts
     return [
-        f"<h2>Scores in {html.escape(scored)}</h2>",
+        f"<h2>Scores in {_escaped(scored)}</h2>",
         _table(("rows", "AUC", "KS", "log loss"), [(sum(counts[:4]), *values)]),
         _picture(draw_roc),
         _picture(draw_calibration),
@@ -138,10 +139,14 @@ def _picture(draw: Any) -> str:
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     def cells(tag: str, values: Sequence[Any]) -> str:
-        return "".join(f"<{tag}>{html.escape(_text(value))}</{tag}>" for value in values)
+        return "".join(f"<{tag}>{_escaped(_text(value))}</{tag}>" for value in values)
 
     body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
     return f"<table><tr>{cells('th', head)}</tr>{body}</table>"
+
+
+def _escaped(text: str) -> str:
+    return html.escape(visible(text))
 
 
 def _text(value: Any) -> str:

@@ -208,7 +208,8 @@ def _statements(name: str, text: str) -> tuple[Statement, ...]:
     try:
         parsed = statements_of(text)
     except duckdb.ParserException as error:
-        raise InvalidValue(f"{name} is not valid SQL: {error}") from None
+        problem = " ".join(str(error).split())  # with the line, but not over several
+        raise InvalidValue(f"{name} is not valid SQL: {problem}") from None
     statements = []
     title = _comment(text[: text.find(parsed[0].query)] if parsed else "")
     for statement in parsed:

@@ -21,7 +21,7 @@ from .audit import Audit
 from .columns.context import Activity, Context
 from .consent import Consent
 from .engine import extend_search_path, install, quoted
-from .errors import Cancelled, DuckprivError, ExchangeTimeout, InvalidValue, from_text
+from .errors import Cancelled, DuckprivError, ExchangeTimeout, InvalidValue, from_text, translated
 from .exchange import FileExchange, Limits, open_exchange
 from .exchange import serve as serve_mailbox
 from .exchange.addresses import DEFAULT_TIMEOUT
@@ -104,7 +104,7 @@ class Party:
         try:
             return self.con.sql(query)
         except duckdb.Error as error:
-            raise from_text(str(error)) or error from None
+            raise translated(error) from None
 
     def run(
         self,
@@ -299,6 +299,8 @@ class Party:
             if self._exchange is not None:
                 self._exchange.discard()
                 self._record()
+            if isinstance(failure, duckdb.Error):
+                raise interrupted or translated(failure) from None
             raise interrupted or from_text(str(failure)) or failure from None
         if interrupted:
             raise interrupted

@@ -530,7 +530,7 @@ def test_pipes_and_links_in_the_mailbox_are_no_messages(bank, shop, files, tmp_p
     manifest = files[1].read_bytes()
     files[1].unlink()
     os.mkfifo(files[1])
-    with pytest.raises(duckdb.Error, match="DUCKPRIV_EXCHANGE_TIMEOUT"):
+    with pytest.raises(duckdb.Error, match="DUCKPRIV_MESSAGE_REJECTED: in the place of"):
         receive(shop)
     files[1].unlink()
     files[1].write_bytes(manifest)
@@ -541,7 +541,7 @@ def test_pipes_and_links_in_the_mailbox_are_no_messages(bank, shop, files, tmp_p
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (tmp_path / "mailbox" / "s1" / "shop").symlink_to(elsewhere)
-    with pytest.raises(duckdb.Error, match="leads out of the mailbox"):
+    with pytest.raises(duckdb.Error, match="is a link, or in one"):
         send(shop, "SELECT 1 AS x", peer="bank")
     assert not list(elsewhere.iterdir())
 

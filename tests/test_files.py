@@ -33,7 +33,9 @@ def small_windows(monkeypatch, request) -> None:
         monkeypatch.setattr(os, "preadv", refuse)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     parts=st.lists(st.integers(0, 3 * WINDOW), max_size=6),
     continued=st.integers(0, 6),

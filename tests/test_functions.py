@@ -102,6 +102,7 @@ ARGUMENTS = {
 # An unknown condition does not hold; without a proof none is checked.
 NULL_HAS_A_MEANING = {
     ("require", 0),
+    ("require", 1),
     ("key_import", 3),
     ("require_result", 0),
     ("require_result", 1),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent / "duckpriv"
 LAYERS = [
+    {"visible"},
     {"errors"},
     {"calls", "names", "parser"},
     {"sends"},

@@ -277,6 +277,7 @@ def test_a_partial_file_that_a_crash_has_damaged_is_sent_again(
     shop, keyrings, folder, tmp_path
 ) -> None:
     manifest, sealed = message(keyrings["shop"], tmp_path, "shop", "bank", size=3 * MIB)
+    folder.make(*manifest.place[:3])
     folder.partial(manifest, manifest.sha256).write_bytes(bytes(2 * MIB))
     shop.publish(manifest, sealed)
     assert content(folder, manifest) == sealed.read_bytes()

@@ -10,6 +10,7 @@ import click
 import duckdb
 
 from ..errors import DuckprivError
+from ..visible import visible_lines
 from . import keys, messages, run, runs, show
 from .group import cli
 
@@ -24,12 +25,13 @@ def main() -> NoReturn:
     except click.exceptions.Exit as ended:
         sys.exit(ended.exit_code)
     except click.ClickException as error:
-        error.show()
+        problem = visible_lines(error.format_message())  # it quotes names of files
+        click.UsageError(problem, getattr(error, "ctx", None)).show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         click.echo("stopped", err=True)
         sys.exit(130)
     except (DuckprivError, duckdb.Error, OSError) as error:
-        click.echo(str(error), err=True)
+        click.echo(visible_lines(str(error)), err=True)
         sys.exit(1)
     sys.exit(0)

@@ -12,8 +12,9 @@ from rich.table import Table
 
 from ..keyring import Keyring
 from ..keys import PublicIdentity
+from ..visible import visible
 from .group import cli
-from .options import keyring_option, open_keyring
+from .options import cell, keyring_option, open_keyring
 
 
 @cli.group()
@@ -79,7 +80,8 @@ def keys_list(keyring: Path) -> None:
     table = Table("name", "kind", "bits", "fingerprint (SHA-256)", box=None)
     for info in infos:
         bits = "" if info.bits is None else str(info.bits)
-        table.add_row(info.name, info.kind, bits, (info.fingerprint or "")[:32])
+        shown = (info.name, info.kind, bits, (info.fingerprint or "")[:32])
+        table.add_row(*map(cell, shown))
     Console().print(table)
 
 
@@ -91,7 +93,7 @@ def keys_show(name: str, keyring: Path) -> None:
     info = open_keyring(keyring).info(name)
     for field, value in vars(info).items():
         if value is not None:
-            click.echo(f"{field:12} {value}")
+            click.echo(f"{field:12} {visible(str(value))}")
 
 
 @keys.command("remove")

@@ -7,8 +7,7 @@ from pathlib import Path
 import click
 import duckdb
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from rich.table import Column, Table
 
 from ..audit import COLUMNS as AUDIT_COLUMNS
 from ..audit import Audit
@@ -16,15 +15,18 @@ from ..columns.context import Context
 from ..errors import DuckprivError
 from ..exchange import Manifest, open_exchange, open_mailbox
 from ..names import check_name
+from ..visible import visible
 from .group import cli
 from .options import (
     MOST_ROWS,
+    cell,
     database_option,
     exchange_option,
     keyring_option,
     need_database,
     open_keyring,
     session_option,
+    short,
     unprotected_option,
 )
 
@@ -53,20 +55,20 @@ def messages_list(exchange: str, session: str, me: str | None, keyring: Path) ->
         try:
             message = Manifest.from_json(data)
         except DuckprivError as error:
-            click.echo(f"{place!a}: {error}", err=True)
+            click.echo(f"{visible(place)}: {error}", err=True)
             continue
         if me is None or me in (message.sender, message.receiver):
-            columns = Text(", ".join(f"{name} {type_}" for name, type_ in message.columns))
-            table.add_row(
+            shown = (
                 message.sender,
                 message.receiver,
                 message.channel,
                 f"{message.rows:,}",
                 f"{message.bytes:,}",
                 "yes" if message.sealed else "no",
-                columns,
+                ", ".join(f"{name} {type_}" for name, type_ in message.columns),
                 message.sha256[:16],
             )
+            table.add_row(*map(cell, shown))
     if table.row_count:
         Console().print(table)
     else:
@@ -97,7 +99,12 @@ def messages_show(
     opened = open_exchange(exchange, context, unprotected=unprotected)
     try:
         received = opened.look(peer, channel)
-        duckdb.from_parquet(str(received.path)).show(max_rows=rows)
+        shown = duckdb.from_parquet(str(received.path))
+        columns = zip(shown.columns, shown.types, strict=True)
+        table = Table(*(Column(cell(f"{name} {type_}")) for name, type_ in columns), box=None)
+        for row in shown.limit(rows).fetchall():
+            table.add_row(*(cell(short(value)) for value in row))
+        Console().print(table)
         click.echo(f"{received.rows:,} rows")
     finally:
         opened.close()
@@ -130,7 +137,7 @@ def messages_audit(db: str, session: str | None, export: Path | None) -> None:
     )
     table = Table(*shown, box=None)
     for entry in found:
-        table.add_row(*(Text(str(entry[name])) for name in shown))
+        table.add_row(*(cell(entry[name]) for name in shown))
     if found:
         Console().print(table)
     else:

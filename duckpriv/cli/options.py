@@ -8,10 +8,12 @@ from dataclasses import fields
 from pathlib import Path
 
 import click
+from rich.text import Text
 
 from ..exchange import Limits
 from ..keyring import Keyring
 from ..session import default_keyring
+from ..visible import visible
 
 MOST_ROWS = 20
 
@@ -48,7 +50,8 @@ limit_option = click.option(
     multiple=True,
     metavar="NAME=NUMBER",
     callback=_limits,
-    help="What is received at most: bytes, rows, columns, nesting, batch_bytes.",
+    help="What is received at most: bytes, rows, columns, nesting, batch_bytes; of a mailbox that "
+    "you serve also peer_sessions, peer_messages, peer_bytes, free_bytes.",
 )
 session_option = click.option(
     "--session", required=True, help="The run's name, the same at all parties."
@@ -61,6 +64,19 @@ unprotected_option = click.option(
 database_option = click.option(
     "--db", required=True, metavar="FILE", help="Your DuckDB database file."
 )
+
+
+def short(value: object) -> str:
+    """Return a value of a message or a result, or how it begins."""
+    if type(value) is int:
+        return f"{value:,}"
+    text = value.hex() if isinstance(value, bytes) else str(value)
+    return text if len(text) <= 40 else text[:37] + "…"
+
+
+def cell(value: object) -> Text:
+    """Return what a table shows of a value: as it is, whatever it says to terminals or rich."""
+    return Text(visible(str(value)))
 
 
 def passphrase(keyring: Path) -> str | None:

@@ -19,15 +19,18 @@ from ..exchange.exchange import DEFAULT_SILENCE
 from ..progress import Progress
 from ..scripts import Script, Statement, load
 from ..session import Rows, connect
+from ..visible import visible
 from .group import cli
 from .options import (
     MOST_ROWS,
+    cell,
     exchange_option,
     keyring_option,
     limit_option,
     need_database,
     passphrase,
     session_option,
+    short,
     unprotected_option,
 )
 
@@ -141,12 +144,15 @@ def run(
 
         finished = False
 
+        def say(text: str) -> None:
+            progress.print(visible(text), highlight=False, markup=False)
+
         def resumed(steps: int, all_: bool) -> None:
             nonlocal finished
             if finished := all_:
-                progress.print(f"{script} is finished in session '{session}'; its result was:")
+                say(f"{script} is finished in session '{session}'; its result was:")
             else:
-                progress.print(f"going on after {steps} finished statements")
+                say(f"going on after {steps} finished statements")
 
         with Progress(progress, party.activity) as observer:
             rows = party.run(
@@ -181,10 +187,11 @@ def _show_messages(output: Console, script: Script, variables: dict[str, object]
     for message in consent.messages:
         if message.part != part:
             part = message.part
-            table.add_row(Text(part, style="italic"))
+            table.add_row(Text(visible(part), style="italic"))
         cells = (message.channel, message.receiver, message.columns, message.reveals)
-        table.add_row(*(Text(cell) for cell in cells))
-    output.print(f"{script.name} sends:" if table.row_count else f"{script.name} sends nothing.")
+        table.add_row(*map(cell, cells))
+    text = f"{visible(script.name)} sends{':' if table.row_count else ' nothing.'}"
+    output.print(text, markup=False)
     if table.row_count:
         output.print(table)
         for settings in consent.settings:
@@ -195,21 +202,14 @@ def _show_rows(console: Console, statement: Statement, rows: Rows) -> None:
     """Print the rows of a statement, but not of a check that only passed."""
     if not rows or all(name.startswith("require") for name in rows[0]):
         return
-    console.print(statement.title, style="bold", highlight=False, markup=False)
+    console.print(visible(statement.title), style="bold", highlight=False, markup=False)
     if len(rows) == 1:
-        values = ", ".join(f"{name} {_text(value)}" for name, value in rows[0].items())
-        console.print(f"    {values}", highlight=False, markup=False)
+        values = ", ".join(f"{name} {short(value)}" for name, value in rows[0].items())
+        console.print(f"    {visible(values)}", highlight=False, markup=False)
         return
-    table = Table(*(Column(Text(name)) for name in rows[0]), box=None)
+    table = Table(*(Column(cell(name)) for name in rows[0]), box=None)
     for row in rows[:MOST_ROWS]:
-        table.add_row(*(Text(_text(value)) for value in row.values()))
+        table.add_row(*(cell(short(value)) for value in row.values()))
     console.print(table)
     if len(rows) > MOST_ROWS:
         console.print(f"… {len(rows) - MOST_ROWS:,} more rows")
-
-
-def _text(value: object) -> str:
-    if type(value) is int:
-        return f"{value:,}"
-    text = value.hex() if isinstance(value, bytes) else str(value)
-    return text if len(text) <= 40 else text[:37] + "…"

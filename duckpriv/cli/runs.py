@@ -9,7 +9,6 @@ import click
 import duckdb
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from ..exchange import Limits
 from ..exchange import serve as serve_mailbox
@@ -18,6 +17,7 @@ from ..journal import runs as all_runs
 from ..keyring import Keyring
 from .group import cli
 from .options import (
+    cell,
     database_option,
     exchange_option,
     keyring_option,
@@ -62,7 +62,7 @@ def runs_list(db: str) -> None:
         ended = "" if run["ended_at"] is None else f"{run['ended_at']:%Y-%m-%d %H:%M}"
         began = f"{run['began_at']:%Y-%m-%d %H:%M}"
         cells = (run["session"], run["script"], run["state"], began, ended, run["settings"])
-        table.add_row(*(Text(cell) for cell in cells))
+        table.add_row(*map(cell, cells))
     if found:
         Console().print(table)
     else:

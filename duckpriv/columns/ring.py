@@ -23,6 +23,8 @@ Vector = NDArray[np.uint64]
 VECTOR = pa.list_(pa.uint64())
 ACTIVATION = pa.struct({"value": VECTOR, "loss": VECTOR, "score": VECTOR})
 KINDS = ("logistic", "identity", "exp")
+# Random elements in one call: 2 GiB of them.
+MOST_RANDOM = 1 << 28
 
 
 def ring_encode(context: Context, lists: pa.Array, scales: pa.Array) -> pa.Array:
@@ -44,9 +46,12 @@ def ring_random(context: Context, seeds: pa.Array, labels: pa.Array, counts: pa.
     keyring = context.need_keyring()
     rows = []
     columns = (seeds.to_pylist(), labels.to_pylist(), counts.to_pylist())
+    if min(columns[2]) < 0 or sum(columns[2]) > MOST_RANDOM:
+        raise InvalidValue(
+            f"the count of random elements is negative, or they are more than {MOST_RANDOM:,} at "
+            "once; use smaller batches"
+        )
     for seed, label, count in zip(*columns, strict=True):
-        if count < 0:
-            raise InvalidValue("the count of random elements is negative")
         message = labelled("duckpriv/ring-random/v1", keyring.known_secret(seed), label.encode())
         rows.append(np.frombuffer(hashlib.shake_256(message).digest(8 * count), dtype="<u8"))
     return pa.array(rows, VECTOR)

@@ -230,7 +230,7 @@ class RemoteMailbox:
         told = getattr(error, "extra_info", b"").decode("utf-8", "replace")
         known = from_text(told)
         if known is not None:
-            raise type(known)("".join(c for c in known.message if c.isprintable())) from None
+            raise known from None
         if isinstance(error, NotImplementedError):
             raise ProtocolError(f"what answers at {self.address} is no mailbox") from None
         if isinstance(error, fl.FlightUnavailableError):

@@ -27,11 +27,10 @@ from .outbox import Outbox, Staged
 from .outgoing import OutgoingMessage, Written
 from .permission import Permission
 from .protection import Protection
-from .status import Heart, Watch, state_of
+from .status import LONGEST_BEAT, Heart, Status, Watch
 from .types import expected_columns
 
 DEFAULT_SILENCE = 120.0
-_LONGEST_BEAT = 15.0
 # Look again after a fiftieth of the time waited so far, within these bounds (seconds), and at the
 # peer's status more rarely.
 _SHORTEST_PAUSE, _LONGEST_PAUSE, _STATUS_PAUSE = 0.005, 1.0, 0.2
@@ -330,7 +329,7 @@ class FileExchange:
         self._heart = None
 
     def _begin_beating(self, script: str | None) -> None:
-        self._heart = Heart(min(self._silence / 8, _LONGEST_BEAT), script)
+        self._heart = Heart(min(self._silence / 8, LONGEST_BEAT), script)
 
     def beat(self) -> None:
         """Give the peers a sign of life, if it is time for one."""
@@ -352,10 +351,12 @@ class FileExchange:
             self._context.activity.wait_for(f"{', '.join(sorted(waiting))} to finish")
             for name in list(waiting):
                 status = self.mailbox.status(self.session, name)
-                if status != last.get(name):
-                    last[name], changed[name] = status, time.monotonic()
+                said = Status.from_json(status)
+                seen = status if said else None  # what is no status is no sign of life
+                if seen != last.get(name):
+                    last[name], changed[name] = seen, time.monotonic()
                 silent = time.monotonic() - changed[name] > self._silence
-                if silent or state_of(status) in ("finished", "failed"):
+                if silent or (said and said.state != "running"):
                     waiting.remove(name)
             tick()
             time.sleep(_LINGER_PAUSE)

@@ -11,6 +11,7 @@ import errno
 import io
 import mmap
 import os
+import stat
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
@@ -20,9 +21,35 @@ from typing import Any, Protocol
 _WINDOW = 2 << 20
 
 
+# Others may write in the same folder, so a name may stand for a link that leads elsewhere, or for a
+# pipe, at which one would wait for ever.
+_CAREFULLY = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+
+
+class NoFileError(OSError):
+    """A link, a pipe, a folder or a device stands where a file should be."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(errno.EINVAL, "this is no file", str(path))
+
+
+def open_file(path: Path, flags: int) -> int:
+    """Return the descriptor of an ordinary file. Raises NoFileError for anything else, OSError."""
+    try:
+        descriptor = os.open(path, flags | _CAREFULLY | getattr(os, "O_BINARY", 0), 0o666)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO, errno.EISDIR):
+            raise NoFileError(path) from None
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise NoFileError(path)
+    return descriptor
+
+
 def sync(path: Path) -> None:
     """Return when a file, or the names in a folder, are safe on disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+    descriptor = os.open(path, os.O_RDONLY | _CAREFULLY)
     try:
         os.fsync(descriptor)
     finally:
@@ -44,9 +71,8 @@ class Writer:
 
     def __init__(self, path: Path, digest: Digest | None = None, new: bool = True) -> None:
         self._path, self._digest = path, digest
-        if new:
-            path.touch(exist_ok=False)
-        self._file = path.open("ab", buffering=0)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | (os.O_EXCL if new else 0)
+        self._file = os.fdopen(open_file(path, flags), "ab", buffering=0)
         self._position = self._file.tell()
         self._filling, self._filled = mmap.mmap(-1, _WINDOW), 0
         # Made when there is a second window: most files are small.
@@ -120,7 +146,9 @@ class Reader(io.RawIOBase):
     def __init__(self, path: Path, offset: int = 0) -> None:
         super().__init__()
         self._opened = ExitStack()
-        self._file = self._opened.enter_context(path.open("rb", buffering=0))
+        self._file = self._opened.enter_context(
+            os.fdopen(open_file(path, os.O_RDONLY), "rb", buffering=0)
+        )
         size = os.fstat(self._file.fileno()).st_size
         self._past: _Past | None = None
         if size > _WINDOW:
@@ -181,7 +209,7 @@ class _Past:
     def __init__(self, path: Path, flags: int) -> None:
         self._descriptor: int | None = None
         with suppress(OSError, AttributeError):
-            self._descriptor = os.open(path, flags | os.O_DIRECT)
+            self._descriptor = open_file(path, flags | os.O_DIRECT)
 
     def do(self, work: Callable[[int], int]) -> int:
         """Return what `work` does with the file, 0 where it cannot be done so."""

@@ -8,22 +8,24 @@ PATH/SESSION/SENDER/status.json says whether that party runs.
 
 from __future__ import annotations
 
-import errno
 import os
 import secrets
 import shutil
-import stat
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 from ..errors import InvalidValue, MessageRejected, ProtocolError
-from .files import Reader, sync
+from ..names import check_channel, check_name
+from .files import NoFileError, Reader, open_file, sync
 from .manifest import LARGEST, Manifest
 from .outgoing import Content
+from .status import LARGEST_STATUS
 
 _STATUS = "status.json"
+_MOST_STATUSES = 1000
 
 
 class Folder:
@@ -45,6 +47,7 @@ class Folder:
         if isinstance(content, Path) and self.has(manifest):
             return
         partial = self.partial(manifest, secrets.token_hex(8))
+        self.make(*manifest.place[:3])
         try:
             if isinstance(content, Path):
                 _link_or_copy(content, partial)
@@ -57,14 +60,18 @@ class Folder:
 
     def partial(self, manifest: Manifest, stem: str) -> Path:
         """Return a path beside a message's files for content that is not whole yet."""
-        return self._beside(*manifest.place[:3], f".{stem}.partial")
+        return self._files_of(manifest)[0].with_name(f".{stem}.partial")
 
     def early(self, session: str, sender: str, receiver: str, content: Path) -> None:
         """Nothing is to be had from it: the file needs only another name."""
 
     def early_path(self, session: str, sender: str, receiver: str, name: str) -> Path:
         """Return a path in the same folder for content that has no manifest yet."""
-        return self._beside(session, sender, receiver, f".{name}.early")
+        return self.path / session / sender / receiver / f".{name}.early"
+
+    def make(self, session: str, sender: str, receiver: str) -> None:
+        """Make the folder of the messages from one party to another."""
+        self._make(self.path / session / sender / receiver)
 
     def forget_early(self, seconds: float) -> None:
         """Delete content that has no manifest and was not written for so long."""
@@ -84,8 +91,9 @@ class Folder:
             if self.has(manifest):
                 return
             partial.replace(data)
-            if not _appears(own, description):  # last: from now on the message is there
-                self.has(manifest)  # or another process of ours was first
+            # Last: from now on the message is there; or another process of ours was first.
+            if not _appears(own, description) and not self.has(manifest):
+                raise _no_file(manifest.sender, manifest.channel)
         finally:
             own.unlink(missing_ok=True)
         # The new names are on disk only when the folder is; not all file systems can say so.
@@ -101,58 +109,68 @@ class Folder:
 
     def manifest(self, session: str, sender: str, receiver: str, channel: str) -> bytes | None:
         """Return the bytes of a message's manifest, or None while there is no message."""
-        return _read_small(self._files(session, sender, receiver, channel)[1])
+        try:
+            return _read_small(self._files(session, sender, receiver, channel)[1], LARGEST)
+        except NoFileError:
+            raise _no_file(sender, channel) from None
 
     def open(self, manifest: Manifest, offset: int = 0) -> Reader:
         """Return a message's content from `offset` on. Raises MessageRejected where there is
         none."""
         try:
-            data = self._files_of(manifest)[0]
-            if not stat.S_ISREG(data.lstat().st_mode):  # others write here: a pipe, or a link
-                raise FileNotFoundError
-            return Reader(data, offset)
-        except FileNotFoundError:
+            return Reader(self._files_of(manifest)[0], offset)
+        except (FileNotFoundError, NoFileError):
             raise MessageRejected(f"{manifest.what} has a manifest but no data") from None
 
     def manifests(self, session: str) -> Iterator[tuple[str, bytes]]:
         """Yield place and bytes of every manifest of a session, oldest first."""
         root = self.path / session
-        files = root.glob("*/*/[!.]*.json")
-        for file in sorted(files, key=lambda file: (file.stat().st_mtime_ns, file.name)):
-            if (data := _read_small(file)) is not None:
-                yield file.relative_to(root).with_suffix("").as_posix(), data
+        found = []
+        for file in root.glob("*/*/[!.]*.json"):
+            place = file.relative_to(root).with_suffix("").as_posix()
+            with suppress(OSError):  # it may be gone
+                if _is_place(place):
+                    found.append((file.lstat().st_mtime_ns, place, file))
+        for _, place, file in sorted(found):
+            data: bytes | None = b""  # of what is no file: no message
+            with suppress(NoFileError):
+                data = _read_small(file, LARGEST)
+            if data is not None:
+                yield place, data
 
     def set_status(self, session: str, sender: str, status: bytes) -> None:
         """Replace a party's status."""
         folder = self.path / session / sender
         self._make(folder)
         partial = folder / f".{secrets.token_hex(8)}.partial"
-        partial.write_bytes(status)
+        with partial.open("xb") as target:
+            target.write(status)
         partial.replace(folder / _STATUS)
 
     def status(self, session: str, sender: str) -> bytes | None:
         """Return a party's status, or None where there is none."""
-        return _read_small(self.path / session / sender / _STATUS)
+        try:
+            return _read_small(self.path / session / sender / _STATUS, LARGEST_STATUS)
+        except NoFileError:
+            return None
 
     def statuses(self, session: str) -> dict[str, bytes]:
         """Return the status of every party that has one."""
         found = {}
-        for file in (self.path / session).glob(f"*/{_STATUS}"):
-            status = self.status(session, file.parent.name)
-            if status is not None:
-                found[file.parent.name] = status
+        files = (self.path / session).glob(f"*/{_STATUS}")
+        for name in (file.parent.name for file in islice(files, _MOST_STATUSES)):
+            if _is_name(name) and (status := self.status(session, name)) is not None:
+                found[name] = status
         return found
 
-    def _beside(self, session: str, sender: str, receiver: str, name: str) -> Path:
-        folder = self.path / session / sender / receiver
-        self._make(folder)
-        return folder / name
-
     def _make(self, folder: Path) -> None:
-        """Make a folder below the mailbox. Raises InvalidValue where somebody has put a link that
-        leads elsewhere in its place."""
-        if not folder.resolve().is_relative_to(self.path.resolve()):
-            raise InvalidValue(f"{folder} is a link that leads out of the mailbox; remove it")
+        """Make a folder below the mailbox. Raises InvalidValue where somebody has put a link in
+        its place, which may lead elsewhere."""
+        if folder.resolve() != self.path.resolve() / folder.relative_to(self.path):
+            raise InvalidValue(
+                f"{folder} is a link, or in one, and a mailbox has none; see who made it, and "
+                "remove it"
+            )
         folder.mkdir(parents=True, exist_ok=True)
 
     def close(self) -> None:
@@ -174,8 +192,33 @@ def already_sent(session: str, channel: str, receiver: str) -> ProtocolError:
     )
 
 
+def _no_file(sender: str, channel: str) -> MessageRejected:
+    return MessageRejected(
+        f"in the place of message '{channel}' from {sender} there is a link, a pipe or a folder; "
+        "see who else can write into the mailbox, and start a new session"
+    )
+
+
+def _is_name(name: str) -> bool:
+    try:
+        check_name("the party", name)
+    except InvalidValue:
+        return False
+    return True
+
+
+def _is_place(place: str) -> bool:
+    """Whether a message can stand at SENDER/RECEIVER/CHANNEL, with '.' for '/' in the channel."""
+    sender, receiver, channel = place.split("/")
+    try:
+        check_channel(channel.replace(".", "/"))
+    except InvalidValue:
+        return False
+    return _is_name(sender) and _is_name(receiver)
+
+
 def _write_synced(path: Path, data: bytes) -> None:
-    with path.open("wb") as target:
+    with path.open("xb") as target:
         target.write(data)
         target.flush()
         os.fsync(target.fileno())
@@ -192,20 +235,15 @@ def _appears(partial: Path, target: Path) -> bool:
     return True
 
 
-def _read_small(path: Path) -> bytes | None:
-    """Return a file's bytes, a little more than the largest manifest at most; None where there is
-    none. Others write here: it may be a pipe, or a link, and then it is as good as none."""
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
+def _read_small(path: Path, most: int) -> bytes | None:
+    """Return a file's bytes, one more than `most` at most; None where there is none. Raises
+    NoFileError."""
     try:
-        descriptor = os.open(path, flags | getattr(os, "O_BINARY", 0))
-    except OSError as error:
-        if error.errno in (errno.ENOENT, errno.ELOOP, errno.ENOTDIR):
-            return None
-        raise
+        descriptor = open_file(path, os.O_RDONLY)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
     with os.fdopen(descriptor, "rb") as source:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return None
-        return source.read(LARGEST + 1)
+        return source.read(most + 1)
 
 
 def _link_or_copy(source: Path, target: Path) -> None:

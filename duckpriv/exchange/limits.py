@@ -1,4 +1,4 @@
-"""How much a message may be, before anything of it is used."""
+"""How much a message may be, before anything of it is used, and a peer may have in a mailbox."""
 
 from __future__ import annotations
 
@@ -13,13 +13,18 @@ _WHAT = {"nesting": "lists and structs within each other"}
 @dataclass(frozen=True)
 class Limits:
     """The largest message that is accepted. `batch_bytes` is what has to fit into memory at once:
-    a batch of rows, so at least a row."""
+    a batch of rows, so at least a row. Of a mailbox that is served, `peer_…` is what one peer may
+    have in it, over all sessions, and `free_bytes` what stays free on its disk."""
 
     bytes: int = 64 << 30
     rows: int = 1 << 40
     columns: int = 4096
     nesting: int = 8
     batch_bytes: int = 512 << 20
+    peer_sessions: int = 1000
+    peer_messages: int = 1_000_000
+    peer_bytes: int = 256 << 30
+    free_bytes: int = 1 << 30
 
     def check(self, manifest: Manifest) -> None:
         """Raise MessageRejected where the manifest goes beyond a limit."""

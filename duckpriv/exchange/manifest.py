@@ -13,6 +13,7 @@ from ..crypto.sealing import WRAPPED_BYTES
 from ..errors import InvalidValue, MessageRejected
 from ..names import check_channel, check_name
 from .types import type_name
+from .untrusted import parse_json
 
 FORMAT = "duckpriv-message/3"
 LARGEST = 1 << 20
@@ -81,8 +82,8 @@ class Manifest:
         if len(data) > LARGEST:
             raise MessageRejected(f"the manifest is larger than {LARGEST} bytes")
         try:
-            fields = json.loads(data)
-        except (ValueError, RecursionError):
+            fields = parse_json(data)
+        except ValueError:
             raise MessageRejected("the manifest is not JSON; the message is damaged") from None
         if not isinstance(fields, dict) or fields.get("format") != FORMAT:
             raise MessageRejected(

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .files import Writer, sync
+from .files import Writer, open_file, sync
 from .requests import CHUNK
 
 # What lies there after a restart is hashed again, for this long in a call.
@@ -43,11 +43,7 @@ class Partial:
                 return
             with self._counting():
                 if self._writer is None:
-                    if not self.length:
-                        self._path.touch()
-                    if self._path.stat().st_size < self.length:
-                        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
-                    os.truncate(self._path, self.length)  # a crash may have left more
+                    self._cut()
                     self._writer = Writer(self._path, self._digest, new=False)
                 self.length += self._writer.write(chunk[self.length - position :])
 
@@ -61,7 +57,7 @@ class Partial:
         with self._lock:
             self._close()
             with self._counting():
-                self._path.touch()  # where there were no bytes
+                self._cut()  # where there were no bytes, there is no file
                 sync(self._path)  # it may take long, and others shall not wait for it
             self._ended = True
             return self._digest.hexdigest()
@@ -91,6 +87,15 @@ class Partial:
             self._hashing = self._path.exists()
             raise
 
+    def _cut(self) -> None:
+        """Leave what was counted in the file, which is made if there is none: a crash may have left
+        more. Raises OSError where there is less."""
+        flags = os.O_RDWR | (0 if self.length else os.O_CREAT)
+        with os.fdopen(open_file(self._path, flags), "r+b", buffering=0) as file:
+            if os.fstat(file.fileno()).st_size < self.length:
+                raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+            file.truncate(self.length)
+
     def _forget(self) -> None:
         if self._writer is not None:
             self._writer.close()
@@ -107,7 +112,7 @@ class Partial:
     def _hash_for_a_while(self) -> bool:
         """Go on hashing what an earlier server has received; return whether that is all."""
         until = time.monotonic() + _HASHING_SECONDS
-        with self._path.open("rb") as source:
+        with os.fdopen(open_file(self._path, os.O_RDONLY), "rb") as source:
             source.seek(self.length)
             while chunk := source.read(CHUNK):
                 if time.monotonic() > until:

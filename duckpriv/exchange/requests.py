@@ -17,13 +17,14 @@ import pyarrow as pa
 from ..errors import InvalidValue, MessageRejected
 from ..names import check_channel, check_name
 from .manifest import LARGEST, Manifest
+from .status import LARGEST_STATUS
+from .untrusted import parse_json
 
 # Content goes in chunks, and a call moves a part at most: progress is counted in parts.
 CHUNK = 1 << 20
 PART = 64 << 20
 # Messages up to so many bytes go in one call.
 INLINE = 256 << 10
-LARGEST_STATUS = 4096
 # Chunks are the application's metadata of a stream without columns: nothing of Arrow's own format
 # has to be read from the network. Results of actions are plain bytes too.
 SCHEMA = pa.schema([])
@@ -166,13 +167,13 @@ def parse_request(data: bytes) -> Request:
     if len(data) > _LARGEST:
         raise MessageRejected("the request is too long")
     try:
-        body = json.loads(data)
+        body = parse_json(data)
         kind = _KINDS[body.pop("do")]
         if set(body) != {field.name for field in fields(kind)}:
             raise ValueError
         for name, value in body.items():
             _check(name, value)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, InvalidValue):
+    except (ValueError, TypeError, KeyError, AttributeError, InvalidValue):
         raise MessageRejected(
             "the request is malformed; is the peer's duckpriv of another version?"
         ) from None

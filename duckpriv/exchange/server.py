@@ -24,6 +24,7 @@ from .gate import Gate
 from .limits import Limits
 from .manifest import Manifest
 from .protection import Protection
+from .quota import Quota
 from .requests import (
     CHUNK,
     EMPTY,
@@ -105,7 +106,8 @@ class _Service(fl.FlightServerBase):  # type: ignore[misc]
         self, folder: Folder, protection: Protection, limits: Limits, known: list[PublicIdentity]
     ) -> None:
         self.gate: Gate | None = None
-        self.uploads = Uploads(folder)
+        self._quota = Quota(folder.path, limits)
+        self.uploads = Uploads(folder, self._quota)
         self._folder, self._protection, self._limits = folder, protection, limits
         self._roots = b"".join(identity.root for identity in known)
         self._names = {identity.tls_name: identity.name for identity in known}
@@ -169,6 +171,7 @@ class _Service(fl.FlightServerBase):  # type: ignore[misc]
                 )
             case SetStatus():
                 _check_own(peer, request.sender)
+                self._quota.enter(peer, request.session)
                 self._folder.set_status(request.session, peer, request.status.encode())
                 return ()
             case GetStatus():
@@ -204,11 +207,12 @@ class _Service(fl.FlightServerBase):  # type: ignore[misc]
                 place = (request.session, request.sender, request.receiver, request.name)
                 with self.uploads.early(*place) as content:
                     for position, chunk in self._chunks(context, reader, request.offset):
-                        self.uploads.check_early_room()
                         if position > content.length:
                             raise ProtocolError("there are bytes missing before these")
                         if position + len(chunk) > self._limits.bytes:
                             raise MessageRejected("the content is longer than the limit bytes")
+                        new = position + len(chunk) - content.length
+                        self.uploads.take_early(*place[:3], max(0, new))
                         content.write(position, chunk)
                     return content.length
         raise _misplaced()

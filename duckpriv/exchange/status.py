@@ -12,6 +12,40 @@ import time
 from dataclasses import dataclass, field
 
 from ..errors import ExchangeTimeout, ProtocolError
+from .untrusted import parse_json
+
+# The most bytes that a status has, and the most seconds between two signs of life.
+LARGEST_STATUS = 4096
+LONGEST_BEAT = 15.0
+_STATES = ("running", "finished", "failed")
+
+
+@dataclass(frozen=True)
+class Status:
+    """What a peer says of its run."""
+
+    state: str
+    every: float
+    script: str | None
+
+    @classmethod
+    def from_json(cls, data: bytes | None) -> Status | None:
+        """Read a peer's status; None where it is none that this program writes: whoever wrote it
+        may have written anything."""
+        if data is None or len(data) > LARGEST_STATUS:
+            return None
+        try:
+            found = parse_json(data)
+        except ValueError:
+            return None
+        if not isinstance(found, dict):
+            return None
+        state, every, script = (found.get(name) for name in ("state", "every", "script"))
+        if state not in _STATES or not (script is None or isinstance(script, str)):
+            return None
+        if not isinstance(every, int | float) or not 0 < every <= LONGEST_BEAT:
+            return None
+        return cls(str(state), every, script)
 
 
 @dataclass
@@ -53,37 +87,24 @@ class Watch:
         now = time.monotonic()
         if status != self._last:
             self._last, self._changed = status, now
-        parsed = _parsed(status)
-        state, every = parsed.get("state"), parsed.get("every")
+        said = Status.from_json(status)
+        if said is None:
+            return
         # A peer with a longer patience gives its signs more rarely.
-        patience = max(self._silence, 4 * every if isinstance(every, int | float) else 0)
+        patience = max(self._silence, 4 * said.every)
         silent = now - self._changed > patience
-        if state == "failed" and (status != self._before or silent):
+        if said.state == "failed" and (status != self._before or silent):
             raise ProtocolError(
                 f"{self._peer} has ended its run with an error, so its message '{self._channel}' "
                 f"does not come; see what it says there. When that is mended, both run the same "
                 "commands again and go on; otherwise start a new session"
             )
-        if state == "running" and self._script and parsed.get("script") == self._script:
+        if said.state == "running" and self._script and said.script == self._script:
             raise ProtocolError(
                 f"{self._peer} runs {self._script} too; one of you has to run its counterpart"
             )
-        if state == "running" and silent:
+        if said.state == "running" and silent:
             raise ExchangeTimeout(
                 f"{self._peer} has given no sign of life for {patience:g} seconds, so its "
                 f"message '{self._channel}' may never come; was it killed, or its machine cut off?"
             )
-
-
-def state_of(status: bytes | None) -> object:
-    """Return the state that a peer's status tells, or None."""
-    return _parsed(status).get("state")
-
-
-def _parsed(status: bytes | None) -> dict[str, object]:
-    """Read a peer's status: it may have written anything."""
-    try:
-        parsed = json.loads(status or b"null")
-    except (ValueError, RecursionError):
-        return {}
-    return parsed if isinstance(parsed, dict) else {}

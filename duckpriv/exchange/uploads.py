@@ -12,7 +12,6 @@ is encrypted with a key that only that manifest has, so without one nobody can r
 from __future__ import annotations
 
 import hashlib
-import shutil
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -23,18 +22,24 @@ from ..errors import MessageRejected, ProtocolError
 from .folder import Folder
 from .manifest import Manifest
 from .partial import Partial
+from .quota import Quota
 
-# Content without a manifest: how many a sender may have, for how long, and how much room is left.
-_MOST_EARLY, _EARLY_SECONDS, _EARLY_ROOM = 4, 600.0, 1 << 30
+# Content without a manifest: how many a sender may have, and for how long.
+_MOST_EARLY, _EARLY_SECONDS = 4, 600.0
 
 
 class Upload:
     """An unfinished message of one sender. Safe for several threads."""
 
     def __init__(
-        self, folder: Folder, manifest: Manifest, partial: Path, placing: threading.Lock
+        self,
+        folder: Folder,
+        manifest: Manifest,
+        partial: Path,
+        placing: threading.Lock,
+        quota: Quota,
     ) -> None:
-        self.manifest = manifest
+        self.manifest, self._quota = manifest, quota
         self.users = 0
         self._folder, self._path, self._placing = folder, partial, placing
         self._lock = threading.Lock()
@@ -45,8 +50,9 @@ class Upload:
         """Go on with content that came before the manifest, where that is of use."""
         with self._lock:
             there = self._partial.length or self._path.exists()
-            if early.length and not there and self._has_room(self.manifest.bytes - early.length):
-                with suppress(OSError):  # somebody has deleted it
+            if early.length and not there:
+                with suppress(OSError, ProtocolError):  # somebody has deleted it; or no room
+                    self._check_room(early.length)
                     early.move(self._path)
                     self._partial, self._resumed = early, True
                     return
@@ -63,8 +69,7 @@ class Upload:
                 return self.manifest.bytes
             if not self._partial.known():
                 return None
-            if not self._has_room(self.manifest.bytes - self._partial.length):
-                raise ProtocolError(f"the mailbox has no room for {self.manifest.what}")
+            self._check_room(self._partial.length)
             self._finish_if_whole()
             return self._partial.length
 
@@ -78,6 +83,9 @@ class Upload:
                 raise MessageRejected(f"{self.manifest.what} has more bytes than its manifest says")
             if self._folder.has(self.manifest):
                 return
+            new = position + len(chunk) - self._partial.length
+            if 0 < new <= len(chunk):
+                self._take(0, new)
             self._partial.write(position, chunk)  # what is missing, begin() tells
             self._finish_if_whole()
 
@@ -85,8 +93,14 @@ class Upload:
         """Write what is in memory, and leave no file open: nobody uploads now."""
         self._partial.rest()
 
-    def _has_room(self, missing: int) -> bool:
-        return shutil.disk_usage(self._path.parent).free >= missing
+    def _check_room(self, there: int) -> None:
+        """Raise ProtocolError where the rest would be too much: before it is sent."""
+        missing = max(0, self.manifest.bytes - there)
+        self._quota.check(self.manifest.sender, self.manifest.session, missing)
+
+    def _take(self, messages: int, size: int) -> None:
+        manifest = self.manifest
+        self._quota.take(manifest.sender, manifest.session, manifest.receiver, messages, size)
 
     def _is_published(self) -> bool:
         try:
@@ -107,6 +121,7 @@ class Upload:
                 self._resumed = False
                 return
             raise _altered(self.manifest)
+        self._take(0, len(self.manifest.to_json()))
         with self._placing:
             if not self._folder.has(self.manifest):
                 self._folder.place(self.manifest, self._path)
@@ -116,8 +131,8 @@ class Upload:
 class Uploads:
     """The unfinished messages in a folder, and the content that came before its manifest."""
 
-    def __init__(self, folder: Folder, most: int = 256) -> None:
-        self._folder, self._most = folder, most
+    def __init__(self, folder: Folder, quota: Quota, most: int = 256) -> None:
+        self._folder, self._quota, self._most = folder, quota, most
         self._lock, self._placing = threading.Lock(), threading.Lock()
         self._known: OrderedDict[Path, Upload] = OrderedDict()
         # By sender; then by session, receiver and name.
@@ -129,18 +144,29 @@ class Uploads:
         """Lend the upload of the message with this manifest; content that came before under the
         name `early` is taken for its own."""
         path = self._folder.partial(manifest, manifest.sha256)
+        session, sender, receiver, _ = manifest.place
+        with self._lock:
+            content = self._early.get(sender, OrderedDict()).pop((session, receiver, early), None)
+            begun = path in self._known
+        try:
+            # Counting may take a while: the others go on meanwhile.
+            if not (begun or path.exists() or self._folder.has(manifest)):
+                self._quota.take(sender, session, receiver, 1, 0)
+            self._folder.make(session, sender, receiver)
+        except BaseException:
+            if content is not None:
+                content.remove(ended=True)
+            raise
         with self._lock:
             upload = self._known.get(path)
             if upload is None or (upload.manifest != manifest and not upload.users):
-                upload = Upload(self._folder, manifest, path, self._placing)
+                upload = Upload(self._folder, manifest, path, self._placing, self._quota)
             elif upload.manifest != manifest:
                 raise ProtocolError("the same content is being sent with another manifest")
             self._known[path] = upload
             self._known.move_to_end(path)
             upload.users += 1
             self._forget()
-            own = self._early.get(manifest.sender, OrderedDict())
-            content = own.pop((manifest.session, manifest.receiver, early), None)
         try:
             if content is not None:
                 upload.adopt(content)
@@ -159,9 +185,14 @@ class Uploads:
         or for a while."""
         path = self._folder.early_path(session, sender, receiver, name)
         self._folder.forget_early(_EARLY_SECONDS)
+        key = session, receiver, name
+        with self._lock:
+            begun = key in self._early.get(sender, ())
+        if not begun:
+            self._quota.take(sender, session, receiver, 1, 0)
+            self._folder.make(session, sender, receiver)
         with self._lock:
             own = self._early.setdefault(sender, OrderedDict())
-            key = session, receiver, name
             own[key] = partial = own.pop(key, None) or Partial(path)
             too_much = [own.popitem(last=False)[1] for _ in range(len(own) - _MOST_EARLY)]
         for other in too_much:
@@ -171,10 +202,10 @@ class Uploads:
         finally:
             partial.rest()
 
-    def check_early_room(self) -> None:
-        """Raise ProtocolError where content without a manifest would take the last room."""
-        if shutil.disk_usage(self._folder.path).free < _EARLY_ROOM:
-            raise ProtocolError("the mailbox has no room for content without a manifest")
+    def take_early(self, session: str, sender: str, receiver: str, size: int) -> None:
+        """Count bytes of content without a manifest. Raises ProtocolError where they are too many,
+        or the disk has no room."""
+        self._quota.take(sender, session, receiver, 0, size)
 
     def publish(self, manifest: Manifest, content: bytes) -> None:
         """Publish a message that came whole. Raises MessageRejected where it is not what its
@@ -183,6 +214,10 @@ class Uploads:
             raise MessageRejected(f"{manifest.what} does not have the bytes that its manifest says")
         if hashlib.sha256(content).hexdigest() != manifest.sha256:
             raise _altered(manifest)
+        session, sender, receiver, _ = manifest.place
+        size = len(content) + len(manifest.to_json())
+        if not self._folder.has(manifest):
+            self._quota.take(sender, session, receiver, 1, size)
         with self._placing:
             self._folder.publish(manifest, content)
 

@@ -133,6 +133,20 @@ EXCHANGE: tuple[Function, ...] = (
         body="require.sql",
     ),
     Function(
+        name="is_numbered",
+        kind="aggregate",
+        parameters=(
+            Parameter("number", "BIGINT", "a number of each row"),
+            Parameter("expected", "BIGINT", "how many rows there should be"),
+        ),
+        returns="BOOLEAN",
+        about="Aggregate: whether the rows are numbered 1, 2, … expected, each once. A large "
+        "expected number, which a peer may have named, takes no memory.",
+        reveals="Nothing leaves.",
+        example="SELECT is_numbered(i, 3) AS result FROM range(1, 4) t(i)",
+        body="require.sql",
+    ),
+    Function(
         name="require_result",
         kind="scalar",
         parameters=(

@@ -19,6 +19,7 @@
 -- set reveal = own         who sees the weights: own (each party those of its features) or none (they stay shared)
 -- set noise = 0.5          deviation of the noise on each row's part of the loss, where the host sees it
 -- set accept_disclosure = no  yes: train although weights and losses may tell the parties each other's rows
+-- set most_features = 10000  refuse to train with more features of all parties together
 
 -- include shared/parties.sql
 SELECT require(list_contains(getvariable('guest_list'), getvariable('me')),
@@ -86,8 +87,9 @@ CREATE OR REPLACE TEMP TABLE lr_start AS
                        columns := 'settings VARCHAR, name_seed VARCHAR, rows BIGINT, batch_seed BLOB');
 SELECT require(count(*) = 1, 'the host has to send one start message'),
        require(bool_and(settings = getvariable('settings')),
-               'the parties'' settings differ: the host has ' || any_value(settings) || ' and we have '
-               || getvariable('settings') || '; agree on one and start a new session')
+               'the parties'' settings differ: the host has ' || left(any_value(settings), 500) || ' and we have '
+               || getvariable('settings') || '; agree on one and start a new session'),
+       require(bool_and(rows > 0 AND length(name_seed) <= 100), 'the host''s start message makes no sense')
 FROM lr_start;
 SET VARIABLE batch_seed = 'lrh-batch-' || getvariable('session');
 SELECT seed_open(getvariable('batch_seed'), seed, batch_seed) AS batch_seed
@@ -96,7 +98,7 @@ SET VARIABLE rows = (SELECT rows FROM lr_start);
 SET VARIABLE batches = ceil(getvariable('rows') / getvariable('batch')::INTEGER)::BIGINT;
 CREATE OR REPLACE TEMP TABLE lr_spine AS
     FROM exchange_recv(getvariable('host'), 'lrh/spine', columns := 'row BIGINT, name VARCHAR');
-SELECT require(list(row ORDER BY row) = range(1, getvariable('rows') + 1) AND count(DISTINCT name) = count(*),
+SELECT require(is_numbered(row, getvariable('rows')) AND count(DISTINCT name) = count(*),
                'the host''s rows are not numbered one by one, or have one name twice')
 FROM lr_spine;
 

@@ -20,6 +20,7 @@
 -- set reveal = own         who sees the weights: own (each party those of its features) or none (they stay shared)
 -- set noise = 0.5          deviation of the noise on each row's part of the loss, where the host sees it
 -- set accept_disclosure = no  yes: train although weights and losses may tell the parties each other's rows
+-- set most_features = 10000  refuse to train with more features of all parties together
 
 -- include shared/parties.sql
 SELECT require(getvariable('me') = getvariable('host'),
@@ -149,6 +150,7 @@ CREATE OR REPLACE TEMP TABLE lr_deal AS
     SELECT ring_random(getvariable('seed'), 'all-' || getvariable('stage') || '-a', getvariable('rows')) AS a,
            ring_random(getvariable('seed'), 'all-' || getvariable('stage') || '-b', getvariable('rows')) AS b, ab
     FROM exchange_recv(getvariable('helper'), 'lrh/deal-all-' || getvariable('stage'), columns := 'ab UBIGINT[]');
+SELECT require(count(*) = 1, 'the helper has to deal once for each product') FROM lr_deal;
 -- include shared/masks.sql
 
 -- part set-up
@@ -195,6 +197,7 @@ CREATE OR REPLACE TEMP TABLE lr_deal AS
                  getvariable('width') AS width, getvariable('total') AS total),
          exchange_recv(getvariable('helper'), 'lrh/deal-' || getvariable('iteration'),
                        columns := 'c UBIGINT[], ab UBIGINT[], c2 UBIGINT[], s1 UBIGINT[], p1 UBIGINT[], s2 UBIGINT[], p2 UBIGINT[]');
+SELECT require(count(*) = 1, 'the helper has to deal once for each step') FROM lr_deal;
 
 -- include shared/scores.sql
 
@@ -205,6 +208,7 @@ CREATE OR REPLACE TEMP TABLE lr_factors AS
                        list_concat(CASE WHEN getvariable('kind') = 'identity' THEN ring_add(loss, half) ELSE loss END, score)) AS y
     FROM lr_batch,
          exchange_recv(getvariable('helper'), 'lrh/activated-' || getvariable('iteration'), columns := 'value UBIGINT[], loss UBIGINT[], score UBIGINT[]');
+SELECT require(count(*) = 1, 'the helper has to answer the scores once') FROM lr_factors;
 -- include shared/step.sql
 
 -- loss: the one number that we see

@@ -10,6 +10,7 @@
 -- set key =                with the alignment: your column of the ids; empty: the one that holds them all
 -- set unmatched = refuse   rows to score that we have no record of: refuse, or mean to take our mean, by which an
 --                          asker that knows its weights can tell them
+-- set most_features = 10000  refuse a model with more features of all parties together
 
 -- include shared/parties.sql
 SELECT require(list_contains(getvariable('guest_list'), getvariable('me')),
@@ -72,14 +73,15 @@ CREATE OR REPLACE TEMP TABLE lr_start AS
                        columns := 'settings VARCHAR, name_seed VARCHAR, rows BIGINT, batches BIGINT');
 SELECT require(count(*) = 1, 'the host has to send one start message'),
        require(bool_and(settings = getvariable('settings')),
-               'the parties'' settings differ: the host has ' || any_value(settings) || ' and we have '
-               || getvariable('settings') || '; agree on one and start a new session')
+               'the parties'' settings differ: the host has ' || left(any_value(settings), 500) || ' and we have '
+               || getvariable('settings') || '; agree on one and start a new session'),
+       require(bool_and(rows > 0 AND batches BETWEEN 1 AND rows AND length(name_seed) <= 100), 'the host''s start message makes no sense')
 FROM lr_start;
 SET VARIABLE rows = (SELECT rows FROM lr_start);
 SET VARIABLE batches = (SELECT batches FROM lr_start);
 CREATE OR REPLACE TEMP TABLE lr_spine AS
     FROM exchange_recv(getvariable('host'), 'lrh/spine', columns := 'row BIGINT, name VARCHAR');
-SELECT require(list(row ORDER BY row) = range(1, getvariable('rows') + 1) AND count(DISTINCT name) = count(*),
+SELECT require(is_numbered(row, getvariable('rows')) AND count(DISTINCT name) = count(*),
                'the host''s rows are not numbered one by one, or have one name twice')
 FROM lr_spine;
 

@@ -4,6 +4,9 @@
 -- set host = host          the host's name
 -- set guests = guest       the guests' names, with commas between, in the same order at all
 -- set helper = helper      the helper's name, which is yours
+-- set most_rows = 100000000  refuse to deal for more rows
+-- set most_features = 10000  refuse to deal for more features of all parties together
+-- set most_numbers = 20000000  refuse to deal for larger batches: rows times features of all parties
 
 -- include shared/parties.sql
 SELECT require(getvariable('me') = getvariable('helper'),
@@ -17,18 +20,29 @@ CREATE OR REPLACE TEMP TABLE lr_plan AS
                        columns := 'parties VARCHAR[], asker VARCHAR, kind VARCHAR, rows BIGINT, batches BIGINT');
 SELECT require(count(*) = 1 AND bool_and(parties = getvariable('parties') AND list_contains(parties, asker)),
                'the host has other parties than we do'),
-       require(bool_and(rows > 0 AND batches BETWEEN 1 AND rows), 'the host''s plan makes no sense')
+       require(bool_and(rows > 0 AND batches BETWEEN 1 AND rows AND kind IN ('logistic', 'identity', 'exp')),
+               'the host''s plan makes no sense'),
+       require(bool_and(rows <= getvariable('most_rows')::BIGINT),
+               'the host plans ' || any_value(rows) || ' rows, and most_rows is ' || getvariable('most_rows')
+               || '; to take so many, --set most_rows=NUMBER')
 FROM lr_plan;
 SET VARIABLE rows = (SELECT rows FROM lr_plan);
 SET VARIABLE batches = (SELECT batches FROM lr_plan);
 SET VARIABLE kind = (SELECT kind FROM lr_plan);
 SET VARIABLE asker = (SELECT asker FROM lr_plan);
+SELECT require(count(*) = len(getvariable('parties')) AND count(DISTINCT sender) = count(*) AND min(width) > 0,
+               'each party has to say once how many features it has'),
+       require(sum(width) <= getvariable('most_features')::BIGINT,
+               'the parties have ' || sum(width) || ' features together, and most_features is '
+               || getvariable('most_features') || '; to take so many, --set most_features=NUMBER'),
+       require(sum(width) * ceil(getvariable('rows') / getvariable('batches')) <= getvariable('most_numbers')::BIGINT,
+               'a batch has ' || (sum(width) * ceil(getvariable('rows') / getvariable('batches')))::HUGEINT || ' numbers, and most_numbers is '
+               || getvariable('most_numbers') || '; to deal so many at once, --set most_numbers=NUMBER')
+FROM exchange_recv_all(getvariable('everybody'), 'lrh/shape', columns := 'width BIGINT');
 CREATE OR REPLACE TEMP TABLE lr_parties AS
     SELECT *, coalesce(sum(width) OVER (ORDER BY position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)::BIGINT AS start
     FROM (SELECT sender AS party, list_position(getvariable('parties'), sender) AS position, width, seed
           FROM exchange_recv_all(getvariable('everybody'), 'lrh/shape', columns := 'width BIGINT') s JOIN lr_seeds ON party = sender);
-SELECT require(count(*) = len(getvariable('parties')) AND min(width) > 0, 'each party has to say once how many features it has')
-FROM lr_parties;
 SET VARIABLE total = (SELECT sum(width)::BIGINT FROM lr_parties);
 CREATE OR REPLACE TEMP TABLE lr_answers (iteration BIGINT, score UBIGINT[]);
 SET VARIABLE iteration = 0;

@@ -9,6 +9,7 @@
 -- set id =                 an id column that all tables share; empty: the alignments of private matching
 -- set key =                with the alignments: your column of the ids; empty: the one that holds them all
 -- set batch = 10000        how many rows at most at a time
+-- set most_features = 10000  refuse a model with more features of all parties together
 
 -- include shared/parties.sql
 SELECT require(getvariable('me') = getvariable('host'),
@@ -109,6 +110,7 @@ CREATE OR REPLACE TEMP TABLE lr_deal AS
     FROM (SELECT getvariable('seed') AS seed, 'step-' || getvariable('iteration') AS step, getvariable('size') AS size,
                  getvariable('width') AS width, getvariable('total') AS total),
          exchange_recv(getvariable('helper'), 'lrh/deal-' || getvariable('iteration'), columns := 'c UBIGINT[]');
+SELECT require(count(*) = 1, 'the helper has to deal once for each batch') FROM lr_deal;
 
 -- include shared/scores.sql
 

@@ -92,8 +92,9 @@ CREATE OR REPLACE TEMP TABLE lr_start AS
                        columns := 'settings VARCHAR, seed VARCHAR, rows BIGINT, digest VARCHAR, width BIGINT');
 SELECT require(count(*) = 1, 'the host has to send one start message'),
        require(bool_and(settings = getvariable('settings')),
-               'the parties'' settings differ: the host has ' || any_value(settings) || ' and we have '
-               || getvariable('settings') || '; agree on one and start a new session')
+               'the parties'' settings differ: the host has ' || left(any_value(settings), 500) || ' and we have '
+               || getvariable('settings') || '; agree on one and start a new session'),
+       require(bool_and(width BETWEEN 1 AND 1000000 AND length(seed) <= 100), 'the host''s start message makes no sense')
 FROM lr_start;
 
 -- the rows in the host's order
@@ -190,8 +191,7 @@ CALL exchange_send(getvariable('via'), 'lr/gradient-' || getvariable('iteration'
 -- decryption: take our part off the host's masked gradient
 CREATE OR REPLACE TEMP TABLE lr_theirs AS
     FROM exchange_recv(getvariable('via'), 'lr/gradient-' || getvariable('iteration'), columns := 'feature BIGINT, ct BLOB');
-SELECT require(list(feature ORDER BY feature)
-               = range(CASE WHEN getvariable('with_loss') THEN 0 ELSE 1 END, getvariable('peer_width') + 1),
+SELECT require(is_numbered(feature + getvariable('with_loss')::INTEGER, getvariable('peer_width') + getvariable('with_loss')::INTEGER),
                'the host asks for something else than its gradient and the loss'),
        require(bool_and(l.bound <= 96 AND l.count = 1), 'the host asks for more than a number of a gradient has')
 FROM (SELECT *, he_layout(ct) AS l FROM lr_theirs);

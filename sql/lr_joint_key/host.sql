@@ -98,7 +98,7 @@ SET VARIABLE peer_width = (SELECT CASE WHEN count(*) = 1 THEN any_value(width) E
     FROM exchange_recv(getvariable('peer'), 'lr/shape', columns := 'width BIGINT'));
 -- include shared/opened.sql
 
-SELECT require(getvariable('peer_width') > 0, 'the guest did not say how many features it has'),
+SELECT require(getvariable('peer_width') BETWEEN 1 AND 1000000, 'the guest did not say how many features it has'),
        require_hidden(getvariable('accept_disclosure'), getvariable('opened') * noisy_bits(getvariable('noise')::DOUBLE),
                       getvariable('rows') // getvariable('batches'));
 
@@ -162,7 +162,7 @@ CALL exchange_send(getvariable('via'), 'lr/gradient-' || getvariable('iteration'
 -- decryption: take our part off the guest's masked gradient
 CREATE OR REPLACE TEMP TABLE lr_theirs AS
     FROM exchange_recv(getvariable('via'), 'lr/gradient-' || getvariable('iteration'), columns := 'feature BIGINT, ct BLOB');
-SELECT require(list(feature ORDER BY feature) = range(1, getvariable('peer_width') + 1),
+SELECT require(is_numbered(feature, getvariable('peer_width')),
                'the guest asks for something else than its gradient'),
        require(bool_and(l.bound <= 96 AND l.count = 1), 'the guest asks for more than a number of a gradient has')
 FROM (SELECT *, he_layout(ct) AS l FROM lr_theirs);

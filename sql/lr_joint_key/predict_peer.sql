@@ -51,7 +51,7 @@ CREATE OR REPLACE TEMP TABLE predict_named AS SELECT pid::VARCHAR AS name, part 
 -- the rows that are asked for; the training's mean stands for features that we do not have
 CREATE OR REPLACE TEMP TABLE predict_asked AS
     FROM exchange_recv(getvariable('peer'), 'predict/rows', columns := 'row BIGINT, name VARCHAR, wanted BLOB');
-SELECT require(count(*) > 0 AND (list(row ORDER BY row) = range(1, count(*) + 1)) AND count(DISTINCT name) = count(*),
+SELECT require(count(*) > 0 AND is_numbered(row, count(*)) AND count(DISTINCT name) = count(*),
                'the peer''s rows are not numbered one by one, or a row is asked for twice'),
        require(bool_and((l.scale, l.bound, l.count, l.doublings) = (0, 1, 1, 0)),
                'the peer has to send an encrypted 0 or 1 for each row')

@@ -1,5 +1,10 @@
 CREATE MACRO require(condition, message) AS
-    duckpriv_udf_require(coalesce(condition, false), message);
+    duckpriv_udf_require(coalesce(condition, false), coalesce(message, 'a check of the script does not hold'));
+
+-- By counts: a peer's `expected` may be any number, and range() would make as many.
+CREATE MACRO is_numbered(number, expected) AS
+    count(*) = expected AND count(DISTINCT number) = count(*)
+    AND coalesce(min(number) = 1 AND max(number) = count(*), count(*) = 0);
 
 -- The name is free, or stands for a table in the current schema that has exactly these columns.
 CREATE MACRO require_result(tbl, columns) AS duckpriv.main.require(

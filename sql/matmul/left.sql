@@ -35,6 +35,9 @@ FROM matmul_rows;
 -- the dimensions of both
 CALL exchange_send(getvariable('peer'), 'matmul/left-shape',
     $$ SELECT count(*) AS rows, coalesce(max(len(x)), 0) AS columns FROM matmul_rows $$);
+SELECT require(count(*) = 1 AND bool_and(rows > 0 AND columns > 0), 'the peer''s matrix is empty'),
+       require(bool_and(rows <= 2147483648 AND columns <= 2147483648), 'the peer''s matrix has more than 2^31 rows or columns')
+FROM exchange_recv(getvariable('peer'), 'matmul/right-shape', columns := 'rows BIGINT, columns BIGINT');
 CREATE OR REPLACE TEMP TABLE matmul_shape AS
     SELECT m, k, w.rows AS w_rows, w.columns AS n,
            -- whoever has fewer numbers encrypts
@@ -44,13 +47,15 @@ CREATE OR REPLACE TEMP TABLE matmul_shape AS
                + getvariable('sigma')::INTEGER + 2 AS slot_bits
     FROM (SELECT count(*) AS m, coalesce(max(len(x)), 0) AS k FROM matmul_rows),
          exchange_recv(getvariable('peer'), 'matmul/right-shape', columns := 'rows BIGINT, columns BIGINT') w;
-SELECT require(count(*) = 1 AND min(w_rows) > 0 AND min(n) > 0, 'the peer''s matrix is empty'),
-       require(bool_and(m = 0 OR k = w_rows),
+SELECT require(bool_and(m = 0 OR k = w_rows),
                'X has ' || any_value(k) || ' columns and W ' || any_value(w_rows)
                || ' rows; they have to be as many')
 FROM matmul_shape;
 SET VARIABLE encrypts = (SELECT left_encrypts FROM matmul_shape);
 SET VARIABLE slot_bits = (SELECT slot_bits FROM matmul_shape);
+SET VARIABLE m = (SELECT m FROM matmul_shape);
+SET VARIABLE n = (SELECT n FROM matmul_shape);
+SET VARIABLE terms = (SELECT w_rows FROM matmul_shape);
 SET VARIABLE key = 'matmul-' || getvariable('session') || '-' || getvariable('me');
 SET VARIABLE peer_key = 'matmul-' || getvariable('session') || '-of-' || getvariable('peer');
 
@@ -72,10 +77,12 @@ SELECT key_import(getvariable('peer_key'), key, 'paillier') AS peer_key
 FROM exchange_recv(getvariable('peer'), 'matmul/right-key', columns := 'key BLOB');
 CREATE OR REPLACE TEMP TABLE matmul_encrypted AS
     FROM exchange_recv(getvariable('peer'), 'matmul/right-encrypted', columns := 'row BIGINT, ct BLOB');
-SELECT require((SELECT list(row ORDER BY row) FROM matmul_encrypted)
-               IS NOT DISTINCT FROM CASE WHEN NOT left_encrypts THEN range(1, w_rows + 1) END,
-               'the peer did not encrypt its matrix row by row')
-FROM matmul_shape;
+SELECT require(is_numbered(row, CASE WHEN getvariable('encrypts') THEN 0 ELSE getvariable('terms') END),
+               'the peer did not encrypt its matrix row by row'),
+       require(coalesce(bool_and((l.scale, l.bound, l.slot_bits, l.count)
+                                 = (getvariable('scale')::BIGINT, getvariable('bound')::BIGINT, getvariable('slot_bits'), getvariable('n'))), true),
+               'the peer''s ciphertexts do not have the agreed scale, bound and slots')
+FROM (SELECT row, he_layout(ct) AS l FROM matmul_encrypted);
 CREATE OR REPLACE TEMP TABLE matmul_split AS
     FROM he_matmul_split('matmul_rows', 'matmul_encrypted', getvariable('peer_key'), scale := getvariable('scale')::INTEGER,
                          bound := getvariable('bound')::INTEGER, sigma := getvariable('sigma')::INTEGER)
@@ -86,11 +93,10 @@ CALL exchange_send(getvariable('peer'), 'matmul/left-masked', $$ SELECT row, s.s
 CREATE OR REPLACE TEMP TABLE matmul_decrypted AS
     SELECT row, paillier_decrypt_share(ct, getvariable('key')) AS share
     FROM exchange_recv(getvariable('peer'), 'matmul/right-masked', columns := 'row BIGINT, ct BLOB');
-SELECT require((SELECT list(row ORDER BY row) FROM matmul_decrypted)
-               IS NOT DISTINCT FROM CASE WHEN left_encrypts THEN range(1, n + 1) END
-               AND coalesce((SELECT bool_and(len(share) = m) FROM matmul_decrypted), true),
+SELECT require(is_numbered(row, CASE WHEN getvariable('encrypts') THEN getvariable('n') ELSE 0 END)
+               AND coalesce(bool_and(len(share) = getvariable('m')), true),
                'the peer did not answer for each column of the product')
-FROM matmul_shape;
+FROM matmul_decrypted;
 CREATE OR REPLACE TEMP TABLE matmul_share AS
     SELECT row, s.keep AS share FROM matmul_split
     UNION ALL

@@ -35,6 +35,10 @@ FROM matmul_rows;
 -- the dimensions of both
 CALL exchange_send(getvariable('peer'), 'matmul/right-shape',
     $$ SELECT count(*) AS rows, coalesce(max(len(x)), 0) AS columns FROM matmul_rows $$);
+SELECT require(count(*) = 1 AND bool_and(rows BETWEEN 0 AND 2147483648 AND columns BETWEEN 0 AND 2147483648),
+               'the peer''s matrix has more than 2^31 rows or columns')
+FROM exchange_recv(getvariable('peer'), 'matmul/left-shape', columns := 'rows BIGINT, columns BIGINT');
+SELECT require(count(*) > 0 AND max(len(x)) > 0, 'W has to have a row and a column at least') FROM matmul_rows;
 CREATE OR REPLACE TEMP TABLE matmul_shape AS
     SELECT x.rows AS m, x.columns AS k, w_rows, n,
            -- whoever has fewer numbers encrypts
@@ -44,13 +48,15 @@ CREATE OR REPLACE TEMP TABLE matmul_shape AS
                + getvariable('sigma')::INTEGER + 2 AS slot_bits
     FROM (SELECT count(*) AS w_rows, coalesce(max(len(x)), 0) AS n FROM matmul_rows),
          exchange_recv(getvariable('peer'), 'matmul/left-shape', columns := 'rows BIGINT, columns BIGINT') x;
-SELECT require(count(*) = 1 AND min(w_rows) > 0 AND min(n) > 0, 'W has to have a row and a column at least'),
-       require(bool_and(m = 0 OR k = w_rows),
+SELECT require(bool_and(m = 0 OR k = w_rows),
                'X has ' || any_value(k) || ' columns and W ' || any_value(w_rows)
                || ' rows; they have to be as many')
 FROM matmul_shape;
 SET VARIABLE encrypts = (SELECT NOT left_encrypts FROM matmul_shape);
 SET VARIABLE slot_bits = (SELECT slot_bits FROM matmul_shape);
+SET VARIABLE m = (SELECT m FROM matmul_shape);
+SET VARIABLE n = (SELECT n FROM matmul_shape);
+SET VARIABLE terms = (SELECT w_rows FROM matmul_shape);
 SET VARIABLE key = 'matmul-' || getvariable('session') || '-' || getvariable('me');
 SET VARIABLE peer_key = 'matmul-' || getvariable('session') || '-of-' || getvariable('peer');
 
@@ -68,10 +74,12 @@ SELECT key_import(getvariable('peer_key'), key, 'paillier') AS peer_key
 FROM exchange_recv(getvariable('peer'), 'matmul/left-key', columns := 'key BLOB');
 CREATE OR REPLACE TEMP TABLE matmul_encrypted AS
     FROM exchange_recv(getvariable('peer'), 'matmul/left-encrypted', columns := 'row BIGINT, ct BLOB');
-SELECT require((SELECT list(row ORDER BY row) FROM matmul_encrypted)
-               IS NOT DISTINCT FROM CASE WHEN left_encrypts THEN range(1, k + 1) END,
-               'the peer did not encrypt its matrix column by column')
-FROM matmul_shape;
+SELECT require(is_numbered(row, CASE WHEN getvariable('encrypts') THEN 0 ELSE getvariable('terms') END),
+               'the peer did not encrypt its matrix column by column'),
+       require(coalesce(bool_and((l.scale, l.bound, l.slot_bits, l.count)
+                                 = (getvariable('scale')::BIGINT, getvariable('bound')::BIGINT, getvariable('slot_bits'), getvariable('m'))), true),
+               'the peer''s ciphertexts do not have the agreed scale, bound and slots')
+FROM (SELECT row, he_layout(ct) AS l FROM matmul_encrypted);
 CREATE OR REPLACE TEMP TABLE matmul_columns AS
     SELECT j AS row, list(x[j] ORDER BY row) AS x
     FROM matmul_rows, (SELECT unnest(range(1, n + 1)) AS j FROM matmul_shape)
@@ -85,16 +93,15 @@ CALL exchange_send(getvariable('peer'), 'matmul/right-masked', $$ SELECT row, s.
 CREATE OR REPLACE TEMP TABLE matmul_decrypted AS
     SELECT row, paillier_decrypt_share(ct, getvariable('key')) AS share
     FROM exchange_recv(getvariable('peer'), 'matmul/left-masked', columns := 'row BIGINT, ct BLOB');
-SELECT require((SELECT list(row ORDER BY row) FROM matmul_decrypted)
-               IS NOT DISTINCT FROM CASE WHEN NOT left_encrypts AND m > 0 THEN range(1, m + 1) END
-               AND coalesce((SELECT bool_and(len(share) = n) FROM matmul_decrypted), true),
+SELECT require(is_numbered(row, CASE WHEN getvariable('encrypts') THEN getvariable('m') ELSE 0 END)
+               AND coalesce(bool_and(len(share) = getvariable('n')), true),
                'the peer did not answer for each row of the product')
-FROM matmul_shape;
+FROM matmul_decrypted;
 CREATE OR REPLACE TEMP TABLE matmul_share AS
     SELECT row, share FROM matmul_decrypted
     UNION ALL
     SELECT i AS row, list(s.keep[i] ORDER BY row) AS share
-    FROM matmul_split, (SELECT unnest(range(1, m + 1)) AS i FROM matmul_shape) GROUP BY i;
+    FROM matmul_split, (SELECT unnest(range(1, m + 1)) AS i FROM matmul_shape WHERE left_encrypts) GROUP BY i;
 
 -- our share, for a peer that is to see the product; else a message without rows
 CALL exchange_send(getvariable('peer'), 'matmul/right-share',
@@ -103,10 +110,9 @@ CALL exchange_send(getvariable('peer'), 'matmul/right-share',
 -- results: our share, with X's ids if we are to see them, and the product if we are to see it
 CREATE OR REPLACE TEMP TABLE matmul_ids AS
     FROM exchange_recv(getvariable('peer'), 'matmul/ids', columns := 'row BIGINT, id VARCHAR');
-SELECT require((SELECT list(row ORDER BY row) FROM matmul_ids)
-               IS NOT DISTINCT FROM CASE WHEN getvariable('share_ids') = 'yes' AND m > 0 THEN range(1, m + 1) END,
+SELECT require(is_numbered(row, CASE WHEN getvariable('share_ids') = 'yes' THEN getvariable('m') ELSE 0 END),
                'the peer did not send an id for each row')
-FROM matmul_shape;
+FROM matmul_ids;
 CREATE OR REPLACE TABLE product_share AS
     SELECT coalesce(id, row::VARCHAR) AS id, share FROM matmul_share LEFT JOIN matmul_ids USING (row) ORDER BY row;
 CREATE OR REPLACE TABLE product AS

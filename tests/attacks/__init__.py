@@ -1,0 +1,1 @@
+"""Dishonest peers and carriers, played against the real program."""

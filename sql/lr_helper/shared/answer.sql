@@ -1,6 +1,6 @@
 -- part scores if getvariable('asker') = getvariable('me')
 CREATE OR REPLACE TEMP TABLE lr_answers AS FROM exchange_recv(getvariable('helper'), 'lrh/scores', columns := 'iteration BIGINT, score UBIGINT[]');
-SELECT require(list(iteration ORDER BY iteration) = range(1, getvariable('batches') + 1), 'the helper did not answer each batch once') FROM lr_answers;
+SELECT require(is_numbered(iteration, getvariable('batches')), 'the helper did not answer each batch once') FROM lr_answers;
 CREATE OR REPLACE TABLE predictions AS
     SELECT id, pid, score
     FROM (SELECT row_number() OVER (ORDER BY iteration, i) AS row, score
