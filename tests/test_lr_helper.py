@@ -451,6 +451,21 @@ def test_hidden_intersections_of_several_guests(tmp_path, guests) -> None:
     assert [scores[i] for i in ids[rows]] == pytest.approx(list(1 / (1 + np.exp(-z))), abs=1e-4)
 
 
+def test_a_host_that_leaves_out_a_row_is_refused_whichever_it_is(tmp_path) -> None:
+    """Were it refused only where the guest has that row, the host would know whether it has."""
+    rng = np.random.default_rng(0)
+    training = Training(tmp_path)
+    training.make("host", np.arange(30), rng.normal(size=(30, 1)), y=np.arange(30) % 2)
+    training.make("guest", np.arange(20), rng.normal(size=(20, 1)))
+    training.match()
+    training.query("host", "CREATE TABLE everybody AS FROM t")
+    for session, left_out in (("s1", 5), ("s2", 25)):  # the guest has the first of them
+        rows = f"CREATE OR REPLACE TABLE t AS FROM everybody WHERE who <> {left_out}"
+        training.query("host", rows)
+        results = training.train(session, iterations=2, key="who")
+        assert "it has 29, we have 30, and 29 are common" in str(results["guest"]), results
+
+
 def test_mistakes_end_all_parties(tmp_path) -> None:
     rng = np.random.default_rng(0)
     training = Training(tmp_path)

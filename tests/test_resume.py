@@ -508,6 +508,7 @@ def test_every_way_to_write_a_working_table(connect, tmp_path) -> None:
 
 HELPED = {"host": "host", "guests": "guest", "helper": "helper"}
 STEPS = {**HELPED, "table": "t", "id": "id", "iterations": 3, "batch": 40}  # no random batches
+STEPS |= {"noise": 0, "accept_disclosure": "yes"}
 WITH_HELPER = {
     "host": ("lr_helper/host", {**STEPS, "label": "y"}),
     "guest": ("lr_helper/guest", STEPS),

@@ -10,11 +10,13 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from duckpriv.columns.ciphertext import HEADER_BYTES, layout_of
 from duckpriv.engine import sql_folder
 from tests.parties import Folder, at_once
 
@@ -230,17 +232,15 @@ def test_the_count_in_a_ciphertexts_header(party, count: int, slot_bits: int) ->
     con = party.con
     ((ct,),) = con.execute("SELECT paillier_encrypt(5, 'paillier')").fetchall()
     # The header's bound has to fit into a slot.
-    head = (
-        ct[:22] + slot_bits.to_bytes(2, "big") + (1).to_bytes(2, "big") + count.to_bytes(4, "big")
-    )
-    forged = head + ct[30:]
+    layout = replace(layout_of(ct), slot_bits=slot_bits, bound=1, count=count)
+    forged = layout.header() + ct[HEADER_BYTES:]
     began = time.monotonic()
     if slot_bits > 2046 or count * slot_bits > 2046:
         for call in (
-            "he_add($1, $1)",
-            "he_share_split($1)",
+            "he_add($1, $1, 'paillier')",
+            "he_share_split($1, 'paillier')",
             "paillier_decrypt_list($1, 'paillier')",
-            "he_sum($1)",
+            "he_sum($1, 'paillier')",
         ):
             with pytest.raises(duckdb.Error, match="DUCKPRIV_INVALID_VALUE"):
                 con.execute(f"SELECT {call}", [forged]).fetchall()
