@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-all test-oldest lint bench docs check-ct sanitize clean
+.PHONY: demo test test-all attacks test-oldest lint bench docs check-ct sanitize clean
 
 demo: .venv/demo
 	$(BIN)/python -m examples.private_matching.demo
@@ -13,6 +13,10 @@ PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loads
 
 test: .venv/test
 	$(PYTEST)
+
+# The attacks alone: tests that play a dishonest or curious party.
+attacks: .venv/test
+	DUCKPRIV_THOROUGH=1 $(PYTEST) tests/attacks
 
 # More examples in the slowest property tests.
 test-all: .venv/test
