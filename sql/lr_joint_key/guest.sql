@@ -193,7 +193,7 @@ CREATE OR REPLACE TEMP TABLE lr_theirs AS
     FROM exchange_recv(getvariable('via'), 'lr/gradient-' || getvariable('iteration'), columns := 'feature BIGINT, ct BLOB');
 SELECT require(is_numbered(feature + getvariable('with_loss')::INTEGER, getvariable('peer_width') + getvariable('with_loss')::INTEGER),
                'the host asks for something else than its gradient and the loss'),
-       require(bool_and(l.bound <= 96 AND l.count = 1), 'the host asks for more than a number of a gradient has')
+       require(bool_and(l.bound <= 96 AND l.count = 1 AND l.doublings <= 8), 'the host asks for more than a number of a gradient has')
 FROM (SELECT *, he_layout(ct) AS l FROM lr_theirs);
 CALL exchange_send(getvariable('via'), 'lr/partial-' || getvariable('iteration'),
     $$ SELECT feature, partial_decrypt(ct, getvariable('joint')) AS ct FROM lr_theirs ORDER BY feature $$);
