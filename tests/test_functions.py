@@ -29,6 +29,8 @@ ARGUMENTS = {
     "random_id": ["i"],
     "require": ["i >= 0", "'no'"],
     "require_result": ["'free'", "['a']"],
+    "exact_double": ["i"],
+    "exact_doubles": ["[i, 0.5]"],
     "paillier_public_key": ["'paillier'"],
     "paillier_encrypt": ["i", "'paillier'", "20", "51"],
     "paillier_encrypt_list": ["[i, 0.5]", "'paillier'", "20", "51", "192"],

@@ -168,6 +168,32 @@ def test_a_result_does_not_tell_the_weights(party) -> None:
     assert len(zero) == 5  # re-randomised even where nothing is left of the inputs
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        "paillier_encrypt({}, 'paillier', scale := 0, bound := 60)",
+        "paillier_encrypt_list([{}], 'paillier', scale := 0, bound := 60)",
+        "joint_encrypt({}, 'part1', scale := 0, bound := 60)",
+        "he_mul(paillier_encrypt(1, 'paillier'), {}, 'paillier', bound := 60)",
+        "he_add_plain(paillier_encrypt(1, 'paillier', scale := 0, bound := 60), {}, 'paillier')",
+        "share_split({}, scale := 0)",
+        "share_split_list([{}], scale := 0)",
+        "ring_encode([{}], scale := 0)",
+    ],
+)
+def test_integers_stay_exact_or_are_refused(party, call: str) -> None:
+    for number in (2**53, -(2**53), 2**54):
+        party.con.execute(f"SELECT {call.format(number)}").fetchall()
+    for number in (2**53 + 1, -(2**53) - 1, 2**62 + 1, f"{2**80 + 1}::HUGEINT"):
+        with pytest.raises(duckdb.Error, match="DUCKPRIV_INVALID_VALUE.*beyond 2.53"):
+            party.con.execute(f"SELECT {call.format(number)}").fetchall()
+
+
+def test_a_bound_beyond_any_double(party) -> None:
+    query = "paillier_decrypt(paillier_encrypt(1.5, 'paillier', bound := 1024), 'paillier')"
+    assert one(party.con, query) == 1.5
+
+
 ERRORS = {
     "another key": "he_add({ct}, paillier_encrypt(1, 'second'), 'paillier')",
     "another scale": "he_add({ct}, paillier_encrypt(1, 'paillier', scale := 4), 'paillier')",
@@ -317,6 +343,15 @@ def test_a_table_as_a_matrix(party) -> None:
     assert rows("list := 'xs'") == [(1, "y", [9.0]), (2, "z", [7.0, 8.0])]
     con.execute('CREATE VIEW v AS SELECT * EXCLUDE (xs) FROM "a b"')
     assert con.execute("FROM matrix_rows('v', 'the id')").fetchall()[1] == (2, "z", [1.0, 2.5])
+    con.execute(
+        "CREATE TABLE mixed AS SELECT 1 AS ID, 12345678.91::DECIMAL(12, 2) AS d, 0.5::FLOAT AS f, "
+        "16777217 AS i, true AS b, 1e-20::DECIMAL(38, 30) AS s"
+    )
+    exact = [12345678.91, 0.5, 16777217.0, 1.0, 1e-20]
+    assert con.execute("FROM matrix_rows('mixed', 'id')").fetchall() == [(1, 1, exact)]
+    con.execute("CREATE VIEW dated AS SELECT *, DATE '2026-01-01' AS born FROM mixed")
+    with pytest.raises(duckdb.Error, match="born"):
+        con.execute("FROM matrix_rows('dated', 'id')").fetchall()
     con.execute("CREATE TABLE none AS SELECT 1 AS id, 2 AS x WHERE false")
     assert con.execute("FROM matrix_rows('none', 'id')").fetchall() == []
     with pytest.raises(duckdb.Error, match="nothing"):

@@ -427,6 +427,12 @@ def test_settings_that_differ_are_named_at_the_guest_and_end_the_host(small) -> 
         ),
         ("UPDATE t SET x2 = 'NaN' WHERE who = 'patient 3'", "guest", "not every row has a number"),
         ("UPDATE t SET x0 = 0.1", "host", "the same number in every row: x0"),
+        ("UPDATE t SET x2 = 1e200 WHERE who = 'patient 3'", "guest", "are too large"),
+        (
+            "UPDATE t SET x2 = x2 * 1e-200",
+            "guest",
+            "close to each other, for a standard deviation: x2",
+        ),
         ("UPDATE t SET y = 2 WHERE who = 'patient 3'", "host", "the label has to be 0 or 1"),
         (
             "UPDATE t SET who = 'patient 4' WHERE who = 'patient 3'",

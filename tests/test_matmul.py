@@ -86,9 +86,11 @@ def integer_product(x, w, scale: int) -> list[list[int]]:
     return [[sum(p * q for p, q in zip(r, c, strict=True)) for c in columns] for r in a]
 
 
-def check(left: dict, right: dict, x, w, scale: int = 20) -> None:
+def check(left: dict, right: dict, x, w) -> None:
     assert "error" not in left, left
     assert "error" not in right, right
+    scale = left["summary"]["scale"]
+    assert right["summary"]["scale"] == scale
     expected = integer_product(x, w, scale)
     for a, b, row in zip(left["share"], right["share"], expected, strict=True):
         assert [(u + v) % RING for u, v in zip(a[1], b[1], strict=True)] == [e % RING for e in row]
@@ -174,8 +176,9 @@ def test_what_comes_back_is_masked_over_its_whole_range(two, tmp_path, encrypts:
                 f"SELECT paillier_decrypt_list($1, 'matmul-s-{encrypts}')", [blob]
             ).fetchall()[0][0]
         ]
-    # The mask has bound + sigma bits: 2 * 40 + log2(4) + 64; values are at scale 40.
-    fractions = [-v * 2**40 / 2**146 for v in seen]
+    # 2 * 33 + log2(4) bits are 5 too many for shares: bound 30 and scale 17 are used. The mask has
+    # bound and sigma bits: 2 * 30 + log2(4) + 64; values are at scale 34.
+    fractions = [-v * 2**34 / 2**126 for v in seen]
     assert len(fractions) == m * n
     assert all(0 < f < 1 for f in fractions)
     assert min(fractions) < 0.25
@@ -193,7 +196,7 @@ def test_shares_are_uniform_and_fresh(two) -> None:
 
 BAD = {
     "dimensions": ([[1.0, 2.0]], [[1.0]] * 3, {}, ProtocolError, "2 columns and W 3 rows"),
-    "too large": ([[2.0**20]], [[1.0]], {}, InvalidValue, "too large"),
+    "too large": ([[1.0, 2.0**13]], [[1.0]] * 2, {}, ProtocolError, "stand in column 2 of"),
     "NaN": ([[float("nan")]], [[1.0]], {}, ProtocolError, "no NULL, NaN"),
     "infinity": ([[float("inf")]], [[1.0]], {}, ProtocolError, "no NULL, NaN"),
     "NULL": ([[None]], [[1.0]], {}, ProtocolError, "no NULL, NaN"),
@@ -211,6 +214,30 @@ def test_bad_input_at_the_left(two, name: str) -> None:
     assert isinstance(left["error"], error), left
     assert text in str(left["error"])
     assert "error" in right
+
+
+@pytest.mark.parametrize(
+    "x, w, bound, scale",
+    [
+        (5000.0, 2000.0, 33, 18),
+        (-5000.0, 2000.0, 33, 18),
+        (4096.0, 2048.0, 33, 18),
+        (50_000.0, 100.0, 36, 15),
+        (2.0**31 - 1, 2.0**31 - 1, 51, 0),
+    ],
+)
+def test_large_products_are_right(two, x, w, bound, scale) -> None:
+    """5000 by 2000 gave -6777216: the product had 64 bits at scale 40."""
+    left, right = two([[x]], [[w]], reveal="left", bound=bound)
+    check(left, right, [[x]], [[w]])
+    assert left["summary"]["scale"] == scale
+    assert left["product"][0][1] == [x * w]
+
+
+def test_products_that_no_scale_fits_are_refused(two) -> None:
+    left, right = two([[1.0] * 4], [[1.0]] * 4, bound=52, timeout=2)
+    for result in (left, right):
+        assert "do not fit into shares of 64 bits" in str(result["error"])
 
 
 def test_different_settings_are_named(two) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 
 from duckpriv import DuckprivError, ExchangeTimeout, ProtocolError
@@ -247,8 +249,10 @@ def test_wrong_settings_end_at_once_and_send_nothing(connect, tmp_path, settings
 def test_a_table_of_the_users_own_named_alignment_is_not_overwritten(connect) -> None:
     party = connect("shop", timeout=0.5)
     make_table(party.con, ["a"])
-    for kind in ("TABLE", "TEMP TABLE", "VIEW", "TEMP VIEW"):
-        party.con.execute(f"CREATE {kind} alignment AS SELECT 1 AS wheels").fetchall()
+    for kind, name in product(
+        ("TABLE", "TEMP TABLE", "VIEW", "TEMP VIEW"), ("alignment", '"Alignment"', "ALIGNMENT")
+    ):
+        party.con.execute(f"CREATE {kind} {name} AS SELECT 1 AS wheels").fetchall()
         with pytest.raises(ProtocolError, match='a table "alignment", and you have something else'):
             party.run("psi/guest", peer="bank", table="people", id="id")
         assert party.con.execute("FROM alignment").fetchall() == [(1,)]

@@ -185,6 +185,11 @@ def _split(
     kept: list[list[int]] = []
     plaintexts: list[int] = []
     for layout in layouts:
+        if layout.bound >= RING.bit_length() - 1:
+            raise InvalidValue(
+                f"values may have {layout.bound} bits and a sign, and shares have 64; encrypt and "
+                "multiply with a smaller scale or bound"
+            )
         bits = layout.bound + sigma
         masked.append(replace(layout, bound=bits + 1))
         masks = [secrets.randbits(bits) for _ in range(layout.count)]

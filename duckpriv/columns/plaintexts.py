@@ -30,7 +30,8 @@ def to_fixed_point(xs: NDArray[np.float64], scale: int, bound: int) -> list[int]
         raise InvalidValue("NaN or an infinity cannot be encrypted or multiplied")
     with np.errstate(over="ignore"):
         scaled = np.rint(np.ldexp(xs.astype(np.float64), scale))
-    if not np.isfinite(scaled).all() or (np.abs(scaled) >= math.ldexp(1.0, bound)).any():
+    limit = math.ldexp(1.0, bound) if bound < 1024 else math.inf
+    if not np.isfinite(scaled).all() or (np.abs(scaled) >= limit).any():
         raise InvalidValue(
             f"a value is too large: with scale {scale} and bound {bound}, magnitudes have to be "
             f"below 2^{bound - scale}"

@@ -29,7 +29,7 @@ _PRODUCT = (
     ),
     UNDER,
     SCALE,
-    Parameter("bound", "INTEGER", "every |x * 2^scale| is below 2^bound", "40"),
+    Parameter("bound", "INTEGER", "every |x * 2^scale| is below 2^bound", "30"),
 )
 _MAKE_PRODUCT = (
     MAKE_KEY,

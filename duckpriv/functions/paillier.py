@@ -27,6 +27,27 @@ _OWN_KEY = Parameter("key", "VARCHAR", "your Paillier private key")
 
 PAILLIER: tuple[Function, ...] = (
     Function(
+        name="exact_double",
+        kind="scalar",
+        parameters=(Parameter("x", "ANY", "a number"),),
+        returns="DOUBLE",
+        about="A number as a DOUBLE. An integer that a DOUBLE does not hold, beyond 2^53, is an "
+        "error. Functions that take a DOUBLE take their numbers so.",
+        reveals="Nothing leaves.",
+        example="SELECT exact_double(9007199254740992) AS x",
+        body="exact_double.sql",
+    ),
+    Function(
+        name="exact_doubles",
+        kind="scalar",
+        parameters=(Parameter("xs", "ANY[]", "a list of numbers"),),
+        returns="DOUBLE[]",
+        about="The same for a list.",
+        reveals="Nothing leaves.",
+        example="SELECT exact_doubles([1, 2]) AS xs",
+        body="exact_double.sql",
+    ),
+    Function(
         name="paillier_keygen",
         kind="call",
         parameters=(
@@ -187,7 +208,7 @@ PAILLIER: tuple[Function, ...] = (
             COLUMNS,
             LIST,
             SCALE,
-            Parameter("bound", "INTEGER", "every |x * 2^scale| is below 2^bound", "40"),
+            Parameter("bound", "INTEGER", "every |x * 2^scale| is below 2^bound", "30"),
             Parameter("slot_bits", "INTEGER", "bits for each number", "192"),
         ),
         returns="TABLE(row BIGINT, ct BLOB)",

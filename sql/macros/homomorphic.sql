@@ -1,27 +1,27 @@
 CREATE MACRO he_pack(cts, key, slot_bits := 128) AS duckpriv_udf_he_pack(cts, key, slot_bits);
 
-CREATE MACRO he_add_plain(ct, x, key) AS duckpriv_udf_he_add_plain(ct, CAST(x AS DOUBLE), key);
+CREATE MACRO he_add_plain(ct, x, key) AS duckpriv_udf_he_add_plain(ct, duckpriv.main.exact_double(x), key);
 
 CREATE MACRO he_mul(ct, x, key, scale := 0, bound := 31) AS
-    duckpriv_udf_he_mul(ct, CAST(x AS DOUBLE), key, scale, bound);
+    duckpriv_udf_he_mul(ct, duckpriv.main.exact_double(x), key, scale, bound);
 
 CREATE MACRO he_sum(ct, key) AS
     duckpriv_udf_he_sum(list(ct) FILTER (ct IS NOT NULL), key);
 
 CREATE MACRO he_dot(cts, xs, key, scale := 0, bound := 31) AS
-    duckpriv_udf_he_dot(cts, CAST(xs AS DOUBLE[]), key, scale, bound);
+    duckpriv_udf_he_dot(cts, duckpriv.main.exact_doubles(xs), key, scale, bound);
 
 CREATE MACRO he_share_split(ct, key, sigma := 64) AS duckpriv_udf_he_share_split(ct, key, sigma);
 
 -- row and x of the plain table, row and ct of the encrypted one.
-CREATE MACRO he_matmul(plain_table, encrypted_table, key, scale := 20, bound := 40) AS TABLE
+CREATE MACRO he_matmul(plain_table, encrypted_table, key, scale := 20, bound := 30) AS TABLE
     SELECT row, duckpriv.main.he_dot(
                (SELECT list(ct ORDER BY row) FROM query_table(encrypted_table)), x, key,
                scale := scale, bound := bound) AS ct
     FROM query_table(plain_table);
 
 -- The same, split into shares.
-CREATE MACRO he_matmul_split(plain_table, encrypted_table, key, scale := 20, bound := 40, sigma := 64) AS TABLE
+CREATE MACRO he_matmul_split(plain_table, encrypted_table, key, scale := 20, bound := 30, sigma := 64) AS TABLE
     SELECT row, duckpriv_udf_he_dot_split(
                (SELECT list(ct ORDER BY row) FROM query_table(encrypted_table)), CAST(x AS DOUBLE[]), key,
                scale, bound, sigma) AS s

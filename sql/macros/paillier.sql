@@ -4,7 +4,7 @@ CREATE MACRO paillier_keygen(name, bits := 3072) AS TABLE
     SELECT unnest(key) FROM made;
 
 CREATE MACRO paillier_encrypt(x, key, scale := 20, bound := 51) AS
-    duckpriv_udf_paillier_encrypt(CAST(x AS DOUBLE), key, scale, bound);
+    duckpriv_udf_paillier_encrypt(duckpriv.main.exact_double(x), key, scale, bound);
 
 CREATE MACRO paillier_encrypt_list(xs, key, scale := 20, bound := 51, slot_bits := 192) AS
-    duckpriv_udf_paillier_encrypt_list(CAST(xs AS DOUBLE[]), key, scale, bound, slot_bits);
+    duckpriv_udf_paillier_encrypt_list(duckpriv.main.exact_doubles(xs), key, scale, bound, slot_bits);

@@ -6,13 +6,14 @@ CREATE MACRO is_numbered(number, expected) AS
     count(*) = expected AND count(DISTINCT number) = count(*)
     AND coalesce(min(number) = 1 AND max(number) = count(*), count(*) = 0);
 
--- The name is free, or stands for a table in the current schema that has exactly these columns.
+-- The name is free, or stands for a table in the current schema that has exactly these columns. DuckDB takes names
+-- without regard to case.
 CREATE MACRO require_result(tbl, columns) AS duckpriv.main.require(
     NOT EXISTS (FROM duckdb_views()
-                WHERE view_name = tbl
+                WHERE lower(view_name) = lower(tbl)
                   AND (temporary OR (database_name, schema_name) = (current_database(), current_schema())))
-    AND NOT EXISTS (FROM duckdb_tables() WHERE table_name = tbl AND temporary)
-    AND coalesce((SELECT list(column_name ORDER BY column_name) FROM duckdb_columns()
-                  WHERE table_name = tbl AND database_name = current_database()
+    AND NOT EXISTS (FROM duckdb_tables() WHERE lower(table_name) = lower(tbl) AND temporary)
+    AND coalesce((SELECT list(lower(column_name) ORDER BY lower(column_name)) FROM duckdb_columns()
+                  WHERE lower(table_name) = lower(tbl) AND database_name = current_database()
                     AND schema_name = current_schema()), list_sort(columns)) = list_sort(columns),
     'the result goes into a table "' || tbl || '", and you have something else of that name; rename it first');

@@ -1,5 +1,5 @@
 -- Casts: literals are INTEGER lists, and the functions take UBIGINT.
-CREATE MACRO ring_encode(xs, scale := 20) AS duckpriv_udf_ring_encode(CAST(xs AS DOUBLE[]), scale);
+CREATE MACRO ring_encode(xs, scale := 20) AS duckpriv_udf_ring_encode(duckpriv.main.exact_doubles(xs), scale);
 
 CREATE MACRO ring_decode(a, scale := 20) AS duckpriv_udf_ring_decode(CAST(a AS UBIGINT[]), scale);
 

@@ -1,10 +1,10 @@
 -- Shares are elements of Z_2^64. DuckDB's UBIGINT does not wrap around, so sums are taken in
 -- wider integers and reduced.
 CREATE MACRO share_split(x, scale := 20) AS
-    duckpriv_udf_share_split(CAST(x AS DOUBLE), scale);
+    duckpriv_udf_share_split(duckpriv.main.exact_double(x), scale);
 
 CREATE MACRO share_split_list(xs, scale := 20) AS
-    duckpriv_udf_share_split_list(CAST(xs AS DOUBLE[]), scale);
+    duckpriv_udf_share_split_list(duckpriv.main.exact_doubles(xs), scale);
 
 CREATE MACRO share_add(a, b) AS
     CAST((CAST(a AS UHUGEINT) + b) % 18446744073709551616 AS UBIGINT);

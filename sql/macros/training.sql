@@ -11,10 +11,13 @@ CREATE MACRO feature_columns(tbl, columns, without) AS TABLE
                ELSE list_contains(wanted, lower(column_name)) END
     ORDER BY list_position(wanted, lower(column_name)), position;
 
--- A column of equal numbers has deviation 0, whatever rounding makes of it.
+-- A column of equal numbers has deviation 0, whatever rounding makes of it. Where squares are infinite or 0 though the
+-- numbers differ, there is none.
 CREATE MACRO feature_statistics(tbl) AS TABLE
     SELECT feature, avg(number) AS mean,
-           CASE WHEN min(number) = max(number) THEN 0 ELSE stddev_pop(number) END AS deviation
+           CASE WHEN min(number) = max(number) THEN 0
+                WHEN max(abs(number)) > 1e150 THEN 'Infinity'::DOUBLE
+                ELSE coalesce(nullif(stddev_pop(number), 0), 'NaN'::DOUBLE) END AS deviation
     FROM (SELECT generate_subscripts(x, 1) AS feature, unnest(x) AS number FROM query_table(tbl))
     GROUP BY feature ORDER BY feature;
 

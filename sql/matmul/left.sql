@@ -6,8 +6,8 @@
 -- set id               its id column; the rows are taken in its order
 -- set columns =        the columns of X, with commas between; empty: all but the id
 -- set list =           instead of columns: the name of one DOUBLE[] column
--- set scale = 20       fractional bits of every number, the same at both parties
--- set bound = 40       every |number * 2^scale| is below 2^bound, the same at both parties
+-- set scale = 20       fractional bits of every number at most, the same at both parties
+-- set bound = 33       every |number * 2^scale| is below 2^bound, the same at both parties
 -- set sigma = 64       bits by which a mask is longer than what it hides, 40 at least, the same
 -- set reveal = none    who sees the product: none, left, right or both; the same at both parties
 -- set share_ids = no   yes: the peer gets the ids, no: row numbers only; the same at both parties
@@ -41,10 +41,7 @@ FROM exchange_recv(getvariable('peer'), 'matmul/right-shape', columns := 'rows B
 CREATE OR REPLACE TEMP TABLE matmul_shape AS
     SELECT m, k, w.rows AS w_rows, w.columns AS n,
            -- whoever has fewer numbers encrypts
-           m > 0 AND m * k < w.rows * w.columns AS left_encrypts,
-           -- a slot has room for a sum of products, its mask, and signs
-           2 * getvariable('bound')::INTEGER + ceil(log2(w.rows))::INTEGER
-               + getvariable('sigma')::INTEGER + 2 AS slot_bits
+           m > 0 AND m * k < w.rows * w.columns AS left_encrypts
     FROM (SELECT count(*) AS m, coalesce(max(len(x)), 0) AS k FROM matmul_rows),
          exchange_recv(getvariable('peer'), 'matmul/right-shape', columns := 'rows BIGINT, columns BIGINT') w;
 SELECT require(bool_and(m = 0 OR k = w_rows),
@@ -52,10 +49,10 @@ SELECT require(bool_and(m = 0 OR k = w_rows),
                || ' rows; they have to be as many')
 FROM matmul_shape;
 SET VARIABLE encrypts = (SELECT left_encrypts FROM matmul_shape);
-SET VARIABLE slot_bits = (SELECT slot_bits FROM matmul_shape);
 SET VARIABLE m = (SELECT m FROM matmul_shape);
 SET VARIABLE n = (SELECT n FROM matmul_shape);
 SET VARIABLE terms = (SELECT w_rows FROM matmul_shape);
+-- include shared/widths.sql
 SET VARIABLE key = 'matmul-' || getvariable('session') || '-' || getvariable('me');
 SET VARIABLE peer_key = 'matmul-' || getvariable('session') || '-of-' || getvariable('peer');
 
@@ -68,8 +65,8 @@ CREATE OR REPLACE TEMP TABLE matmul_columns AS
     FROM matmul_rows, (SELECT unnest(range(1, k + 1)) AS j FROM matmul_shape)
     WHERE getvariable('encrypts') GROUP BY j;
 CALL exchange_send(getvariable('peer'), 'matmul/left-encrypted', $$
-    SELECT row, paillier_encrypt_list(x, getvariable('key'), scale := getvariable('scale')::INTEGER,
-               bound := getvariable('bound')::INTEGER, slot_bits := getvariable('slot_bits')) AS ct
+    SELECT row, paillier_encrypt_list(x, getvariable('key'), scale := getvariable('scale_used'),
+               bound := getvariable('bound_used'), slot_bits := getvariable('slot_bits')) AS ct
     FROM matmul_columns $$);
 
 -- the peer's, if it encrypts: our rows times its matrix, split into shares
@@ -80,12 +77,12 @@ CREATE OR REPLACE TEMP TABLE matmul_encrypted AS
 SELECT require(is_numbered(row, CASE WHEN getvariable('encrypts') THEN 0 ELSE getvariable('terms') END),
                'the peer did not encrypt its matrix row by row'),
        require(coalesce(bool_and((l.scale, l.bound, l.slot_bits, l.count)
-                                 = (getvariable('scale')::BIGINT, getvariable('bound')::BIGINT, getvariable('slot_bits'), getvariable('n'))), true),
+                                 = (getvariable('scale_used'), getvariable('bound_used'), getvariable('slot_bits'), getvariable('n'))), true),
                'the peer''s ciphertexts do not have the agreed scale, bound and slots')
 FROM (SELECT row, he_layout(ct) AS l FROM matmul_encrypted);
 CREATE OR REPLACE TEMP TABLE matmul_split AS
-    FROM he_matmul_split('matmul_rows', 'matmul_encrypted', getvariable('peer_key'), scale := getvariable('scale')::INTEGER,
-                         bound := getvariable('bound')::INTEGER, sigma := getvariable('sigma')::INTEGER)
+    FROM he_matmul_split('matmul_rows', 'matmul_encrypted', getvariable('peer_key'), scale := getvariable('scale_used'),
+                         bound := getvariable('bound_used'), sigma := getvariable('sigma')::INTEGER)
     WHERE NOT getvariable('encrypts');
 CALL exchange_send(getvariable('peer'), 'matmul/left-masked', $$ SELECT row, s.send AS ct FROM matmul_split $$);
 
@@ -114,7 +111,7 @@ CREATE OR REPLACE TABLE product_share AS
     SELECT id, share FROM matmul_share JOIN matmul_rows USING (row) ORDER BY row;
 CREATE OR REPLACE TABLE product AS
     SELECT id, list_transform(range(1, len(a.share) + 1), lambda j:
-               share_reveal(a.share[j], b.share[j], scale := 2 * getvariable('scale')::INTEGER)) AS value
+               share_reveal(a.share[j], b.share[j], scale := 2 * getvariable('scale_used'))) AS value
     FROM matmul_share a JOIN matmul_rows USING (row)
     JOIN exchange_recv(getvariable('peer'), 'matmul/right-share', columns := 'row BIGINT, share UBIGINT[]') b
         USING (row)
@@ -122,4 +119,5 @@ CREATE OR REPLACE TABLE product AS
 
 -- summary
 SELECT m AS rows, n AS columns, k AS terms, CASE WHEN left_encrypts THEN 'left' ELSE 'right' END AS encrypted,
+       getvariable('scale_used') AS scale,
        (SELECT count(*) FROM product) AS revealed FROM matmul_shape;

@@ -6,8 +6,8 @@
 -- set id               its id column; the rows are taken in its order, to meet X's columns
 -- set columns =        the columns of W, with commas between; empty: all but the id
 -- set list =           instead of columns: the name of one DOUBLE[] column
--- set scale = 20       fractional bits of every number, the same at both parties
--- set bound = 40       every |number * 2^scale| is below 2^bound, the same at both parties
+-- set scale = 20       fractional bits of every number at most, the same at both parties
+-- set bound = 33       every |number * 2^scale| is below 2^bound, the same at both parties
 -- set sigma = 64       bits by which a mask is longer than what it hides, 40 at least, the same
 -- set reveal = none    who sees the product: none, left, right or both; the same at both parties
 -- set share_ids = no   yes: this party gets X's ids, no: row numbers only; the same at both
@@ -42,10 +42,7 @@ SELECT require(count(*) > 0 AND max(len(x)) > 0, 'W has to have a row and a colu
 CREATE OR REPLACE TEMP TABLE matmul_shape AS
     SELECT x.rows AS m, x.columns AS k, w_rows, n,
            -- whoever has fewer numbers encrypts
-           m > 0 AND m * k < w_rows * n AS left_encrypts,
-           -- a slot has room for a sum of products, its mask, and signs
-           2 * getvariable('bound')::INTEGER + ceil(log2(w_rows))::INTEGER
-               + getvariable('sigma')::INTEGER + 2 AS slot_bits
+           m > 0 AND m * k < w_rows * n AS left_encrypts
     FROM (SELECT count(*) AS w_rows, coalesce(max(len(x)), 0) AS n FROM matmul_rows),
          exchange_recv(getvariable('peer'), 'matmul/left-shape', columns := 'rows BIGINT, columns BIGINT') x;
 SELECT require(bool_and(m = 0 OR k = w_rows),
@@ -53,10 +50,10 @@ SELECT require(bool_and(m = 0 OR k = w_rows),
                || ' rows; they have to be as many')
 FROM matmul_shape;
 SET VARIABLE encrypts = (SELECT NOT left_encrypts FROM matmul_shape);
-SET VARIABLE slot_bits = (SELECT slot_bits FROM matmul_shape);
 SET VARIABLE m = (SELECT m FROM matmul_shape);
 SET VARIABLE n = (SELECT n FROM matmul_shape);
 SET VARIABLE terms = (SELECT w_rows FROM matmul_shape);
+-- include shared/widths.sql
 SET VARIABLE key = 'matmul-' || getvariable('session') || '-' || getvariable('me');
 SET VARIABLE peer_key = 'matmul-' || getvariable('session') || '-of-' || getvariable('peer');
 
@@ -65,8 +62,8 @@ SELECT * FROM paillier_keygen(getvariable('key'), bits := getvariable('bits')) W
 CALL exchange_send(getvariable('peer'), 'matmul/right-key',
     $$ SELECT paillier_public_key(getvariable('key')) AS key WHERE getvariable('encrypts') $$);
 CALL exchange_send(getvariable('peer'), 'matmul/right-encrypted', $$
-    SELECT row, paillier_encrypt_list(x, getvariable('key'), scale := getvariable('scale')::INTEGER,
-               bound := getvariable('bound')::INTEGER, slot_bits := getvariable('slot_bits')) AS ct
+    SELECT row, paillier_encrypt_list(x, getvariable('key'), scale := getvariable('scale_used'),
+               bound := getvariable('bound_used'), slot_bits := getvariable('slot_bits')) AS ct
     FROM matmul_rows WHERE getvariable('encrypts') $$);
 
 -- the peer's, if it encrypts: our columns times its matrix, split into shares
@@ -77,7 +74,7 @@ CREATE OR REPLACE TEMP TABLE matmul_encrypted AS
 SELECT require(is_numbered(row, CASE WHEN getvariable('encrypts') THEN 0 ELSE getvariable('terms') END),
                'the peer did not encrypt its matrix column by column'),
        require(coalesce(bool_and((l.scale, l.bound, l.slot_bits, l.count)
-                                 = (getvariable('scale')::BIGINT, getvariable('bound')::BIGINT, getvariable('slot_bits'), getvariable('m'))), true),
+                                 = (getvariable('scale_used'), getvariable('bound_used'), getvariable('slot_bits'), getvariable('m'))), true),
                'the peer''s ciphertexts do not have the agreed scale, bound and slots')
 FROM (SELECT row, he_layout(ct) AS l FROM matmul_encrypted);
 CREATE OR REPLACE TEMP TABLE matmul_columns AS
@@ -85,8 +82,8 @@ CREATE OR REPLACE TEMP TABLE matmul_columns AS
     FROM matmul_rows, (SELECT unnest(range(1, n + 1)) AS j FROM matmul_shape)
     WHERE NOT getvariable('encrypts') GROUP BY j;
 CREATE OR REPLACE TEMP TABLE matmul_split AS
-    FROM he_matmul_split('matmul_columns', 'matmul_encrypted', getvariable('peer_key'), scale := getvariable('scale')::INTEGER,
-                         bound := getvariable('bound')::INTEGER, sigma := getvariable('sigma')::INTEGER);
+    FROM he_matmul_split('matmul_columns', 'matmul_encrypted', getvariable('peer_key'), scale := getvariable('scale_used'),
+                         bound := getvariable('bound_used'), sigma := getvariable('sigma')::INTEGER);
 CALL exchange_send(getvariable('peer'), 'matmul/right-masked', $$ SELECT row, s.send AS ct FROM matmul_split $$);
 
 -- our shares: the masks that we drew, column by column, or what we decrypt
@@ -117,7 +114,7 @@ CREATE OR REPLACE TABLE product_share AS
     SELECT coalesce(id, row::VARCHAR) AS id, share FROM matmul_share LEFT JOIN matmul_ids USING (row) ORDER BY row;
 CREATE OR REPLACE TABLE product AS
     SELECT coalesce(id, row::VARCHAR) AS id, list_transform(range(1, len(a.share) + 1), lambda j:
-               share_reveal(a.share[j], b.share[j], scale := 2 * getvariable('scale')::INTEGER)) AS value
+               share_reveal(a.share[j], b.share[j], scale := 2 * getvariable('scale_used'))) AS value
     FROM matmul_share a LEFT JOIN matmul_ids USING (row)
     JOIN exchange_recv(getvariable('peer'), 'matmul/left-share', columns := 'row BIGINT, share UBIGINT[]') b
         USING (row)
@@ -125,4 +122,5 @@ CREATE OR REPLACE TABLE product AS
 
 -- summary
 SELECT m AS rows, n AS columns, k AS terms, CASE WHEN left_encrypts THEN 'left' ELSE 'right' END AS encrypted,
+       getvariable('scale_used') AS scale,
        (SELECT count(*) FROM product) AS revealed FROM matmul_shape;
