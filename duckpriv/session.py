@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from .audit import Audit
 from .columns.context import Activity, Context
+from .connection import plain_settings
 from .consent import Consent
 from .engine import extend_search_path, install, quoted
 from .errors import Cancelled, DuckprivError, ExchangeTimeout, InvalidValue, from_text, translated
@@ -131,6 +132,17 @@ class Party:
 
         Raises a DuckprivError, DuckDB's own error (a missing table), or KeyboardInterrupt.
         """
+        with plain_settings(self.con):
+            return self._run_script(script, observer, on_rows, on_resume, variables)
+
+    def _run_script(
+        self,
+        script: str | Script,
+        observer: Observer | None,
+        on_rows: Callable[[Statement, Rows], None] | None,
+        on_resume: Callable[[int, bool], None] | None,
+        variables: dict[str, object],
+    ) -> Rows:
         parsed = script if isinstance(script, Script) else load(script)
         for name in PROVIDED:
             if name in variables:

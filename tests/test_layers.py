@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parent.parent / "duckpriv"
 LAYERS = [
     {"visible"},
     {"errors"},
-    {"calls", "names", "parser"},
+    {"calls", "connection", "names", "parser"},
     {"sends"},
     {"crypto"},
     {"keys", "keyfiles"},

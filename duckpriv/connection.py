@@ -1,0 +1,40 @@
+"""Settings of the user's connection that would change what our statements mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+
+# Names, and the values that scripts are written for: DuckDB's own defaults.
+_SETTINGS = {
+    "arrow_large_buffer_size": "false",
+    "arrow_lossless_conversion": "false",
+    "arrow_output_list_view": "false",
+    "default_collation": "",
+    "default_null_order": "NULLS_LAST",
+    "default_order": "ASCENDING",
+    "ieee_floating_point_ops": "true",
+    "integer_division": "false",
+    "preserve_insertion_order": "true",
+    "scalar_subquery_error_on_multiple_rows": "true",
+}
+
+
+@contextmanager
+def plain_settings(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Give these settings DuckDB's defaults, and afterwards the user's values back."""
+    found = dict(con.execute("SELECT name, value FROM duckdb_settings()").fetchall())
+    own = {
+        name: found[name]
+        for name, plain in _SETTINGS.items()
+        if name in found and (found[name] or "").lower() != plain.lower()
+    }
+    for name in own:
+        con.execute(f"SET {name} = '{_SETTINGS[name]}'")
+    try:
+        yield
+    finally:
+        for name, value in own.items():
+            con.execute(f"SET {name} = '{value}'")
