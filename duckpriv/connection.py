@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 import duckdb
 
+from .errors import InvalidValue
+
 # Names, and the values that scripts are written for: DuckDB's own defaults.
 _SETTINGS = {
     "arrow_large_buffer_size": "false",
@@ -38,3 +40,15 @@ def plain_settings(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
     finally:
         for name, value in own.items():
             con.execute(f"SET {name} = '{value}'")
+
+
+def refuse_data_file(con: duckdb.DuckDBPyConnection, database: str) -> None:
+    """Raise InvalidValue where `database` is a data file: DuckDB opens a view of it in memory, and
+    results would be lost."""
+    query = "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
+    ((path,),) = con.execute(query).fetchall()
+    if path is None and database and not database.startswith(":memory:"):
+        raise InvalidValue(
+            f"{database} is a data file and no DuckDB database, so results would have no place; name "
+            f"a new database file, and make a view in it: CREATE VIEW t AS FROM '{database}'"
+        )

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from .audit import Audit
 from .columns.context import Activity, Context
-from .connection import plain_settings
+from .connection import plain_settings, refuse_data_file
 from .consent import Consent
 from .engine import extend_search_path, install, quoted
 from .errors import Cancelled, DuckprivError, ExchangeTimeout, InvalidValue, from_text, translated
@@ -380,6 +380,7 @@ def connect(
     context = _context(keys, me, session)
     con = duckdb.connect(os.fspath(database))
     try:
+        refuse_data_file(con, os.fspath(database))
         return _join(
             con, context, exchange, timeout, silence, serve, limits, unprotected, owns=True
         )

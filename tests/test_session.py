@@ -146,3 +146,16 @@ def test_the_keyring_is_where_the_environment_says(tmp_path, monkeypatch) -> Non
     monkeypatch.setenv("DUCKPRIV_KEYRING", str(tmp_path / "here"))
     with duckpriv.connect(session="s") as party:
         assert party.keyring.path == tmp_path / "here"
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "json"])
+def test_a_data_file_is_no_database(tmp_path, kind: str) -> None:
+    file = tmp_path / f"people.{kind}"
+    with duckdb.connect() as con:
+        con.execute(f"COPY (SELECT 'ann' AS id, 2.5 AS x) TO '{file}'")
+    with pytest.raises(InvalidValue, match="is a data file and no DuckDB database"):
+        duckpriv.connect(file, keyring=tmp_path / "keys")
+    with duckpriv.connect(tmp_path / "own.duckdb", keyring=tmp_path / "keys") as party:
+        party.con.execute(f"CREATE VIEW people AS FROM '{file}'")
+        found = party.con.execute("FROM matrix_rows('people', 'id')").fetchall()
+        assert found == [(1, "ann", [2.5])]
