@@ -127,6 +127,8 @@ SELECT require(getvariable('last_rate') / least(getvariable('rows'), getvariable
                'the learning rate, or l2, is too small at the last step: they are rounded to 2^-30, the rate after division by the '
                || 'rows of a batch');
 
+SET VARIABLE plan = 'kind=' || getvariable('kind') || ' rows=' || getvariable('rows') || ' batches=' || getvariable('batches')
+    || ' iterations=' || getvariable('iterations')::BIGINT;
 -- include shared/widths.sql
 
 SET VARIABLE records = getvariable('rows');

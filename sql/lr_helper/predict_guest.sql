@@ -95,6 +95,8 @@ SELECT require(getvariable('unmatched') = 'mean' OR bool_and(present),
                || 'knows its own part: to take our mean for them, --set unmatched=mean')
 FROM lr_rows;
 
+SET VARIABLE plan = 'kind=' || getvariable('kind') || ' rows=' || getvariable('rows') || ' batches=' || getvariable('batches')
+    || ' asker=' || getvariable('asker');
 -- include shared/widths.sql
 
 -- our shares of the weights: those of the training, or our own weights as they are

@@ -85,6 +85,8 @@ CALL exchange_send(getvariable('helper'), 'lrh/plan', $$
     SELECT getvariable('parties') AS parties, getvariable('asker') AS asker, getvariable('kind') AS kind,
            getvariable('rows') AS rows, getvariable('batches') AS batches $$);
 
+SET VARIABLE plan = 'kind=' || getvariable('kind') || ' rows=' || getvariable('rows') || ' batches=' || getvariable('batches')
+    || ' asker=' || getvariable('asker');
 -- include shared/widths.sql
 
 -- our shares of the weights: those of the training, or our own weights as they are

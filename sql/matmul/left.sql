@@ -107,14 +107,19 @@ CALL exchange_send(getvariable('peer'), 'matmul/left-share',
     $$ SELECT row, share FROM matmul_share WHERE getvariable('reveal') IN ('right', 'both') ORDER BY row $$);
 
 -- results: our share, and the product if we are to see it
+CREATE OR REPLACE TEMP TABLE matmul_theirs AS
+    FROM exchange_recv(getvariable('peer'), 'matmul/right-share', columns := 'row BIGINT, share UBIGINT[]');
+SELECT require(is_numbered(row, CASE WHEN getvariable('reveal') IN ('left', 'both') THEN getvariable('m') ELSE 0 END)
+               AND coalesce(bool_and(len(share) = getvariable('n')), true),
+               'the peer did not send its share of each row of the product')
+FROM matmul_theirs;
 CREATE OR REPLACE TABLE product_share AS
     SELECT id, share FROM matmul_share JOIN matmul_rows USING (row) ORDER BY row;
 CREATE OR REPLACE TABLE product AS
     SELECT id, list_transform(range(1, len(a.share) + 1), lambda j:
                share_reveal(a.share[j], b.share[j], scale := 2 * getvariable('scale_used'))) AS value
     FROM matmul_share a JOIN matmul_rows USING (row)
-    JOIN exchange_recv(getvariable('peer'), 'matmul/right-share', columns := 'row BIGINT, share UBIGINT[]') b
-        USING (row)
+    JOIN matmul_theirs b USING (row)
     ORDER BY row;
 
 -- summary

@@ -110,14 +110,19 @@ CREATE OR REPLACE TEMP TABLE matmul_ids AS
 SELECT require(is_numbered(row, CASE WHEN getvariable('share_ids') = 'yes' THEN getvariable('m') ELSE 0 END),
                'the peer did not send an id for each row')
 FROM matmul_ids;
+CREATE OR REPLACE TEMP TABLE matmul_theirs AS
+    FROM exchange_recv(getvariable('peer'), 'matmul/left-share', columns := 'row BIGINT, share UBIGINT[]');
+SELECT require(is_numbered(row, CASE WHEN getvariable('reveal') IN ('right', 'both') THEN getvariable('m') ELSE 0 END)
+               AND coalesce(bool_and(len(share) = getvariable('n')), true),
+               'the peer did not send its share of each row of the product')
+FROM matmul_theirs;
 CREATE OR REPLACE TABLE product_share AS
     SELECT coalesce(id, row::VARCHAR) AS id, share FROM matmul_share LEFT JOIN matmul_ids USING (row) ORDER BY row;
 CREATE OR REPLACE TABLE product AS
     SELECT coalesce(id, row::VARCHAR) AS id, list_transform(range(1, len(a.share) + 1), lambda j:
                share_reveal(a.share[j], b.share[j], scale := 2 * getvariable('scale_used'))) AS value
     FROM matmul_share a LEFT JOIN matmul_ids USING (row)
-    JOIN exchange_recv(getvariable('peer'), 'matmul/left-share', columns := 'row BIGINT, share UBIGINT[]') b
-        USING (row)
+    JOIN matmul_theirs b USING (row)
     ORDER BY row;
 
 -- summary

@@ -111,7 +111,7 @@ PLAN = (
         ),
         (
             "9999999::BIGINT AS rows, 1::BIGINT AS batches, 1::BIGINT AS iterations",
-            "numbers, and most_numbers is 20000000",
+            "and a party says kind=logistic",
         ),
     ],
 )
@@ -129,8 +129,8 @@ def test_a_helper_refuses_a_plan_beyond_its_limits(game, plan: str, problem: str
 def test_parties_refuse_a_peer_with_countless_features(game, width: str) -> None:
     guest = game.changed(
         "lr_helper/guest",
-        "$$ SELECT getvariable('width')::BIGINT AS width $$",
-        f"$$ SELECT {width} AS width $$",
+        "$$ SELECT getvariable('width')::BIGINT AS width, getvariable('plan')",
+        f"$$ SELECT {width} AS width, getvariable('plan')",
     )
     found = game.play(
         ("bank", "lr_helper/host", {**BANK, **HELPED}),

@@ -1,6 +1,10 @@
 -- part scores if getvariable('asker') = getvariable('me')
 CREATE OR REPLACE TEMP TABLE lr_answers AS FROM exchange_recv(getvariable('helper'), 'lrh/scores', columns := 'iteration BIGINT, score UBIGINT[]');
-SELECT require(is_numbered(iteration, getvariable('batches')), 'the helper did not answer each batch once') FROM lr_answers;
+SELECT require(is_numbered(iteration, getvariable('batches'))
+               AND bool_and(len(score) = (iteration * getvariable('rows') + getvariable('batches') - 1) // getvariable('batches')
+                                         - ((iteration - 1) * getvariable('rows') + getvariable('batches') - 1) // getvariable('batches')),
+               'the helper did not answer each row of each batch once')
+FROM lr_answers;
 CREATE OR REPLACE TABLE predictions AS
     SELECT id, pid, score
     FROM (SELECT row_number() OVER (ORDER BY iteration, i) AS row, score
