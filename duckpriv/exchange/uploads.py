@@ -26,6 +26,8 @@ from .quota import Quota
 
 # Content without a manifest: how many a sender may have, and for how long.
 _MOST_EARLY, _EARLY_SECONDS = 4, 600.0
+# Of manifests that are kept in memory, in all: one may have a megabyte of columns.
+_MOST_COLUMNS = 1 << 14
 
 
 class Upload:
@@ -231,11 +233,13 @@ class Uploads:
 
     def _forget(self) -> None:
         """Drop what was not used for longest; its content stays, and is hashed again if needed."""
-        for partial in list(self._known):
-            if len(self._known) <= self._most:
+        columns = sum(len(upload.manifest.columns) for upload in self._known.values())
+        for partial, upload in list(self._known.items()):
+            if len(self._known) <= self._most and columns <= _MOST_COLUMNS:
                 return
-            if not self._known[partial].users:
+            if not upload.users:
                 del self._known[partial]
+                columns -= len(upload.manifest.columns)
 
 
 def _altered(manifest: Manifest) -> MessageRejected:

@@ -16,6 +16,7 @@ from duckpriv.exchange.client import RemoteMailbox
 from duckpriv.exchange.folder import Folder
 from duckpriv.exchange.limits import Limits
 from duckpriv.exchange.quota import Quota
+from duckpriv.exchange.requests import Begin
 from duckpriv.exchange.server import MailboxServer
 from examples.introduction import introduce
 from tests.network import message, sign
@@ -209,3 +210,15 @@ def test_counting_does_not_walk_for_each_message(folder, monkeypatch) -> None:
         with pytest.raises(ProtocolError, match="peer_messages"):
             quota.take("shop", "s1", "bank", 1, 10)
     assert len(walks) == 1
+
+
+def test_large_manifests_of_begun_messages_do_not_pile_up(serve, keyrings, tmp_path) -> None:
+    """A megabyte of columns each: 260 of them took the server a gigabyte."""
+    server, shop = serve()
+    manifest, _ = message(keyrings["shop"], tmp_path, "shop", "bank", "m", MIB)
+    columns = tuple((f"c{i}", "string") for i in range(4000))
+    for i in range(12):
+        begun = replace(manifest, channel=f"m-{i}", sha256=f"{i:064x}", columns=columns)
+        shop._ask(Begin(sign(keyrings["shop"], begun).to_json().decode(), "0" * 32))
+    kept = server.uploads._known.values()
+    assert sum(len(upload.manifest.columns) for upload in kept) <= 1 << 14
