@@ -220,5 +220,5 @@ def test_large_manifests_of_begun_messages_do_not_pile_up(serve, keyrings, tmp_p
     for i in range(12):
         begun = replace(manifest, channel=f"m-{i}", sha256=f"{i:064x}", columns=columns)
         shop._ask(Begin(sign(keyrings["shop"], begun).to_json().decode(), "0" * 32))
-    kept = server.uploads._known.values()
+    kept = server._service.uploads._known.values()
     assert sum(len(upload.manifest.columns) for upload in kept) <= 1 << 14
