@@ -289,7 +289,7 @@ def test_a_residual_becomes_0_where_there_is_no_record(party) -> None:
         "lr_residual_add(ct, i, 'part1', present := i < 2, noise := i = 3) AS ct FROM r"
     )
     query = f"SELECT {opened('ct')} FROM d ORDER BY i"
-    assert con.execute(query).fetchall() == [(0.5,), (0.75,), (0.0,), (1.0,)]
+    assert con.execute(query).fetchall() == [(0.5,), (0.75,), (0.0,), (1.25,)]
     assert len(con.execute("SELECT DISTINCT ct[:32] FROM d").fetchall()) == 1  # one header
 
 

@@ -25,8 +25,8 @@ from .rsa import KEY_INFO
 _GROWTH = 4
 # Bits beyond a ciphertext's values that are opened with them: a wrong mask shows there.
 _CHECK_BITS = 40
-# A window is closed by a number of so many bits at least.
-_CLOSING_BITS = 64
+# A window is closed by a number of so many bits at least, however often the peer has doubled it.
+_CLOSING_BITS, _MOST_DOUBLINGS = 64, 32
 MASKED = pa.struct({"ct": pa.binary(), "mask": pa.binary()})
 
 
@@ -125,6 +125,8 @@ def partial_decrypt(context: Context, cts: pa.Array, key: pa.Array) -> pa.Array:
     name = constant(key, "the key")
     public, part = joint_key_named(context, key), context.need_keyring().joint_part(name)
     layouts, bodies = read(cts.to_pylist(), public)
+    if any(layout.doublings >= _MOST_DOUBLINGS for layout in layouts):
+        raise InvalidValue(f"a ciphertext was doubled {_MOST_DOUBLINGS} times or more")
     closed = [number for layout in layouts for number in _closing(layout, public)]
     fresh = public.key.rerandomise(public.key.add_plain(bodies, closed))
     opened = np.concatenate([fresh, public.key.partial(fresh, part.x)], axis=1)
@@ -208,9 +210,9 @@ def _windows(layout: Layout, public: JointPublicKey) -> list[int | None]:
     slots, left, windows = slots_in(public.key.bits, layout.slot_bits), layout.count, []
     while left > 0:
         before = layout.slot_bits * (min(left, slots) - 1)
-        bits = before + layout.bound + layout.doublings + 1 + _CHECK_BITS
-        room = public.key.bits - 2 - bits
-        windows.append(bits if room >= _CLOSING_BITS else None)
+        bits = before + layout.bound + 1 + _CHECK_BITS
+        room = public.key.bits - 2 - bits - _MOST_DOUBLINGS
+        windows.append(bits + layout.doublings if room >= _CLOSING_BITS else None)
         left -= slots
     return windows
 

@@ -7,15 +7,16 @@ from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from ..errors import InvalidValue
 from .arrays import constant
-from .ciphertext import Layout, write
 from .context import Context
 from .homomorphic import check_weight_bound, key_named, of_sum, read_alike, send
 from .joint import joint_key_named
 from .plaintexts import packed, to_fixed_point
+
+# Fractional bits of the factor that a residual gets, and how large it may be.
+_FACTOR_SCALE, _FACTOR_BOUND = 8, 14
 
 
 def lr_residual_add(
@@ -26,27 +27,30 @@ def lr_residual_add(
     present: pa.Array,
     noise: pa.Array,
 ) -> pa.Array:
-    """Add a quarter of the own score and the noise to each encrypted residual, or replace it by a
-    fresh encryption of the noise where this party has no record; header and work are the same for
-    both."""
+    """Add a quarter of the own score to each encrypted residual, and multiply by 1 where this party
+    has a record and by 0 where not, plus the noise.
+
+    As a factor the noise hides as much of a large residual as of a small one, whatever the peer
+    has encrypted. The exponents are those of factors from -1/2 to 1/2, which are as large for one
+    case as for the other, and half of the residual is added: the work tells neither.
+    """
     public = joint_key_named(context, key)
     layout, bodies = read_alike(cts.to_pylist(), public)
     if layout.count != 1:
         raise InvalidValue("a residual holds several numbers")
-    sent = replace(
-        layout, bound=layout.bound + 1, doublings=layout.doublings + public.key.DOUBLINGS
+    quarters = to_fixed_point(scores.to_numpy(zero_copy_only=False) / 4, layout.scale, layout.bound)
+    plaintexts = [plain for x in quarters for plain in packed([x], layout, public.key)]
+    sums = public.key.add_plain(bodies, plaintexts)
+    has = np.where(np.array(present.to_pylist(), dtype=bool), 0.5, -0.5)
+    factors = to_fixed_point(
+        has + noise.to_numpy(zero_copy_only=False), _FACTOR_SCALE, _FACTOR_BOUND - 1
     )
-
-    def plaintexts(numbers: NDArray[np.float64], layout: Layout) -> list[int]:
-        fixed = to_fixed_point(numbers, layout.scale, layout.bound)
-        return [plain for x in fixed for plain in packed([x], layout, public.key)]
-
-    own, added = (column.to_numpy(zero_copy_only=False) for column in (scores, noise))
-    # The work is done for all rows, and what is to be seen is chosen afterwards.
-    sums = public.key.add_plain(bodies, plaintexts(own / 4, layout))
-    has = np.array(present.to_pylist(), dtype=bool)
-    results = public.key.rerandomise_where(has, sums, plaintexts(added, sent))
-    return write([sent] * len(cts), results, public.key)
+    products = public.key.scale(sums, np.array(factors, dtype=np.int64))
+    halves = public.key.shift(sums, _FACTOR_SCALE - 1)
+    grown = replace(
+        layout, scale=layout.scale + _FACTOR_SCALE, bound=layout.bound + 1 + _FACTOR_BOUND
+    )
+    return send(public, [grown] * len(cts), public.key.add(products, halves))
 
 
 def gaussian_noise(context: Context, rows: pa.Array, deviations: pa.Array) -> pa.Array:

@@ -150,14 +150,6 @@ class PublicKey:
         """Return encryptions of twice the plaintexts that tell nothing else of `a`."""
         return self._times_random(self.add(a, a))
 
-    def rerandomise_where(
-        self, keep: NDArray[np.bool_], a: ByteMatrix, plaintexts: Sequence[int]
-    ) -> ByteMatrix:
-        """Return what `rerandomise` returns, plus the plaintexts, for the rows to keep, and fresh
-        encryptions of the plaintexts for the others, by the same work for each row."""
-        fresh = self.encrypt(plaintexts)
-        return np.where(keep[:, None], self.add(self.add(a, a), fresh), fresh)
-
     def _times_random(self, factors: ByteMatrix) -> ByteMatrix:
         tables = _tables(self.modulus, self.h)
         random = np.frombuffer(secrets.token_bytes(len(factors) * EXPONENT_BYTES), dtype=np.uint8)

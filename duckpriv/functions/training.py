@@ -96,11 +96,11 @@ TRAINING: tuple[Function, ...] = (
             Parameter("score", "DOUBLE", "your linear score of the row"),
             UNDER,
             Parameter("present", "BOOLEAN", "false: you have no record; the result is 0", "true"),
-            Parameter("noise", "DOUBLE", "what is added in either case", "0"),
+            Parameter("noise", "DOUBLE", "is added to the factor: 1 or, without record, 0", "0"),
         ),
         returns="BLOB",
-        about="Adds a quarter of your score to an encrypted residual; a row that you have no "
-        "record of becomes a fresh encryption of 0, by the same work and with the same header.",
+        about="Adds a quarter of your score to an encrypted residual, and multiplies it by 1, or by "
+        "0 where you have no record, plus the noise: by the same work and with the same header.",
         reveals=HIDDEN + " Not which rows were replaced.",
         example="SELECT row, octet_length(lr_residual_add(ct, 0.5, 'host', present := row > 1)) AS "
         "bytes "

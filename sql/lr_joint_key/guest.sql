@@ -25,6 +25,7 @@ SELECT require(getvariable('modulus') = 'rsa-2048' OR (getvariable('modulus') = 
        require(getvariable('assistant') NOT IN (getvariable('peer'), getvariable('me')),
                'the assistant has to be a third party'),
        require(getvariable('start') IN ('random', 'zero'), 'start is random or zero'),
+       require(getvariable('accept_disclosure') IN ('yes', 'no'), 'accept_disclosure is yes or no'),
        require_result('model', ['feature', 'weight', 'mean', 'deviation', 'weight_original', 'training']),
        require_result('training_log', ['iteration', 'loss', 'gradient_norm', 'seconds', 'bytes']);
 SET VARIABLE id_column = getvariable('id');
@@ -155,7 +156,7 @@ SELECT require((SELECT list(row ORDER BY row) FROM lr_received) = (SELECT list(r
        require((SELECT bool_and((l.scale, l.bound, l.count, l.doublings) = (20, 32, 1, 0)) FROM (SELECT he_layout(ct) AS l FROM lr_received)),
                'the host''s residuals do not have the agreed scale and bound');
 
--- residuals: add ours, and 0 for rows that we have no record of
+-- residuals: add ours; times 1, or 0 for rows that we have no record of, with noise
 CREATE OR REPLACE TEMP TABLE lr_residuals AS
     SELECT row, lr_residual_add(ct, score, getvariable('joint'), present := present,
                                 noise := gaussian_noise(row, getvariable('noise'))) AS ct
@@ -173,11 +174,10 @@ SELECT require((SELECT list(row ORDER BY row) FROM lr_losses)
                 FROM (SELECT he_layout(ct) AS l FROM lr_losses)),
                'the host''s terms of the loss do not have the agreed scale and bound');
 CALL exchange_send(getvariable('peer'), 'lr/loss-' || getvariable('iteration'), $$
-    SELECT he_add_plain(he_sum(ct, getvariable('joint')),
-                        gaussian_noise(1, getvariable('noise')::DOUBLE * sqrt(getvariable('batch_rows'))) - sum(own),
-                        getvariable('joint')) AS ct FROM (
+    SELECT he_add_plain(he_sum(ct, getvariable('joint')), -sum(own), getvariable('joint')) AS ct FROM (
         SELECT he_add(he_dot(list(d.ct ORDER BY row), list(score ORDER BY row), getvariable('joint'), scale := 16, bound := 31),
-                      he_sum(lr_residual_add(l.ct, 0, getvariable('joint'), present := present), getvariable('joint')),
+                      he_sum(lr_residual_add(l.ct, 0, getvariable('joint'), present := present,
+                                             noise := gaussian_noise(row, getvariable('noise'))), getvariable('joint')),
                       getvariable('joint')) AS ct,
                coalesce(sum(score * score / 8) FILTER (present), 0) AS own
         FROM lr_residuals d JOIN lr_losses l USING (row) JOIN lr_batch USING (row) GROUP BY row // 8192)
@@ -193,7 +193,7 @@ CREATE OR REPLACE TEMP TABLE lr_theirs AS
     FROM exchange_recv(getvariable('via'), 'lr/gradient-' || getvariable('iteration'), columns := 'feature BIGINT, ct BLOB');
 SELECT require(is_numbered(feature + getvariable('with_loss')::INTEGER, getvariable('peer_width') + getvariable('with_loss')::INTEGER),
                'the host asks for something else than its gradient and the loss'),
-       require(bool_and(l.bound <= 96 AND l.count = 1 AND l.doublings <= 8), 'the host asks for more than a number of a gradient has')
+       require(bool_and(l.bound <= 110 AND l.count = 1 AND l.doublings <= 8), 'the host asks for more than a number of a gradient has')
 FROM (SELECT *, he_layout(ct) AS l FROM lr_theirs);
 CALL exchange_send(getvariable('via'), 'lr/partial-' || getvariable('iteration'),
     $$ SELECT feature, partial_decrypt(ct, getvariable('joint')) AS ct FROM lr_theirs ORDER BY feature $$);

@@ -27,10 +27,6 @@ SELECT require(getvariable('modulus') = 'rsa-2048' OR (getvariable('modulus') = 
                'the assistant has to be a third party'),
        require(getvariable('start') IN ('random', 'zero'), 'start is random or zero'),
        require(getvariable('accept_disclosure') IN ('yes', 'no'), 'accept_disclosure is yes or no'),
-       require(getvariable('iterations')::INTEGER > 0 AND getvariable('batch')::INTEGER > 0
-               AND getvariable('learning_rate')::DOUBLE > 0 AND getvariable('l2')::DOUBLE >= 0
-               AND getvariable('stop')::DOUBLE >= 0 AND getvariable('loss_every')::INTEGER >= 0 AND getvariable('noise')::DOUBLE >= 0,
-               'iterations, batch and learning_rate have to be more than 0, and l2, stop, loss_every and noise not less'),
        require_result('model', ['feature', 'weight', 'mean', 'deviation', 'weight_original', 'training']),
        require_result('training_log', ['iteration', 'loss', 'gradient_norm', 'seconds', 'bytes']);
 SET VARIABLE id_column = getvariable('id');
@@ -144,7 +140,7 @@ CREATE OR REPLACE TEMP TABLE lr_residuals AS
     FROM exchange_recv(getvariable('peer'), 'lr/intermediate-' || getvariable('iteration'), columns := 'row BIGINT, ct BLOB');
 SELECT require((SELECT list(row ORDER BY row) FROM lr_residuals) = (SELECT list(row ORDER BY row) FROM lr_batch),
                'the guest did not answer with one residual for each row of the batch'),
-       require((SELECT bool_and((l.scale, l.bound, l.count, l.doublings) = (20, 33, 1, 1)) FROM (SELECT he_layout(ct) AS l FROM lr_residuals)),
+       require((SELECT bool_and((l.scale, l.bound, l.count, l.doublings) = (28, 47, 1, 1)) FROM (SELECT he_layout(ct) AS l FROM lr_residuals)),
                'the guest''s residuals do not have the agreed scale and bound');
 
 -- gradient: encrypted and masked; feature 0 is the loss
@@ -152,7 +148,7 @@ CREATE OR REPLACE TEMP TABLE lr_gradient AS FROM lr_encrypted_gradient('lr_resid
 CREATE OR REPLACE TEMP TABLE lr_masked_loss AS
     SELECT joint_mask(ct, getvariable('joint')) AS m
     FROM exchange_recv(getvariable('peer'), 'lr/loss-' || getvariable('iteration'), columns := 'ct BLOB');
-SELECT require(count(*) = getvariable('with_loss')::INTEGER AND coalesce(bool_and(he_layout(m.ct).scale = 36), true),
+SELECT require(count(*) = getvariable('with_loss')::INTEGER AND coalesce(bool_and(he_layout(m.ct).scale = 44), true),
                'the guest has to send the loss where it is asked for')
 FROM lr_masked_loss;
 INSERT INTO lr_gradient SELECT 0, m.ct, m.mask FROM lr_masked_loss;
@@ -164,7 +160,7 @@ CREATE OR REPLACE TEMP TABLE lr_theirs AS
     FROM exchange_recv(getvariable('via'), 'lr/gradient-' || getvariable('iteration'), columns := 'feature BIGINT, ct BLOB');
 SELECT require(is_numbered(feature, getvariable('peer_width')),
                'the guest asks for something else than its gradient'),
-       require(bool_and(l.bound <= 96 AND l.count = 1 AND l.doublings <= 8), 'the guest asks for more than a number of a gradient has')
+       require(bool_and(l.bound <= 110 AND l.count = 1 AND l.doublings <= 8), 'the guest asks for more than a number of a gradient has')
 FROM (SELECT *, he_layout(ct) AS l FROM lr_theirs);
 CALL exchange_send(getvariable('via'), 'lr/partial-' || getvariable('iteration'),
     $$ SELECT feature, partial_decrypt(ct, getvariable('joint')) AS ct FROM lr_theirs ORDER BY feature $$);

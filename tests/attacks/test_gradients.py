@@ -98,7 +98,8 @@ def right_guesses(tmp_path, seed: int, **settings) -> tuple[float, float]:
     x = np.array([row[1] for row in batch])
     order = [at[noted["host"].order[row[0]]] for row in batch]
     residuals = 0.5 - rows.labels[order]
-    members = likeliest(x * residuals[:, None], x, np.array(gradient)) == present[order]
+    each = x * residuals[:, None]
+    members = likeliest(each, each, np.array(gradient)) == present[order]
 
     own = noted["guest"].order
     ((batch, gradient),) = noted["guest"].steps

@@ -1,6 +1,7 @@
 -- What is opened: to each party its weights, numbers below 8 with 20 fractional bits, and to the host the losses, which
--- are of different batches. A party's rows are those that it has a record of.
+-- are of different batches: 62 bits each, unless labels are 0 and 1 and the noise is of their size. A party's rows are
+-- those that it has a record of.
 SELECT require_hidden(getvariable('accept_disclosure'),
                       CASE getvariable('reveal') WHEN 'own' THEN 24 * (SELECT max(width) FROM lr_parties) ELSE 0 END
                       + CASE WHEN getvariable('with_loss') THEN getvariable('iterations')::BIGINT ELSE 0 END
-                        * noisy_bits(getvariable('noise')::DOUBLE), getvariable('records')::BIGINT);
+                        * CASE WHEN getvariable('kind') = 'logistic' AND getvariable('id') <> '' THEN noisy_bits(getvariable('noise')::DOUBLE) ELSE 62 END, getvariable('records')::BIGINT);

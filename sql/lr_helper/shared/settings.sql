@@ -11,8 +11,9 @@ SELECT require(getvariable('kind') IN ('logistic', 'identity', 'exp'), 'kind is 
        require(getvariable('accept_disclosure') IN ('yes', 'no'), 'accept_disclosure is yes or no'),
        require(getvariable('iterations')::INTEGER > 0 AND getvariable('batch')::INTEGER > 0
                AND getvariable('learning_rate')::DOUBLE > 0 AND getvariable('decay')::DOUBLE >= 0
-               AND getvariable('l2')::DOUBLE >= 0 AND getvariable('noise')::DOUBLE >= 0,
-               'iterations, batch and learning_rate have to be more than 0, and decay, l2 and noise not less'),
+               AND getvariable('l2')::DOUBLE >= 0 AND isfinite(getvariable('learning_rate')::DOUBLE) AND isfinite(getvariable('decay')::DOUBLE)
+               AND isfinite(getvariable('l2')::DOUBLE) AND getvariable('noise')::DOUBLE BETWEEN 0 AND 10,
+               'iterations, batch and learning_rate have to be more than 0, decay and l2 not less, and noise 0 to 10'),
        require_result('model', ['feature', 'weight', 'mean', 'deviation', 'weight_original', 'training']),
        require_result('model_share', ['party', 'position', 'share', 'training']),
        require_result('training_log', ['iteration', 'loss', 'gradient_norm', 'seconds', 'bytes']);

@@ -8,3 +8,9 @@ SET VARIABLE settings = 'join=' || CASE WHEN getvariable('id') = '' THEN 'alignm
     || ' stop=' || getvariable('stop')::DOUBLE || ' loss_every=' || getvariable('loss_every')::INTEGER
     || ' noise=' || getvariable('noise')::DOUBLE || ' accept_disclosure=' || getvariable('accept_disclosure')
     || ' assistant=' || getvariable('assistant');
+SELECT require(getvariable('iterations')::INTEGER > 0 AND getvariable('batch')::INTEGER > 0
+               AND getvariable('learning_rate')::DOUBLE > 0 AND isfinite(getvariable('learning_rate')::DOUBLE)
+               AND getvariable('l2')::DOUBLE >= 0 AND isfinite(getvariable('l2')::DOUBLE)
+               AND getvariable('stop')::DOUBLE >= 0 AND getvariable('loss_every')::INTEGER >= 0
+               AND getvariable('noise')::DOUBLE BETWEEN 0 AND 10,
+               'iterations, batch and learning_rate have to be more than 0, l2, stop and loss_every not less, and noise 0 to 10');
