@@ -99,8 +99,8 @@ TRAINING: tuple[Function, ...] = (
             Parameter("noise", "DOUBLE", "is added to the factor: 1 or, without record, 0", "0"),
         ),
         returns="BLOB",
-        about="Adds a quarter of your score to an encrypted residual, and multiplies it by 1, or by "
-        "0 where you have no record, plus the noise: by the same work and with the same header.",
+        about="Adds a quarter of your score to an encrypted residual, and multiplies it by 1, or "
+        "by 0 where you have no record, plus the noise: by the same work and with the same header.",
         reveals=HIDDEN + " Not which rows were replaced.",
         example="SELECT row, octet_length(lr_residual_add(ct, 0.5, 'host', present := row > 1)) AS "
         "bytes "
