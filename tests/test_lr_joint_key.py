@@ -454,7 +454,7 @@ def test_tables_that_cannot_be_trained_on(small, change: str, at: str, text: str
 def test_a_step_that_diverges_says_so(small) -> None:
     settings = {"id": "who", "iterations": 12, "learning_rate": 2000, "accept_disclosure": "yes"}
     results = small.train("s1", settings, settings)
-    assert "the training diverges" in str(results["host"]) + str(results["guest"])
+    assert "beyond 16: the training diverges" in str(results["host"]) + str(results["guest"])
 
 
 def test_training_stops_at_a_gradient_norm(small) -> None:

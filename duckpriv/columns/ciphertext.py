@@ -142,6 +142,8 @@ def _bodies(
                 f"a ciphertext is of scheme {_SCHEMES[layout.scheme]}, and this operation takes "
                 f"{_SCHEMES[scheme]}"
             )
+        if layout.doublings and not public.key.DOUBLINGS:
+            raise InvalidValue("a ciphertext says that it was doubled, which none of its key's is")
         if slots_in(public.key.bits, layout.slot_bits) < 1:
             raise InvalidValue("a ciphertext's slots are wider than its key")
         if len(blob) != _HEADER.size + layout.bodies(public.key) * width:

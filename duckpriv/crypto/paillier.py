@@ -71,9 +71,15 @@ def _full_randomness(modulus: int) -> FixedBases:
     """Return products of powers of this process's u_t for N: 46 MB at 2048 bits."""
     width = 2 * ((modulus.bit_length() + 7) // 8)
     count = (modulus.bit_length() + _MARGIN_BITS + 7) // 8
-    # As good as all are units: a number that is none gives a factor of N.
-    roots = from_integers((gmpy2.mpz(secrets.randbelow(modulus)) for _ in range(count)), width)
+    roots = from_integers((_random_unit(modulus) for _ in range(count)), width)
     return fixed_bases(modulus**2, secret_power(roots, modulus, modulus**2))
+
+
+def _random_unit(modulus: int) -> gmpy2.mpz:
+    while True:
+        x = gmpy2.mpz(secrets.randbelow(modulus))
+        if gmpy2.gcd(x, modulus) == 1:
+            return x
 
 
 def _times_random(table: FixedBases, factors: ByteMatrix) -> ByteMatrix:

@@ -122,7 +122,10 @@ CREATE OR REPLACE TEMP TABLE lr_batch AS
     FROM lr_rows, (SELECT list(weight ORDER BY feature) AS w FROM lr_weights)
     WHERE (row - 1) * getvariable('batches') // getvariable('rows') = (getvariable('iteration') - 1) % getvariable('batches');
 SET VARIABLE batch_rows = (SELECT count(*) FROM lr_batch);
-SELECT require(max(abs(score)) < 16000, 'the training diverges; start again with a smaller learning_rate') FROM lr_batch;
+-- a large residual stands out of the noise, and a peer that changes our gradient could make ours large
+SELECT require(max(abs(score)) < 16, 'a score of ours is beyond 16: the training diverges, or a row is far from all others; start again '
+               || 'with a smaller learning_rate, or take the logarithm of columns with few large numbers')
+FROM lr_batch;
 
 -- residuals: encrypt ours
 CALL exchange_send(getvariable('peer'), 'lr/residual-' || getvariable('iteration'), $$

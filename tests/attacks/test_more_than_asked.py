@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-import gmpy2
+from dataclasses import replace
 
+import gmpy2
+import numpy as np
+import pytest
+from duckdb.sqltypes import BLOB
+
+from duckpriv import ProtocolError
 from duckpriv.columns.ciphertext import HEADER_BYTES, layout_of
+from tests.attacks.evil import HiddenRows, changed
 
 
 def test_what_a_peer_packs_into_a_number_beyond_its_bound_is_not_opened(party) -> None:
@@ -35,3 +42,32 @@ def test_what_a_peer_packs_into_a_number_beyond_its_bound_is_not_opened(party) -
     values = [(m >> 64 * i) % 2**64 for i in range(30)]
     assert values[0] == 1  # what the header allows
     assert sum(value == i + 1 for i, value in enumerate(values)) <= 3
+
+
+@pytest.mark.parametrize(
+    "lie", [{"bound": 200}, {"doublings": 9}, {"doublings": 2000}, {"count": 2}]
+)
+def test_a_host_that_asks_for_a_wider_window_is_refused(tmp_path, lie: dict) -> None:
+    """With doublings of 2,000 nothing was closed, and a guest read 1,000 of 1,000 labels."""
+    rows = HiddenRows(tmp_path, np.ones(40, bool), host=1, guest=1)
+
+    def prepare(host) -> None:
+        def wider(ct: bytes) -> bytes:
+            layout = layout_of(ct)
+            room = {"slot_bits": 1000} if "count" in lie else {}
+            return replace(layout, **lie, **room).header() + ct[HEADER_BYTES:]
+
+        host.con.create_function("wider", wider, [BLOB], BLOB, side_effects=True)
+
+    evil = changed(
+        "lr_joint_key/host",
+        tmp_path,
+        (
+            "$$ SELECT feature, ct FROM lr_gradient ORDER BY feature $$",
+            "$$ SELECT feature, wider(ct) AS ct FROM lr_gradient ORDER BY feature $$",
+        ),
+    )
+    _, guest = rows.train(evil, prepare, iterations=1, loss_every=0, noise=1)
+    assert isinstance(guest, ProtocolError)
+    assert "asks for more than a number of a gradient" in str(guest)
+    assert "lr.partial-1" not in rows.sent("guest", "host")

@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from duckpriv import InvalidValue
 from duckpriv.crypto import moduli, paillier
 from duckpriv.crypto.bytecolumns import from_rows, rows_of
 from duckpriv.crypto.packing import pack, slots_in, unpack
+from duckpriv.keys import PaillierPrivateKey, PaillierPublicKey
 
 
 @pytest.fixture(scope="module", params=[2048, 3072])
@@ -70,6 +72,26 @@ def test_the_same_plaintext_never_gives_the_same_bytes(key2048) -> None:
     again = rows_of(public.rerandomise(from_rows(rows[:1] * 200, public.width)))
     assert len(set(again)) == 200
     assert key2048.decrypt(from_rows(again, public.width)) == [7] * 200
+
+
+def test_answers_have_fresh_bytes_for_every_base(key2048, monkeypatch) -> None:
+    """280 bytes: 192 bits more than N has, as the leftover hash lemma needs."""
+    drawn = []
+    token_bytes = paillier.secrets.token_bytes
+    monkeypatch.setattr(
+        paillier.secrets, "token_bytes", lambda size: drawn.append(size) or token_bytes(size)
+    )
+    key2048.public.rerandomise(key2048.public.encrypt([1, 2, 3]))
+    assert drawn == [3 * 128, 3 * 280]
+    table = paillier._full_randomness(key2048.public.modulus)
+    assert table.count == 280
+
+
+def test_a_key_whose_proof_does_not_hold_is_refused(key2048) -> None:
+    good = PaillierPrivateKey(key2048).public.encoded
+    assert PaillierPublicKey.from_bytes(good).key.modulus == key2048.public.modulus
+    with pytest.raises(InvalidValue, match="its proof"):
+        PaillierPublicKey.from_bytes(good[:-1] + bytes([good[-1] ^ 1]))
 
 
 def test_what_is_no_ciphertext_is_counted(key2048) -> None:

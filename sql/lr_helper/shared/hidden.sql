@@ -1,7 +1,8 @@
 -- What is opened: to each party its weights, numbers below 8 with 20 fractional bits, and to the host the losses, which
 -- are of different batches: 62 bits each, unless labels are 0 and 1 and the noise is of their size. A party's rows are
--- those that it has a record of.
+-- those that it has a record of; with several guests nobody knows how many all have.
 SELECT require_hidden(getvariable('accept_disclosure'),
-                      CASE getvariable('reveal') WHEN 'own' THEN 24 * (SELECT max(width) FROM lr_parties) ELSE 0 END
+                      CASE WHEN getvariable('reveal') = 'none' THEN 0 WHEN getvariable('kind') = 'logistic' THEN 24 ELSE 44 END
+                      * (SELECT max(width) FROM lr_parties)
                       + CASE WHEN getvariable('with_loss') THEN getvariable('iterations')::BIGINT ELSE 0 END
-                        * CASE WHEN getvariable('kind') = 'logistic' AND getvariable('id') <> '' THEN noisy_bits(getvariable('noise')::DOUBLE) ELSE 62 END, getvariable('records')::BIGINT);
+                        * CASE WHEN getvariable('kind') = 'logistic' AND getvariable('id') <> '' THEN noisy_bits(getvariable('noise')::DOUBLE) ELSE 62 END, CASE WHEN getvariable('id') = '' AND len(getvariable('guest_list')) > 1 THEN 0 ELSE getvariable('records')::BIGINT END);
