@@ -6,16 +6,20 @@ the carrier once that transaction is committed; keys that it made are marked unt
 (`keys/unfinished.py`). So whatever a peer has seen is of a statement that is finished, and a
 finished statement is never run again: no message is made twice with other randomness.
 
+The rows are only believed where this party wrote them: each has a MAC under a secret of the
+keyring, over itself and the row before. A database that comes from somebody else, or a script that
+writes into these tables, could otherwise name any file or text as a message to be delivered again.
+
 Working tables (TEMP in the script) stand in a schema of the run's own while it goes on, since
 DuckDB forgets temporary tables when the process ends.
 """
 
 from __future__ import annotations
 
+import hmac
 import json
 import re
 import secrets
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -27,22 +31,33 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from .audit import TABLE as AUDIT
 from .audit import Audit
+from .crypto.hashing import labelled
 from .engine import has_table, literal, quoted
 from .errors import InvalidValue
 from .exchange import FileExchange
+from .exchange.outbox import clear
 from .keyring import Keyring
 from .keys import Unfinished
+from .parser import statements
 from .scripts import GAP, Script, Statement
 
 RUNS, STATEMENTS = "duckpriv_runs", "duckpriv_journal"
 _COLUMNS = {
     RUNS: "run VARCHAR, session VARCHAR, script VARCHAR, settings VARCHAR, text_sha256 VARCHAR, "
-    "state VARCHAR, began_at TIMESTAMP, ended_at TIMESTAMP, messages BIGINT, result BLOB",
+    "state VARCHAR, began_at TIMESTAMP, ended_at TIMESTAMP, messages BIGINT, result BLOB, mac BLOB",
     STATEMENTS: "run VARCHAR, step BIGINT, part BIGINT, round BIGINT, statement BIGINT, "
     "title VARCHAR, finished_at TIMESTAMP, messages VARCHAR[], made VARCHAR[], removed VARCHAR[], "
-    "result BLOB",
+    "result BLOB, mac BLOB",
 }
+_NAMES = {
+    table: [column.split()[0] for column in columns.split(", ")]
+    for table, columns in _COLUMNS.items()
+}
+_RUN = re.compile("[0-9a-f]{16}")
+_OURS = re.compile(rf"\b({RUNS}|{STATEMENTS}|{AUDIT})\b", re.IGNORECASE)
+_READS = (duckdb.StatementType.SELECT, duckdb.StatementType.CALL)
 _VARIABLES = "duckpriv_variables"
 _QUICK = 0.5  # seconds
 _GAP = f"{GAP}+"
@@ -67,6 +82,17 @@ class Position:
     statement: int
 
 
+@dataclass(frozen=True)
+class _Past:
+    """What the rows of a run say, once their MACs are right."""
+
+    last: dict[str, Any] | None  # statement that is finished
+    result: bytes | None  # of the last query, as `_stored` has it
+    held: list[str]  # messages of the last statement that sent any: earlier ones are delivered
+    made: list[str]  # files of keys
+    mac: bytes  # of the last row
+
+
 class Journal:
     """A run of a script that goes on where it was ended.
 
@@ -84,10 +110,12 @@ class Journal:
         settings: dict[str, object],
     ) -> None:
         """Find the run of `script` in this session, or begin one. Raises InvalidValue where it has
-        sent messages, and the script or its settings were others."""
+        sent messages, and the script or its settings were others; and where this party has not
+        written what the journal says."""
+        _refuse_writes(script)
         self._con, self._exchange, self._keyring = con, exchange, keyring
         self._audit = audit
-        self._tables = _Tables(con, audit.home)
+        self._tables = _Tables(con, audit.home, keyring.journal_secret())
         self.after: Position | None = None
         self.finished = False
         self.result: pa.Table | None = None
@@ -104,29 +132,42 @@ class Journal:
             {name: str(value) for name, value in sorted({**settings, "me": exchange.me}.items())}
         )
         if not self._found(script, written):
-            self.run = self._tables.begin(exchange.session, script, written)
+            self._row = self._tables.begin(exchange.session, script, written)
+            self._mac: bytes = self._row["mac"]  # of the last row
+            self._sent, self._held = 0, list[str]()  # messages
+        self.run: str = self._row["run"]
 
     def _found(self, script: Script, settings: str) -> bool:
         run = self._tables.run(self._exchange.session, script.name)
         if run is None:
             return False
         same = (run["settings"], run["text_sha256"]) == (settings, script.sha256)
-        if run["messages"] == 0 and (run["state"] == "finished" or not same):
-            self._tables.discard(run["run"], self._keyring)  # nobody has seen anything of it
-            return False
-        if not same:
+        if run["sent"] and not same:
             raise InvalidValue(
                 f"session '{self._exchange.session}' has run {script.name} with other settings or "
                 "another version of the script, and has sent messages; go on with the same, or "
                 "start a new session"
             )
-        self.run, self.finished = run["run"], run["state"] == "finished"
-        last = self._tables.last(self.run)
+        past = self._tables.past(run)
+        if past is None:
+            raise InvalidValue(
+                f"the journal in your database has a run of {script.name} in session "
+                f"'{self._exchange.session}' that you did not write with this keyring, or that was "
+                "altered since, or is of an earlier version; it cannot go on, and nothing was sent "
+                "or deleted. 'duckpriv runs discard' discards it; then start a new session"
+            )
+        if not run["sent"] and (run["state"] == "finished" or not same):
+            self._tables.discard(run, self._keyring)  # nobody has seen anything of it
+            return False
+        self._row, self._mac = run, past.mac
+        self._sent, self._held = run["sent"], past.held
+        self.finished = run["state"] == "finished"
+        last = past.last
         if last is not None:
             self.steps = last["step"]
             self.after = Position(last["part"], last["round"], last["statement"])
-        self._keyring.settle(self.run, self.steps, last["removed"] if last else [])
-        stored = self._tables.last_result(self.run) or run["result"]
+        self._keyring.settle(run["run"], self.steps, last["removed"] if last else [])
+        stored = past.result or run["result"]
         if stored is not None:
             self.result = self._stored_result = pa.ipc.open_stream(stored).read_all()
         return True
@@ -145,7 +186,7 @@ class Journal:
             self._con.execute(f"SET search_path = {literal(extended)}")
             with self._exchange.outbox.holding(self._tables.outbox(self.run)):
                 self._variables |= self._tables.restore_variables(self.run)
-                self._exchange.outbox.deliver_again(self._tables.last_messages(self.run))
+                self._exchange.outbox.deliver_again(self._held)
                 yield
         finally:
             self._roll_back()
@@ -204,16 +245,18 @@ class Journal:
             self._changed = False
         self._audit.record(self._exchange.moved)
         self.steps += 1
-        self._con.execute(
-            f"INSERT INTO {self._tables.home}.{STATEMENTS} "
-            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        held = self._exchange.outbox.held()
+        self._mac = self._tables.add(
+            STATEMENTS,
             [
                 *(self.run, self.steps, position.part, position.round, position.statement),
-                *(title, _now(), self._exchange.outbox.held()),
+                *(title, _now(), held),
                 *((keys.made, keys.removed) if keys else ([], [])),
                 None if self.result is self._stored_result else _stored(self.result),
             ],
-        ).fetchall()
+            self._mac,
+        )["mac"]
+        self._sent += len(held)
         self._stored_result = self.result
 
     def _commit(self) -> None:
@@ -270,13 +313,14 @@ class Journal:
     def finish(self) -> None:
         """All statements are finished: delete the working tables, keep the result."""
         self._settle()
-        self._tables.end(self.run, "finished", _stored(self.result))
+        self._tables.finish(self._row, self._sent, _stored(self.result))
 
     def give_up(self) -> None:
         """After an error: where nobody has seen anything of the run, the next one begins anew."""
         self._roll_back()
-        if not self._tables.last_messages(self.run):
-            self._tables.discard(self.run, self._keyring)
+        past = self._tables.past(self._row)  # a COMMIT that failed may have committed
+        if past is not None and not past.held:
+            self._tables.discard(self._row, self._keyring)
 
 
 def runs(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
@@ -290,21 +334,28 @@ def runs(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
 
 def discard(con: duckdb.DuckDBPyConnection, keyring: Keyring, session: str) -> list[str]:
     """Delete working tables, keys and unsent messages of a session's runs that did not finish;
-    return their scripts. They cannot go on, and the session cannot send their messages again."""
-    tables = _Tables(con, Audit(con).home)
+    return their scripts. They cannot go on, and the session cannot send their messages again.
+
+    Of a run that this party has not written with this keyring, no keys are deleted."""
     unfinished = [
         run for run in runs(con) if (run["session"], run["state"]) == (session, "running")
     ]
-    for run in unfinished:
-        tables.discard(run["run"], keyring)
+    if unfinished:
+        tables = _Tables(con, Audit(con).home, keyring.journal_secret())
+        tables.create()
+        for run in unfinished:
+            tables.discard(run, keyring)
     return [run["script"] for run in unfinished]
 
 
 class _Tables:
     """The journal's tables in the schema `home`, and the schema of each run."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, home: tuple[str, str]) -> None:
-        self._con, self._names = con, home
+    def __init__(
+        self, con: duckdb.DuckDBPyConnection, home: tuple[str, str], secret: bytes = b""
+    ) -> None:
+        """`secret` makes the rows' MACs."""
+        self._con, self._names, self._secret = con, home, secret
         self.home = ".".join(quoted(name) for name in self._names)
 
     def rows(self, query: str, values: list[object] | None = None) -> list[dict[str, Any]]:
@@ -315,22 +366,65 @@ class _Tables:
     def create(self) -> None:
         for table, columns in _COLUMNS.items():
             self._con.execute(f"CREATE TABLE IF NOT EXISTS {self.home}.{table} ({columns})")
+            # A database of an earlier version.
+            self._con.execute(f"ALTER TABLE {self.home}.{table} ADD COLUMN IF NOT EXISTS mac BLOB")
+
+    def add(self, table: str, values: list[object], before: bytes = b"") -> dict[str, Any]:
+        """Add a row, whose MAC is also over that of the row `before`; return it."""
+        row = dict(zip(_NAMES[table], values, strict=False))
+        row["mac"] = self._mac(table, row, before)
+        places = ", ".join(f"${i}" for i in range(1, len(row) + 1))
+        self._con.execute(
+            f"INSERT INTO {self.home}.{table} ({', '.join(row)}) VALUES ({places})", [*row.values()]
+        ).fetchall()
+        return row
+
+    def _mac(self, table: str, row: dict[str, Any], before: bytes = b"") -> bytes:
+        fields = (row.get(name) for name in _NAMES[table] if name != "mac")
+        parts = (
+            b"b" + field if isinstance(field, bytes) else json.dumps(field, default=str).encode()
+            for field in fields
+        )
+        return hmac.digest(self._secret, labelled(f"duckpriv/{table}/v1", before, *parts), "sha256")
+
+    def past(self, run: dict[str, Any]) -> _Past | None:
+        """Return what the journal says of a run; None where this party has not written it so."""
+        if not _is_name(run["run"]) or not _same(run.get("mac"), mac := self._mac(RUNS, run)):
+            return None
+        last, result, held, made = None, None, list[str](), list[str]()
+        names = _NAMES[STATEMENTS]
+        found = self._con.execute(
+            f"SELECT {', '.join(names)} FROM {self.home}.{STATEMENTS} WHERE run = $1 ORDER BY step",
+            [run["run"]],
+        )
+        while some := found.fetchmany(100):
+            for values in some:
+                last = dict(zip(names, values, strict=True))
+                mac = self._mac(STATEMENTS, last, mac)
+                if not _same(last["mac"], mac):
+                    return None
+                result = last["result"] or result
+                held = last["messages"] or held
+                made += last["made"]
+        return _Past(last, result, held, made, mac)
 
     def schema(self, run: str) -> str:
+        _check_name(run)
         return f'{quoted(self._names[0])}."duckpriv_{run}"'
 
     def outbox(self, run: str) -> Path | None:
         """Return the folder of messages that wait, beside the database; None in memory."""
+        _check_name(run)
         (path,) = self._con.execute(
             "SELECT path FROM duckdb_databases() WHERE database_name = $1", [self._names[0]]
         ).fetchall()[0]
         return Path(f"{path}.outbox") / run if path else None
 
     def run(self, session: str, script: str) -> dict[str, Any] | None:
-        """Return the run of a script in a session, with the number of messages it has sent."""
+        """Return the run of a script in a session, and in `sent` how many messages it has sent."""
         found = self.rows(
-            f"SELECT * REPLACE (messages + (SELECT coalesce(sum(len(messages)), 0)::BIGINT "
-            f"FROM {self.home}.{STATEMENTS} s WHERE s.run = r.run) AS messages) "
+            f"SELECT *, messages + (SELECT coalesce(sum(len(messages)), 0)::BIGINT "
+            f"FROM {self.home}.{STATEMENTS} s WHERE s.run = r.run) AS sent "
             f"FROM {self.home}.{RUNS} r "
             "WHERE session = $1 AND script = $2 AND state <> 'discarded'",
             [session, script],
@@ -346,43 +440,14 @@ class _Tables:
         names = [row["name"] for row in self.rows(query, [f"duckpriv_{run}"])]
         return [name for name in names if name != _VARIABLES]
 
-    def begin(self, session: str, script: Script, settings: str) -> str:
-        """Write down a new run; return its name."""
+    def begin(self, session: str, script: Script, settings: str) -> dict[str, Any]:
+        """Write down a new run; return its row."""
         run = secrets.token_hex(8)
         with _transaction(self._con):
-            self._con.execute(
-                f"INSERT INTO {self.home}.{RUNS} "
-                "VALUES ($1, $2, $3, $4, $5, 'running', $6, NULL, 0, NULL)",
-                [run, session, script.name, settings, script.sha256, _now()],
-            ).fetchall()
+            about = (session, script.name, settings, script.sha256)
+            row = self.add(RUNS, [run, *about, "running", _now(), None, 0, None])
             self._con.execute(f"CREATE SCHEMA {self.schema(run)}")
-        return run
-
-    def last(self, run: str) -> dict[str, Any] | None:
-        """Return the last statement that is finished."""
-        found = self.rows(
-            f"FROM {self.home}.{STATEMENTS} WHERE run = $1 ORDER BY step DESC LIMIT 1", [run]
-        )
-        return found[0] if found else None
-
-    def last_result(self, run: str) -> bytes | None:
-        """Return the rows of the last finished query, as `_stored` has it."""
-        found = self.rows(
-            f"SELECT result FROM {self.home}.{STATEMENTS} "
-            "WHERE run = $1 AND result IS NOT NULL ORDER BY step DESC LIMIT 1",
-            [run],
-        )
-        return found[0]["result"] if found else None
-
-    def last_messages(self, run: str) -> list[str]:
-        """Return the messages of the last finished statement that sent any, as
-        `FileExchange.held` wrote them: those of earlier ones are delivered."""
-        query = (
-            f"SELECT messages FROM {self.home}.{STATEMENTS} WHERE run = $1 AND len(messages) > 0 "
-            "ORDER BY step DESC LIMIT 1"
-        )
-        found = self.rows(query, [run])
-        return found[0]["messages"] if found else []
+        return row
 
     def keep_variables(self, run: str, names: set[str]) -> None:
         values = ", ".join(f"getvariable({literal(n)}) AS {quoted(n)}" for n in sorted(names))
@@ -418,31 +483,65 @@ class _Tables:
             )
         )
 
-    def discard(self, run: str, keyring: Keyring) -> None:
-        """Delete what is left of a run: working tables, messages that wait, and its keys."""
-        if not re.fullmatch("[0-9a-f]{16}", run):
-            raise InvalidValue("the journal was altered: a run does not have a name of ours")
-        last = self.last(run)
-        made = f"SELECT unnest(made) AS file FROM {self.home}.{STATEMENTS} WHERE run = $1"
-        files = [Path(row["file"]).name for row in self.rows(made, [run])]
-        self.end(run, "discarded", None)
-        if outbox := self.outbox(run):
-            shutil.rmtree(outbox, ignore_errors=True)
-        keyring.settle(run, last["step"] if last else 0, last["removed"] if last else [])
-        keyring.delete_files(files)
+    def discard(self, run: dict[str, Any], keyring: Keyring) -> None:
+        """Delete what is left of a run: working tables, messages that wait, and its keys. Of one
+        that others wrote, only what has the form of ours, and no keys: it may name any."""
+        past, name = self.past(run), run["run"]
+        self._end(run, "discarded", run["messages"], None)
+        if _is_name(name) and (outbox := self.outbox(name)):
+            clear(outbox)
+        if past is not None:
+            last = past.last
+            keyring.settle(name, last["step"] if last else 0, last["removed"] if last else [])
+            keyring.delete_files([Path(file).name for file in past.made])
 
-    def end(self, run: str, state: str, result: bytes | None) -> None:
+    def finish(self, run: dict[str, Any], messages: int, result: bytes | None) -> None:
+        """Keep a run's result, and how many messages it has sent; delete its working tables."""
+        self._end(run, "finished", messages, result)
+
+    def _end(
+        self, run: dict[str, Any], state: str, messages: int | None, result: bytes | None
+    ) -> None:
+        name = run["run"]
+        ended = {"state": state, "ended_at": _now(), "messages": messages, "result": result}
+        mac = self._mac(RUNS, run | ended) if state == "finished" else None
         with _transaction(self._con):
             self._con.execute(
-                f"UPDATE {self.home}.{RUNS} SET state = $2, ended_at = $3, result = $4, "
-                "messages = messages + (SELECT coalesce(sum(len(messages)), 0) "
-                f"FROM {self.home}.{STATEMENTS} WHERE run = $1) WHERE run = $1",
-                [run, state, _now(), result],
+                f"UPDATE {self.home}.{RUNS} SET state = $2, ended_at = $3, messages = $4, "
+                "result = $5, mac = $6 WHERE run = $1",
+                [name, *ended.values(), mac],
             ).fetchall()
             self._con.execute(
-                f"DELETE FROM {self.home}.{STATEMENTS} WHERE run = $1", [run]
+                f"DELETE FROM {self.home}.{STATEMENTS} WHERE run = $1", [name]
             ).fetchall()
-            self._con.execute(f"DROP SCHEMA IF EXISTS {self.schema(run)} CASCADE")
+            if _is_name(name):
+                self._con.execute(f"DROP SCHEMA IF EXISTS {self.schema(name)} CASCADE")
+
+
+def _is_name(run: object) -> bool:
+    """Whether a run has a name as `begin` draws it; only then it is part of a path or of SQL."""
+    return isinstance(run, str) and _RUN.fullmatch(run) is not None
+
+
+def _check_name(run: object) -> None:
+    if not _is_name(run):
+        raise InvalidValue("the journal was altered: a run does not have a name of ours")
+
+
+def _same(found: object, mac: bytes) -> bool:
+    return isinstance(found, bytes) and hmac.compare_digest(found, mac)
+
+
+def _refuse_writes(script: Script) -> None:
+    """Raise InvalidValue where a script writes into what duckpriv notes about runs."""
+    for statement in script.statements:
+        if (found := _OURS.search(statement.sql)) and any(
+            one.type not in _READS for one in statements(statement.sql)
+        ):
+            raise InvalidValue(
+                f"a script may read {found[0]} in a query, and do nothing else with it: "
+                f"{statement.sql.splitlines()[0][:60]}"
+            )
 
 
 def _does_nothing(statement: Statement, rows: pa.Table | None) -> bool:

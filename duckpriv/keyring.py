@@ -2,9 +2,10 @@
 
 A keyring is a folder. `NAME.private.pem` is an RSA private key (PKCS #8), `NAME.public.pem` a
 peer's imported public key (SubjectPublicKeyInfo), `NAME.secret` 32 random bytes of a session; the
-other files hold Paillier and joint keys. Private keys and secrets are read here and handed to the
-column functions; they never become a SQL value. With a passphrase their files are encrypted
-(`keyfiles.py`).
+other files hold Paillier and joint keys. `journal.private` is a secret that no function can name:
+it shows which rows of a run's journal this party wrote (`journal.py`). Private keys and secrets are
+read here and handed to the column functions; they never become a SQL value. With a passphrase their
+files are encrypted (`keyfiles.py`).
 """
 
 from __future__ import annotations
@@ -68,6 +69,7 @@ _SUFFIXES = (
     _PUBLIC,
     _SECRET,
 )
+_JOURNAL = "journal.private"  # no key: none of the suffixes
 # The modulus whose factors nobody has published, by name.
 PUBLIC_MODULUS = "rsa-2048"
 KINDS = ("rsa", "paillier", "joint", "modulus")
@@ -299,6 +301,18 @@ class Keyring:
                 known = secrets.token_bytes(32)
                 self._write(name + _SECRET, known)
             return known
+
+    def journal_secret(self) -> bytes:
+        """Return the 32 random bytes that authenticate the journals of runs, drawn at first use."""
+        with self._lock:
+            known = self._files.read(_JOURNAL)
+            if known is None:
+                with suppress(KeyMismatch):  # another process was first
+                    self._files.write(_JOURNAL, secrets.token_bytes(32))
+                known = self._files.read(_JOURNAL)
+        if known is None or len(known) != 32:
+            raise InvalidValue(f"the file {_JOURNAL} of the keyring {self.path} is damaged")
+        return known
 
     def generate_seed_part(self, name: str) -> KeyInfo:
         """Make this party's part of a seed. Raises KeyMismatch where the name is taken."""

@@ -96,7 +96,7 @@ def test_the_two_commands_of_private_matching(folder: Path) -> None:
         folder, "keys", "remove", "psi-s1-bank", "--yes", "--keyring", "bank.keys"
     )
     assert code == 0
-    assert not list((folder / "bank.keys").iterdir())
+    assert [file.name for file in (folder / "bank.keys").iterdir()] == ["journal.private"]
 
 
 def test_quiet_prints_nothing_and_errors_are_one_line_with_status_1(folder: Path) -> None:

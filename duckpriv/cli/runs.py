@@ -14,7 +14,7 @@ from ..exchange import Limits
 from ..exchange import serve as serve_mailbox
 from ..journal import discard
 from ..journal import runs as all_runs
-from ..keyring import Keyring
+from ..visible import visible
 from .group import cli
 from .options import (
     cell,
@@ -75,8 +75,12 @@ def runs_list(db: str) -> None:
 @keyring_option
 @click.confirmation_option(prompt="A discarded run cannot go on. Discard it?")
 def runs_discard(session: str, db: str, keyring: Path) -> None:
-    """Delete working tables, keys and waiting messages of SESSION's runs that did not finish."""
+    """Delete working tables, keys and waiting messages of SESSION's runs that did not finish.
+
+    Keys are deleted only of runs that were made with this keyring.
+    """
     need_database(db)
     with duckdb.connect(db) as con:
-        scripts = discard(con, Keyring(keyring), session)
-    click.echo(f"discarded: {', '.join(scripts)}" if scripts else "there is nothing to discard")
+        scripts = discard(con, open_keyring(keyring), session)
+    names = visible(", ".join(scripts))
+    click.echo(f"discarded: {names}" if scripts else "there is nothing to discard")

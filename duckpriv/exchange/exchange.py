@@ -23,7 +23,7 @@ from .incoming import accept
 from .limits import Limits
 from .mailbox import Mailbox
 from .manifest import FORMAT, Manifest, columns_of, listed, parameters_hash
-from .outbox import Outbox, Staged
+from .outbox import Outbox, Staged, new_name
 from .outgoing import OutgoingMessage, Written
 from .permission import Permission
 from .protection import Protection
@@ -99,7 +99,7 @@ class FileExchange:
         self._received: dict[tuple[str, str, bool], tuple[Manifest, ReceivedFile]] = {}
         self._private = tempfile.TemporaryDirectory(prefix="duckpriv-")
         self.permission = Permission()
-        self.outbox = Outbox(mailbox, Path(self._private.name))
+        self.outbox = Outbox(mailbox, Path(self._private.name), self._check_own)
         self._lock = threading.Lock()
 
     def open(
@@ -134,7 +134,7 @@ class FileExchange:
                 h for h, m in self._open.items() if (m.receivers, m.channel) == (receivers, channel)
             ]:
                 self._open.pop(stale).discard()
-            path = self.outbox.folder / f"{secrets.token_hex(16)}.message"
+            path = self.outbox.folder / new_name()
             handle = 1 + secrets.randbits(62)  # a number that no view can guess
             early = self.mailbox.early(self.session, self.me, receivers[0], path)
             self._open[handle] = OutgoingMessage(
@@ -214,6 +214,23 @@ class FileExchange:
         self._known[manifest.sender, manifest.receiver, manifest.channel] = manifest.sha256
         self.bytes_moved += manifest.bytes
         self.moved.append(manifest)
+
+    def _check_own(self, manifest: Manifest) -> None:
+        """Raise ProtocolError unless this party has made the manifest in this session, and signed
+        it where messages are protected."""
+        own = (manifest.session, manifest.sender) == (self.session, self.me)
+        if own and self._protection is not None:
+            try:
+                self._protection.check_sender(manifest)
+            except MessageRejected:
+                own = False
+        if not own:
+            raise ProtocolError(
+                f"message '{manifest.channel}' to {manifest.receiver} waits to be delivered again, "
+                f"and is not one that {self.me} made and signed in this session (has it begun "
+                "unprotected, or with another identity?); nothing was delivered: start a new "
+                "session"
+            )
 
     def know(self, known: dict[tuple[str, str, str], str], moved: int) -> None:
         """Take over what this session has moved before: it is not sent again, and is only received

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterator
+import re
+import secrets
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +19,34 @@ from .requests import INLINE
 
 # Messages that go in one call stay in memory; smaller ones that a journal holds stand in its table.
 _SMALL, _SMALL_HELD = INLINE, 8 << 10
+_NAME = re.compile(r"[0-9a-f]{32}\.message")
+
+
+def new_name() -> str:
+    """Return the name of a new file of content."""
+    return f"{secrets.token_hex(16)}.message"
+
+
+def own_files(folder: Path) -> dict[str, Path]:
+    """Return the files in a folder that are named as an outbox names its own, by name."""
+    if not folder.is_dir():
+        return {}
+    ours = (file for file in folder.iterdir() if _NAME.fullmatch(file.name))
+    return {file.name: file for file in ours if file.is_file() and not file.is_symlink()}
+
+
+def clear(folder: Path) -> None:
+    """Delete what an outbox left in its folder, and then the folder where nothing else is in it."""
+    for file in own_files(folder).values():
+        file.unlink(missing_ok=True)
+    remove_empty(folder)
+
+
+def remove_empty(folder: Path) -> None:
+    """Delete a run's folder, and the one of all runs, where nothing is in them."""
+    with suppress(OSError):
+        folder.rmdir()
+        folder.parent.rmdir()
 
 
 @dataclass(frozen=True)
@@ -34,8 +65,11 @@ class Staged:
 class Outbox:
     """Hands messages to `mailbox`: at once, or, while a journal holds them back, by `deliver`."""
 
-    def __init__(self, mailbox: Mailbox, private: Path) -> None:
-        self._mailbox, self._private = mailbox, private
+    def __init__(
+        self, mailbox: Mailbox, private: Path, check_own: Callable[[Manifest], None]
+    ) -> None:
+        """`check_own` raises where a manifest is not this party's own."""
+        self._mailbox, self._private, self._check_own = mailbox, private, check_own
         self._held_in: Path | None = None
         self.staged: list[Staged] = []  # not yet committed
         self._committed: list[Staged] = []  # not yet delivered
@@ -59,10 +93,8 @@ class Outbox:
         try:
             yield
         finally:
-            with suppress(OSError):  # something waits there for the next run
-                self._held_in.rmdir()
-                if folder is not None:
-                    folder.parent.rmdir()
+            if folder is not None:  # something may wait there for the next run
+                remove_empty(folder)
             self._held_in = None
 
     def take(self, messages: list[Staged]) -> None:
@@ -109,17 +141,21 @@ class Outbox:
                 message.delete()
 
     def deliver_again(self, held: list[str]) -> None:
-        """Deliver messages that an earlier run has written down last; delete what else is in the
-        outbox. Raises ProtocolError where one is neither here nor in the mailbox."""
+        """Deliver messages that an earlier run has written down last; delete what else of ours is
+        in the outbox. Raises ProtocolError, before any is delivered, where one is neither here nor
+        in the mailbox, is not what was written down, or is not this party's own."""
         assert self._held_in is not None
-        files = {file.name: file for file in self._held_in.iterdir()}
+        files = own_files(self._held_in)
         self._committed.clear()
         for message in map(json.loads, held):
             manifest = Manifest.from_json(message["manifest"].encode())
+            self._check_own(manifest)
+            content: Content | None = files.get(message.get("file"))
             if "content" in message:
-                self._committed.append(Staged(manifest, bytes.fromhex(message["content"])))
-            elif message["file"] in files:
-                self._committed.append(Staged(manifest, files[message["file"]]))
+                content = bytes.fromhex(message["content"])
+            if content is not None:
+                _check_content(manifest, content)
+                self._committed.append(Staged(manifest, content))
             elif not self._has(manifest):  # its file is deleted once it is delivered
                 raise ProtocolError(
                     f"message '{manifest.channel}' to {manifest.receiver} is neither in the "
@@ -138,3 +174,17 @@ class Outbox:
         for message in discarded:
             message.delete()
         return [message.manifest for message in discarded]
+
+
+def _check_content(manifest: Manifest, content: Content) -> None:
+    """Raise ProtocolError where the content is not what the manifest says."""
+    if isinstance(content, Path):
+        with content.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    else:
+        digest = hashlib.sha256(content).hexdigest()
+    if digest != manifest.sha256:
+        raise ProtocolError(
+            f"message '{manifest.channel}' to {manifest.receiver} was altered in the outbox; "
+            "nothing was delivered: start a new session"
+        )
