@@ -1,9 +1,9 @@
-"""What a script will send, before it sends anything: read from the script itself, shown, and then
-the only things that the exchange lets out.
+"""What a script will send, and for what it will ask, before it does anything: read from the script
+itself, shown, and then the only things that the exchange lets out.
 
-Channels and receivers stand in its `exchange_send` statements; columns and their types in the
+Channels and peers stand in its `exchange_send` and `exchange_recv`; columns and their types in the
 counterparts' `exchange_recv`; what a message reveals in the table of the README beside the script.
-A receiver that the script computes is one of the parties that its settings name. What nobody can
+A peer that the script computes is one of the parties that its settings name. What nobody can
 tell before is listed so, and refused when it comes to it.
 """
 
@@ -16,9 +16,21 @@ from functools import cache
 from .calls import Call, Token, calls, tokens
 from .engine import sql_folder
 from .scripts import Script, Statement, bundled, load
-from .sends import SENDS, Pattern, Send, as_text, channel_of, literal, pattern_of, variable
+from .sends import (
+    RECEIVES,
+    SENDS,
+    Pattern,
+    Receive,
+    Send,
+    as_text,
+    channel_of,
+    literal,
+    pattern_of,
+    peers_of,
+    receives,
+    variable,
+)
 
-RECEIVES = ("exchange_recv", "exchange_recv_all")
 UNKNOWN = "(decided while running: refused)"
 ANY_COLUMNS = "(not known before: any)"
 NOT_DESCRIBED = "not described"
@@ -63,6 +75,7 @@ class Consent:
             if protocols or parameters
         ]
         self._found: dict[str, list[Send]] = {}  # by a statement's text
+        self._asked: dict[str, list[Receive]] = {}
 
     @property
     def messages(self) -> list[Announced]:
@@ -73,14 +86,38 @@ class Consent:
             for statement in part.statements:
                 for send in self._read(statement):
                     channel = UNKNOWN if send.channel is None else str(send.channel)
-                    to = UNKNOWN if send.receivers is None else ", ".join(send.receivers)
+                    to = UNKNOWN if send.peers is None else ", ".join(send.peers)
                     reveals = self._reveals.get(channel, NOT_DESCRIBED)
                     found.append(Announced(channel, to, when, send.columns or ANY_COLUMNS, reveals))
         return found
 
     def sends(self, statement: Statement) -> list[Send]:
         """Return what a statement may send."""
-        return [send for send in self._read(statement) if send.receivers and send.channel]
+        return [send for send in self._read(statement) if send.peers and send.channel]
+
+    @property
+    def waits(self) -> dict[str, list[str]]:
+        """The channels of every message that it waits for, by their senders, as they are shown."""
+        found: dict[str, list[str]] = {}
+        for statement in self._script.statements:
+            for receive in self._asks(statement):
+                peers = UNKNOWN if receive.peers is None else ", ".join(receive.peers)
+                channel = UNKNOWN if receive.channel is None else str(receive.channel)
+                if channel not in found.setdefault(peers, []):
+                    found[peers].append(channel)
+        return found
+
+    def receives(self, statement: Statement) -> list[Receive]:
+        """Return for what a statement may ask."""
+        return [one for one in self._asks(statement) if one.peers and one.channel]
+
+    def _asks(self, statement: Statement) -> list[Receive]:
+        if statement.sql not in self._asked:
+            self._asked[statement.sql] = [
+                Receive(self._peers(call), None if call.quoted else channel_of(call, self._values))
+                for call in receives(statement.sql)
+            ]
+        return self._asked[statement.sql]
 
     def _read(self, statement: Statement) -> list[Send]:
         """Return what a statement sends; receivers or channel None where that is not known."""
@@ -89,11 +126,11 @@ class Consent:
             for call in calls(statement.sql, SENDS):
                 channel = None if call.quoted else channel_of(call, self._values)
                 columns = self._columns.get(str(channel), "")
-                found.append(Send(self._receivers(call), channel, columns, self._settings))
+                found.append(Send(self._peers(call), channel, columns, self._settings))
         return self._found[statement.sql]
 
-    def _receivers(self, call: Call) -> tuple[str, ...] | None:
-        argument = call.argument(0, "peer")
+    def _peers(self, call: Call) -> tuple[str, ...] | None:
+        argument = peers_of(call)
         if call.quoted or not argument:
             return None
         name = variable(argument) or ""

@@ -1,14 +1,16 @@
-"""What an `exchange_send` in a text may send: its receivers, channel and columns."""
+"""What an `exchange_send` in a text may send, and for what an `exchange_recv` may ask: the
+peers, the channel and, of what is sent, the columns."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .calls import Argument, Call, Token, calls
 
 SENDS = ("exchange_send",)
+RECEIVES = ("exchange_recv", "exchange_recv_all")
 # What stands for N: too short for a row's value, and one way to write each.
 _NUMBER = "(?:0|[1-9][0-9]{0,8})"
 
@@ -30,40 +32,67 @@ class Pattern:
 
 
 @dataclass(frozen=True)
-class Send:
-    """A message that may be sent: to these receivers, or to some of them, on such a channel.
+class Receive:
+    """A message that may be asked for: of these peers, or of some of them, on such a channel. What
+    is None may be anything."""
+
+    peers: tuple[str, ...] | None
+    channel: Pattern | None
+
+    def allows(self, peers: tuple[str, ...], channel: str) -> bool:
+        """Whether it may be a message of, or to, `peers` on `channel`."""
+        return (self.peers is None or {*peers} <= {*self.peers}) and (
+            self.channel is None or self.channel.matches(channel)
+        )
+
+
+@dataclass(frozen=True)
+class Send(Receive):
+    """A message that may be sent: to these peers, or to some of them, on such a channel.
 
     `columns` are as `exchange_recv` has them, or empty: any. `settings` are the forms that
     protocol and parameters may have, with a space between. What is None may be anything.
     """
 
-    receivers: tuple[str, ...] | None
-    channel: Pattern | None
     columns: str = ""
     settings: tuple[Pattern, ...] | None = None
 
-    def allows(self, receivers: tuple[str, ...], channel: str) -> bool:
-        """Whether it may be a message to `receivers` on `channel`."""
-        return (self.receivers is None or {*receivers} <= {*self.receivers}) and (
-            self.channel is None or self.channel.matches(channel)
-        )
+
+def receives(sql: str) -> list[Call]:
+    """Return the calls that receive. Those in a query that stands in an `exchange_send` stand in
+    the statement too; those in other texts are `quoted`."""
+    found = calls(sql, RECEIVES)
+    shown = [call for call in found if not call.quoted]
+    for send in calls(sql, SENDS):
+        query = None if send.quoted else literal(send.argument(2, "query"))
+        shown += [call for call in calls(query or "", RECEIVES) if not call.quoted]
+    return shown + [replace(call, quoted=True) for call in found[len(shown) :]]
 
 
-def typed(sql: str) -> list[Send]:
-    """Return what a statement sends that somebody wrote by hand: each call that stands in it, but
-    not those within its texts. What it computes may be anything."""
-    found = []
-    for call in calls(sql, SENDS):
-        if not call.quoted and (call.arguments or call.named):
-            peer = literal(call.argument(0, "peer"))
-            channel = literal(call.argument(1, "channel"))
-            found.append(
-                Send(
-                    None if peer is None else tuple(peer.split(",")),
-                    None if channel is None else Pattern((channel,)),
-                )
-            )
-    return found
+def typed(sql: str) -> tuple[list[Send], list[Receive]]:
+    """Return what a statement sends, and for what it asks, that somebody wrote by hand: each call
+    that stands in it, but not those within its texts. What it computes may be anything."""
+    return (
+        [Send(*_typed(call)) for call in calls(sql, SENDS) if _stands(call)],
+        [Receive(*_typed(call)) for call in receives(sql) if _stands(call)],
+    )
+
+
+def _stands(call: Call) -> bool:
+    return not call.quoted and bool(call.arguments or call.named)
+
+
+def _typed(call: Call) -> tuple[tuple[str, ...] | None, Pattern | None]:
+    peer, channel = literal(peers_of(call)), literal(call.argument(1, "channel"))
+    return (
+        None if peer is None else tuple(peer.split(",")),
+        None if channel is None else Pattern((channel,)),
+    )
+
+
+def peers_of(call: Call) -> Argument:
+    """Return the argument that names the peers."""
+    return call.argument(0, "peers" if call.name == "exchange_recv_all" else "peer")
 
 
 def channel_of(call: Call, values: Mapping[str, object]) -> Pattern | None:

@@ -31,7 +31,7 @@ from .journal import Journal, Position
 from .keyring import Keyring
 from .names import check_name
 from .scripts import PROVIDED, Part, Script, Statement, bundled, load
-from .sends import Send
+from .sends import Receive, Send
 
 if TYPE_CHECKING:
     from .exchange.server import MailboxServer
@@ -103,7 +103,8 @@ class Party:
         DuckDB's exception. `duckpriv.errors.from_text` finds ours in its text.
         """
         try:
-            return self.con.sql(query)
+            with self._reading(query):
+                return self.con.sql(query)
         except duckdb.Error as error:
             raise translated(error) from None
 
@@ -179,7 +180,7 @@ class Party:
         result: Rows = []
         with ExitStack() as entered:
             entered.enter_context(self._announced(script))
-            entered.enter_context(self._letting_out([]))
+            entered.enter_context(self._letting_out([], []))
             entered.enter_context(_variables(self.con, values | provided))
             if journal is not None:
                 entered.enter_context(journal.running())
@@ -193,7 +194,7 @@ class Party:
                     self._context.activity.start_statement()
                     if observer:
                         observer.start(statement)
-                    with self._letting_out(consent.sends(statement)):
+                    with self._letting_out(consent.sends(statement), consent.receives(statement)):
                         rows = self._execute(worker, journal, position, statement, observer)
                     if statement.shows_rows:
                         result = rows
@@ -249,11 +250,18 @@ class Party:
             raise from_text(str(error)) or error from None
 
     @contextmanager
-    def _letting_out(self, sends: list[Send]) -> Iterator[None]:
-        """Let only these messages out."""
+    def _letting_out(self, sends: list[Send], receives: list[Receive]) -> Iterator[None]:
+        """Let only these messages out, and be asked for."""
         with ExitStack() as entered:
             if self._exchange is not None:
-                entered.enter_context(self._exchange.permission.only(sends))
+                entered.enter_context(self._exchange.permission.only(sends, receives))
+            yield
+
+    @contextmanager
+    def _reading(self, query: str) -> Iterator[None]:
+        with ExitStack() as entered:
+            if self._exchange is not None:
+                entered.enter_context(self._exchange.permission.reading(query))
             yield
 
     @contextmanager

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 
 import duckpriv
 from duckpriv.calls import calls
-from duckpriv.consent import NOT_DESCRIBED, RECEIVES, UNKNOWN, Consent
+from duckpriv.consent import NOT_DESCRIBED, UNKNOWN, Consent
 from duckpriv.exchange.types import expected_columns
 from duckpriv.scripts import bundled, load, parse
-from duckpriv.sends import SENDS, channel_of, literal
+from duckpriv.sends import RECEIVES, SENDS, channel_of, literal
 from tests.effort import examples
 from tests.parties import match
 
@@ -72,6 +72,19 @@ def test_receivers_that_a_script_computes_are_the_parties_of_its_settings() -> N
         found = Consent(script, script.values(given), "shop").messages
         to = {m.channel: m.receiver for m in found}
         assert (to["lr/gradient-N"], to["lr/shape"]) == (receivers, "bank")
+
+
+def test_what_a_script_waits_for_is_shown() -> None:
+    assert Consent(load("psi/host"), {"peer": "shop"}).waits == {"shop": ["psi/blinded", "psi/map"]}
+    given = {"host": "bank", "guest": "shop"}
+    assert Consent(load("lr_joint_key/assistant"), given).waits == {
+        "shop": ["lr/gradient-N", "lr/partial-N"],
+        "bank": ["lr/gradient-N", "lr/partial-N", "lr/progress-N"],
+    }
+    own = parse("own.sql", "FROM query('FROM exchange_recv(''shop'', ''x'')');")
+    assert Consent(own, {}).waits == {UNKNOWN: [UNKNOWN]}
+    for name in bundled():
+        assert UNKNOWN not in str(Consent(load(name), VALUES).waits)
 
 
 def test_what_was_announced_is_what_was_sent(tmp_path: Path, together) -> None:
@@ -229,7 +242,10 @@ def test_no_call_that_duckdb_finds_is_missed(serialized, pieces: list[str]) -> N
 def arguments(tmp_path: Path) -> list[str]:
     with duckpriv.connect(tmp_path / "bank.duckdb", keyring=tmp_path / "k") as party:
         party.con.execute("CREATE TABLE t AS SELECT 1 AS id").fetchall()
-    (tmp_path / "own.sql").write_text("CALL exchange_send('shop', 'x', 'SELECT id FROM t');\n")
+    (tmp_path / "own.sql").write_text(
+        "CALL exchange_send('shop', 'x', 'SELECT id FROM t');\n"
+        "-- part never if false\nFROM exchange_recv('mill', 'y');\n"
+    )
     return [
         *(DUCKPRIV, "run", "own.sql", "--db", "bank.duckdb", "--me", "bank"),
         *("--exchange", "dir:mailbox", "--session", "s1", "--keyring", "k", "--unprotected"),
@@ -242,6 +258,7 @@ def test_a_dry_run_sends_nothing(tmp_path: Path, arguments) -> None:
     )
     assert "own.sql sends:" in done.stdout
     assert re.search(r"x +shop", done.stdout)
+    assert "waits for, from mill: y" in done.stdout
     assert not (tmp_path / "mailbox").exists()
 
 

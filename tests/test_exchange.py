@@ -74,7 +74,7 @@ def test_rows_arrive_as_they_were_sent(bank, shop) -> None:
     assert size > 0
     assert len(digest) == 64
     expected = bank.con.sql(EVERY_TYPE)
-    arrived = shop.con.sql("FROM exchange_recv('bank', 'data') ORDER BY t")
+    arrived = shop.sql("FROM exchange_recv('bank', 'data') ORDER BY t")
     assert list(zip(arrived.columns, map(str, arrived.types), strict=True)) == list(
         zip(expected.columns, map(str, expected.types), strict=True)
     )

@@ -196,6 +196,8 @@ def _show_messages(output: Console, script: Script, variables: dict[str, object]
         output.print(table)
         for settings in consent.settings:
             output.print(Text(f"with each, readable for who carries it: {settings}"))
+    for peers, channels in consent.waits.items():
+        output.print(Text(visible(f"waits for, from {peers}: {', '.join(channels)}")))
 
 
 def _show_rows(console: Console, statement: Statement, rows: Rows) -> None:

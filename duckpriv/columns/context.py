@@ -13,6 +13,9 @@ import pyarrow as pa
 from ..errors import Cancelled, InvalidValue
 from ..keyring import Keyring
 
+# What DuckDB has as the number of a query where it reads one and runs none.
+_NO_QUERY = 2**64 - 1
+
 
 @dataclass(frozen=True)
 class Sent:
@@ -29,6 +32,12 @@ class Running:
 
     number: int
     text: str
+
+    @property
+    def runs(self) -> bool:
+        """Whether one runs. A relation of Python's is read once before it does; then DuckDB does
+        not tell of what statement it is."""
+        return self.number != _NO_QUERY
 
 
 class Exchange(Protocol):
@@ -55,6 +64,11 @@ class Exchange(Protocol):
 
     def publish(self, handle: int, rows: int) -> Sent:
         """Finish a message and make it visible."""
+
+    def may_receive(
+        self, peers: tuple[str, ...], channel: str, columns: str, running: Running
+    ) -> None:
+        """Raise NotAccepted where nothing lets the party ask for these messages."""
 
     def receive(
         self, peer: str, channel: str, columns: str, protocol: str, parameters: str

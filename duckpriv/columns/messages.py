@@ -9,8 +9,6 @@ from ..errors import ProtocolError
 from .arrays import constant
 from .context import Context, Running
 
-# What DuckDB has as the number of a query where it reads one and runs none.
-_NO_QUERY = 2**64 - 1
 SENT = pa.struct({"rows": pa.int64(), "bytes": pa.int64(), "sha256": pa.string()})
 
 
@@ -46,7 +44,7 @@ def exchange_begin(
     query = constant(queries, "the query")
     running = Running(numbers[0].as_py(), statements[0].as_py())
     handle = 0
-    if running.number != _NO_QUERY:
+    if running.runs:
         handle = context.need_exchange().open(
             constant(peers, "the peer"),
             constant(channels, "the channel"),
@@ -86,10 +84,15 @@ def exchange_source(
     columns: pa.Array,
     protocols: pa.Array,
     parameters: pa.Array,
+    numbers: pa.Array,
+    statements: pa.Array,
 ) -> pa.Array:
-    """Wait for a message, check it, and return the query that scans it."""
+    """Wait for a message, check it, and return the query that scans it. `numbers` and `statements`
+    are as in exchange_begin."""
     peer = constant(peers, "the peer")
-    query = _scan(context, peer, channels, columns, protocols, parameters)
+    (query,) = _scans(
+        context, (peer,), channels, columns, protocols, parameters, numbers, statements
+    )
     return pa.array([query] * len(peers), pa.string())
 
 
@@ -100,35 +103,46 @@ def exchange_source_all(
     columns: pa.Array,
     protocols: pa.Array,
     parameters: pa.Array,
+    numbers: pa.Array,
+    statements: pa.Array,
 ) -> pa.Array:
     """Wait for one message of each peer; return the query that scans them, with their senders."""
+    names = tuple(constant(peers, "the peers").split(","))
+    scans = _scans(context, names, channels, columns, protocols, parameters, numbers, statements)
     queries = [
-        f"SELECT '{peer}' AS sender, * "
-        + _scan(context, peer, channels, columns, protocols, parameters)
-        for peer in constant(peers, "the peers").split(",")
+        f"SELECT '{peer}' AS sender, * {scan}" for peer, scan in zip(names, scans, strict=True)
     ]
     return pa.array([" UNION ALL ".join(queries)] * len(peers), pa.string())
 
 
-def _scan(
+def _scans(
     context: Context,
-    peer: str,
+    peers: tuple[str, ...],
     channels: pa.Array,
     columns: pa.Array,
     protocols: pa.Array,
     parameters: pa.Array,
-) -> str:
-    """Wait for a message of one peer, check it, and return the query that scans it."""
-    received = context.need_exchange().receive(
-        peer,
-        constant(channels, "the channel"),
-        constant(columns, "the columns"),
-        constant(protocols, "the protocol"),
-        constant(parameters, "the parameters"),
-    )
-    context.activity.expected_rows = max(context.activity.expected_rows or 0, received.rows)
-    path = str(received.path).replace("'", "''")
-    return f"FROM read_parquet('{path}')"
+    numbers: pa.Array,
+    statements: pa.Array,
+) -> list[str]:
+    """Wait for a message of each peer, check it, and return the query that scans it."""
+    exchange = context.need_exchange()
+    channel, expected = constant(channels, "the channel"), constant(columns, "the columns")
+    running = Running(numbers[0].as_py(), statements[0].as_py())
+    exchange.may_receive(peers, channel, expected, running)
+    found = []
+    for peer in peers:
+        received = exchange.receive(
+            peer,
+            channel,
+            expected,
+            constant(protocols, "the protocol"),
+            constant(parameters, "the parameters"),
+        )
+        context.activity.expected_rows = max(context.activity.expected_rows or 0, received.rows)
+        path = str(received.path).replace("'", "''")
+        found.append(f"FROM read_parquet('{path}')")
+    return found
 
 
 def require(context: Context, conditions: pa.Array, texts: pa.Array) -> pa.Array:

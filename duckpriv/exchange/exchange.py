@@ -249,6 +249,18 @@ class FileExchange:
         self.outbox.leave()
         self.moved.clear()
 
+    def may_receive(
+        self, peers: tuple[str, ...], channel: str, columns: str, running: Running
+    ) -> None:
+        """Raise NotAccepted where nothing lets the party ask for these messages: who serves the
+        mailbox sees for what it is asked. What is here already may be read anew."""
+        check_channel(channel)
+        for peer in peers:
+            self._check_peer(peer)
+        here = all((peer, channel, not columns) in self._received for peer in peers)
+        if running.runs or not here:
+            self.permission.check_receive(peers, channel, running)
+
     def receive(
         self, peer: str, channel: str, columns: str, protocol: str, parameters: str
     ) -> ReceivedFile:

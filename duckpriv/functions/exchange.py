@@ -11,6 +11,8 @@ _PEER = Parameter("peer", "VARCHAR", "the other party's name")
 _CHANNEL = Parameter("channel", "VARCHAR", "names joined by '/', such as 'psi/key'")
 _SENT = "STRUCT(rows BIGINT, bytes BIGINT, sha256 VARCHAR)"
 _EXCHANGE_ARGUMENTS = ("VARCHAR", "VARCHAR", "VARCHAR", "VARCHAR")
+_RUNNING = ("UBIGINT", "VARCHAR")
+_ASKED = "To who serves the mailbox: that you ask for a message of this peer on this channel."
 
 EXCHANGE: tuple[Function, ...] = (
     Function(
@@ -34,7 +36,7 @@ EXCHANGE: tuple[Function, ...] = (
         udfs=(
             Udf(
                 messages.exchange_begin,
-                ("VARCHAR", *_EXCHANGE_ARGUMENTS, "UBIGINT", "VARCHAR"),
+                ("VARCHAR", *_EXCHANGE_ARGUMENTS, *_RUNNING),
                 "VARCHAR",
                 pa.string(),
                 volatile=True,
@@ -69,16 +71,19 @@ EXCHANGE: tuple[Function, ...] = (
         returns="TABLE(…): the columns that the peer sent",
         about="Waits for the peer's message, checks it (session, sender, receiver, channel, "
         "settings, length, SHA-256, columns), and returns its rows, in no order. A message stays: "
-        "reading it again gives the same rows.",
-        reveals="Nothing leaves.",
+        "reading it again gives the same rows. As with exchange_send, the call has to stand in the "
+        "statement that you run, or in a query that it sends; in Python, `con.execute` and "
+        "`party.sql` tell which one that is.",
+        reveals=_ASKED,
         example="SELECT question FROM exchange_recv('shop', 'question')",
         udfs=(
             Udf(
                 messages.exchange_source,
-                (*_EXCHANGE_ARGUMENTS, "VARCHAR"),
+                ("VARCHAR", *_EXCHANGE_ARGUMENTS, *_RUNNING),
                 "VARCHAR",
                 pa.string(),
                 volatile=True,
+                hidden=True,
             ),
         ),
         body="exchange.sql",
@@ -94,15 +99,16 @@ EXCHANGE: tuple[Function, ...] = (
         returns="TABLE(sender VARCHAR, …): the columns that the peers sent",
         about="Waits for one message of each peer on the channel, checks them as exchange_recv "
         "does, and returns the rows of all with their senders.",
-        reveals="Nothing leaves.",
+        reveals=_ASKED,
         example="SELECT sender, question FROM exchange_recv_all('shop', 'question')",
         udfs=(
             Udf(
                 messages.exchange_source_all,
-                (*_EXCHANGE_ARGUMENTS, "VARCHAR"),
+                ("VARCHAR", *_EXCHANGE_ARGUMENTS, *_RUNNING),
                 "VARCHAR",
                 pa.string(),
                 volatile=True,
+                hidden=True,
             ),
         ),
         body="exchange.sql",

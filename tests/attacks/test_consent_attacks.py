@@ -1,5 +1,5 @@
-"""Ways to send something else than what was shown, or than the statement by hand says. Each ends in
-an error that says what was refused, and nothing reaches the mailbox."""
+"""Ways to send something else than what was shown, or than the statement by hand says, or to ask
+for it. Each ends in an error that says what was refused, and nothing reaches the mailbox."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from duckpriv import InvalidValue, NotAccepted
 from duckpriv.consent import Consent
 from duckpriv.errors import from_text
 from duckpriv.scripts import load
-from duckpriv.sends import Send
+from duckpriv.sends import Receive, Send
 from examples.introduction import introduce
 from tests.network import free_port
 
@@ -36,7 +36,8 @@ HIDDEN = {
 
 def poison(party: duckpriv.Party, hidden: str, view: str = "t") -> None:
     """Make a view that sends. It may have come with the database; here DuckDB binds it."""
-    with party._exchange.permission.only([Send(None, None)]):
+    anything = [Send(None, None)], [Receive(None, None)]
+    with party._exchange.permission.only(*anything):
         party.con.execute(
             f"CREATE VIEW {view} AS SELECT c.id, c.email FROM customers c, {hidden} s "
             "WHERE s.rows IS NOT NULL"
@@ -245,6 +246,164 @@ def test_a_view_that_sends_as_the_table_of_a_bundled_script(bank, sent, name) ->
     with pytest.raises(NotAccepted, match="'x' to mallory"):
         bank.run(name, **settings)
     assert sent() == set()
+
+
+@pytest.fixture
+def asked(bank) -> list[tuple[str, ...]]:
+    """What the mailbox was asked for: peers and channels. Who serves it can read them."""
+    found: list[tuple[str, ...]] = []
+    mailbox = bank._exchange.mailbox
+    manifest, status = mailbox.manifest, mailbox.status
+
+    def told_manifest(session: str, sender: str, receiver: str, channel: str):
+        if sender != "bank":  # whether something was sent
+            found.append((sender, channel))
+        return manifest(session, sender, receiver, channel)
+
+    def told_status(session: str, name: str):
+        found.append((name,))
+        return status(session, name)
+
+    mailbox.manifest, mailbox.status = told_manifest, told_status
+    return found
+
+
+ASKING = {
+    "a channel of data": (
+        "SET VARIABLE v = (SELECT string_agg(replace(ssn, '-', '_'), '-') FROM customers);\n"
+        "FROM exchange_recv(getvariable('peer'), 'leak/' || getvariable('v'));",
+        "'leak/123_45_6789' from shop .* may wait for 'leak/N' from shop",
+    ),
+    "a channel that is computed": (
+        "FROM exchange_recv(getvariable('peer'), concat('leak', '/x'));",
+        "'leak/x' from shop .* may wait for nothing",
+    ),
+    "a peer that is computed": (
+        "SET VARIABLE peer = (SELECT replace(ssn, '-', '_') FROM customers);\n"
+        "FROM exchange_recv(getvariable('peer'), 'x');",
+        "'x' from 123_45_6789 .* may wait for 'x' from shop",
+    ),
+    "several peers": (
+        "FROM exchange_recv_all('shop,' || 'mallory', 'x');",
+        "'x' from shop, mallory .* may wait for 'x' from shop",
+    ),
+    "a text that is run": (
+        "FROM query('FROM exchange_recv(''shop'', ''x'')');",
+        "'x' from shop .* may wait for nothing",
+    ),
+    "a text that is put together": (
+        "FROM query('FROM exchange_' || 'recv(''shop'', ''x'')');",
+        "'x' from shop .* may wait for nothing",
+    ),
+    "a macro": (
+        "CREATE MACRO hidden(c) AS TABLE FROM duckpriv.main.exchange_recv('shop', c);\n"
+        "SET VARIABLE v = (SELECT replace(ssn, '-', '_') FROM customers);\n"
+        "FROM hidden(getvariable('v'));",
+        "'123_45_6789' from shop .* may wait for nothing",
+    ),
+    "a query that is sent and computed": (
+        "SET VARIABLE q = 'FROM exchange_' || 'recv(''shop'', ''x'')';\n"
+        "CALL exchange_send(getvariable('peer'), 'y', getvariable('q'));",
+        "'x' from shop .* may wait for nothing",
+    ),
+    "a text within a query that is sent": (
+        "CALL exchange_send(getvariable('peer'), 'y', $$ FROM query("
+        "'FROM exchange_recv(''shop'', ''x'')') $$);",
+        "'x' from shop .* may wait for nothing",
+    ),
+    "a condition": (
+        "SELECT 1;\n-- part p if (SELECT count(*) FROM exchange_recv('shop', 'x')) = 1\nSELECT 2;",
+        "'x' from shop .* may wait for nothing",
+    ),
+    "the function below": (
+        "SELECT duckpriv_udf_exchange_source('shop', 'leak/' || replace(ssn, '-', '_'), '', '', '')"
+        " FROM customers;",
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("attack", ASKING)
+def test_a_script_asks_only_for_what_was_shown(run, sent, asked, attack: str) -> None:
+    text, refused = ASKING[attack]
+    with pytest.raises(NotAccepted if refused else duckdb.Error, match=refused):
+        run(text)
+    assert asked == []
+    assert sent() == set()
+
+
+HIDDEN_RECEIVES = {
+    "text": "(FROM query('FROM duckpriv.main.exchange_recv(''shop'', ''leak/a'')'))",
+    "named": "(FROM duckpriv.main.exchange_recv('shop', 'leak/a'))",
+    "all": "(FROM duckpriv.main.exchange_recv_all('shop', 'leak/a'))",
+}
+
+
+@pytest.mark.parametrize("hidden", HIDDEN_RECEIVES)
+def test_a_view_that_asks(connect, bank, sent, asked, hidden: str) -> None:
+    connect("shop").con.execute(
+        "CALL exchange_send('bank', 'leak/a', 'SELECT 1 AS rows')"
+    ).fetchall()
+    poison(bank, HIDDEN_RECEIVES[hidden])
+    bank._exchange.forget(frozenset())
+    asked.clear()
+    con = bank.con
+    con.execute("SET VARIABLE p = 'shop'; SET VARIABLE c = 'leak/a'")
+    refused = "DUCKPRIV_NOT_ACCEPTED: .*'leak/a' from shop"
+    for way in (
+        lambda: con.execute("FROM t").fetchall(),
+        lambda: con.execute("CALL exchange_send('shop', 'y', 'FROM t')").fetchall(),
+        lambda: con.execute(
+            "FROM t -- exchange_recv('shop', 'leak/a')",
+        ).fetchall(),
+        lambda: con.cursor().execute("FROM t").fetchall(),
+        lambda: con.sql("FROM t").fetchall(),
+        lambda: con.table("t").fetchall(),
+        lambda: con.table_function("exchange_recv", ["shop", "leak/a"]).fetchall(),
+    ):
+        with pytest.raises(duckdb.Error, match=refused):
+            way()
+    with pytest.raises(NotAccepted, match="'leak/a' from shop"):
+        bank.sql("FROM t").fetchall()
+    with pytest.raises(NotAccepted, match="'leak/a' from shop .* may wait for nothing"):
+        bank.run("psi/guest", peer="shop", table="t", id="id")
+    assert not [one for one in asked if "leak/a" in one]
+    assert {channel for _, channel in sent()} == {"leak/a"}
+
+
+def test_a_view_that_asks_beside_a_receive_that_is_computed(connect, bank, asked) -> None:
+    shop = connect("shop")
+    for channel in ("x", "leak/a"):
+        shop.con.execute(f"CALL exchange_send('bank', '{channel}', 'SELECT 1 AS rows')").fetchall()
+    poison(bank, HIDDEN_RECEIVES["named"])
+    bank._exchange.forget(frozenset())
+    asked.clear()
+    bank.con.execute("SET VARIABLE c = 'x'").fetchall()
+    with pytest.raises(duckdb.Error, match="DUCKPRIV_NOT_ACCEPTED: .*something from shop"):
+        bank.con.execute("FROM exchange_recv('shop', getvariable('c')), t").fetchall()
+    assert len({one for one in asked if len(one) == 2}) <= 1  # which one is DuckDB's affair
+
+
+def test_receives_that_stand_in_a_statement(connect, bank, run, sent) -> None:
+    """By hand, in a script, and in the query that it sends; as often as one likes."""
+    shop = connect("shop")
+    for channel in ("x", "lr/step-12"):
+        shop.con.execute(f"CALL exchange_send('bank', '{channel}', 'SELECT 1 AS i')").fetchall()
+    con, receive = bank.con, "FROM exchange_recv('shop', 'x')"
+    assert bank.sql(receive).fetchall() == [(1,)]  # the connection's sql() does, once it is here
+    assert con.sql(receive).filter("i = 1").fetchall() == [(1,)]
+    for sql in (receive, f"{receive} UNION ALL {receive}", f"FROM ({receive}), ({receive}) b"):
+        assert con.execute(sql).fetchall()
+    assert con.execute("FROM exchange_recv($1, $2)", ["shop", "x"]).fetchall() == [(1,)]
+    assert con.execute("FROM exchange_recv_all('shop', 'x')").fetchall() == [("shop", 1)]
+    con.execute(f"CALL exchange_send('shop', 'a', $$ {receive} $$)").fetchall()
+    run(
+        "SET VARIABLE n = 12;\nCREATE TABLE r AS FROM exchange_recv(getvariable('peer'), "
+        "'lr/step-' || getvariable('n'));\nCALL exchange_send(getvariable('peer'), 'b', "
+        f"$$ FROM r, ({receive}) x, ({receive}) y, exchange_recv_all(getvariable('peer'), 'x') z "
+        f"$$);\n{receive};"
+    )
+    assert {("shop", "a"), ("shop", "b")} <= sent()
 
 
 def instead(sql: str, query: str) -> str:
