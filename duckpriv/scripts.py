@@ -15,6 +15,12 @@ progress display. A script may have parts that run on a condition, a SQL express
 and take statements from another file, beside it:
 
     -- include FILE
+
+Where it computes a variable of peers, a line may say which ones that can be: those that settings
+name, but the party itself. Without such a line they are all parties that its settings name.
+
+    -- peers NAME = SETTING, SETTING
+    -- peers NAME = SETTING or SETTING    those of the first one that is given
 """
 
 from __future__ import annotations
@@ -22,7 +28,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import duckdb
@@ -34,6 +40,7 @@ from .parser import statements as statements_of
 _DECLARATION = re.compile(r"-- set (\w+)(?: = (.*?))?(?:\s{2,}(.*))?$")
 _PART = re.compile(r"^-- part (\S+)(?: (if|while) (.+))?$", re.MULTILINE)
 _INCLUDE = re.compile(r"^-- include (\S+)$", re.MULTILINE)
+_PEERS = re.compile(r"^-- peers (\w+) = (\w+(?:(?:, | or )\w+)*)$", re.MULTILINE)
 _SET_VARIABLE = re.compile(r'(?:RE)?SET\s+VARIABLE\s+"?((?:[^"\s=]|"")+)"?', re.IGNORECASE)
 # What may stand between two words of SQL; with re.DOTALL.
 GAP = r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)"
@@ -95,6 +102,8 @@ class Script:
     variables: tuple[Variable, ...]
     parts: tuple[Part, ...]
     sha256: str  # of the text, with what it includes
+    # For variables of peers the settings that name them; of each tuple the first that is given.
+    peers: dict[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
 
     @property
     def statements(self) -> tuple[Statement, ...]:
@@ -180,7 +189,12 @@ def parse(name: str, text: str) -> Script:
         elif not variables:
             about.append(line.removeprefix("--").strip())
     digest = hashlib.sha256(text.encode()).hexdigest()
-    return Script(name, " ".join(about).strip(), tuple(variables), _parts(name, text), digest)
+    peers = {
+        line[1]: tuple(tuple(one.split(" or ")) for one in line[2].split(", "))
+        for line in _PEERS.finditer(text)
+    }
+    about_it = " ".join(about).strip()
+    return Script(name, about_it, tuple(variables), _parts(name, text), digest, peers)
 
 
 def _parts(name: str, text: str) -> tuple[Part, ...]:
@@ -241,4 +255,8 @@ def _statements(name: str, text: str) -> tuple[Statement, ...]:
 def _comment(text: str) -> str:
     """Return the last block of comment lines in `text`, as one line."""
     block = text.strip().split("\n\n")[-1].splitlines()
-    return " ".join(line.removeprefix("--").strip() for line in block if line.startswith("--"))
+    return " ".join(
+        line.removeprefix("--").strip()
+        for line in block
+        if line.startswith("--") and not _PEERS.match(line)
+    )

@@ -30,6 +30,9 @@ SET VARIABLE rows = (SELECT rows FROM lr_plan);
 SET VARIABLE batches = (SELECT batches FROM lr_plan);
 SET VARIABLE kind = (SELECT kind FROM lr_plan);
 SET VARIABLE asker = (SELECT asker FROM lr_plan);
+
+-- peers asker = host, guests
+
 SELECT require(count(*) = len(getvariable('parties')) AND count(DISTINCT sender) = count(*) AND min(width) > 0,
                'each party has to say once how many features it has'),
        require(sum(width) <= getvariable('most_features')::BIGINT,

@@ -406,6 +406,23 @@ def test_receives_that_stand_in_a_statement(connect, bank, run, sent) -> None:
     assert {("shop", "a"), ("shop", "b")} <= sent()
 
 
+def test_the_helper_cannot_get_what_it_dealt_the_masks_of() -> None:
+    """With it, it could open features and weights."""
+    given = {"guests": "shop, mill", "helper": "carol", "table": "t", "label": "y"}
+    for role, me in (("host", "host"), ("guest", "shop"), ("predict_host", "host")):
+        script = load(f"lr_helper/{role}")
+        settings = {v.name: given.get(v.name, v.default) for v in script.variables}
+        consent = Consent(script, settings, me)
+        masked = "lrh/(open-|weights|loss)"
+        listed = [m for m in consent.messages if re.match(masked, m.channel)]
+        assert listed
+        assert not [m for m in listed if "carol" in m.receiver]
+        for statement in script.statements:
+            for send in consent.sends(statement):
+                if re.match(masked, str(send.channel)):
+                    assert not send.allows(("carol",), str(send.channel).replace("N", "1"))
+
+
 def instead(sql: str, query: str) -> str:
     """Return a statement that sends another query."""
     return re.sub(r"\$\$.*\$\$", lambda _: f"$$ {query} $$", sql, flags=re.DOTALL)
