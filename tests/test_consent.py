@@ -112,6 +112,8 @@ SHOWN = {
     "'a-' || GetVariable ( 'i' ) /* step */ || '-b'": "a-N-b",
     "'a' || (b || 'c')": "aN",
     "'a' || 'b' = 'c'": "aN",
+    "'a' || b || c || '' || d": "aN",
+    "a || b": "None",
     "'a-' || getvariable('kind')": "a-raw",
     "getvariable('c') || 'x'": "Nx",
     "getvariable('c')": "None",
@@ -260,6 +262,31 @@ def test_a_dry_run_sends_nothing(tmp_path: Path, arguments) -> None:
     assert re.search(r"x +shop", done.stdout)
     assert "waits for, from mill: y" in done.stdout
     assert not (tmp_path / "mailbox").exists()
+
+
+@pytest.mark.parametrize("width", ["60", "80"])
+def test_nothing_is_cut(tmp_path: Path, arguments, width: str) -> None:
+    names = ("peer-" + "a" * 58, "channel-" + "b" * 80 + "-1", "channel-" + "b" * 80 + "-2")
+    condition = f"'{'c' * 3200}' <> 'd'"
+    (tmp_path / "own.sql").write_text(
+        f"SELECT 1;\n-- part long if {condition}\n"
+        + "".join(f"CALL exchange_send('{names[0]}', '{name}', 'FROM t');\n" for name in names[1:])
+        + f"FROM exchange_recv('{names[0]}', '{names[1]}/{'e' * 3000}');\n"
+    )
+    done = subprocess.run(
+        [*arguments, "--dry-run"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "COLUMNS": width},
+    )
+    assert "…" not in done.stdout
+    letters = "".join(done.stdout.split())
+    assert letters.count("c") >= 3200
+    assert letters.count("a") >= 3 * 58
+    assert letters.count("b") >= 3 * 80
+    assert letters.count("e") >= 3000
 
 
 @pytest.mark.parametrize(("answer", "sent"), [("y", True), ("n", False), (None, True)])
