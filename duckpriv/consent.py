@@ -17,7 +17,7 @@ from functools import cache
 
 from .calls import Call, Token, calls, tokens
 from .engine import sql_folder
-from .scripts import Script, Statement, bundled, load
+from .scripts import PARTIES, Script, Statement, bundled, load
 from .sends import (
     RECEIVES,
     SENDS,
@@ -36,8 +36,6 @@ from .sends import (
 UNKNOWN = "(decided while running: refused)"
 ANY_COLUMNS = "(not known before: any)"
 NOT_DESCRIBED = "not described"
-# The settings that name parties, in all scripts.
-PARTIES = ("peer", "host", "guest", "guests", "helper", "assistant", "asker")
 _NOTHING = Pattern(("",))
 
 

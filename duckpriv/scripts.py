@@ -29,10 +29,12 @@ import difflib
 import hashlib
 import re
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 
 import duckdb
 
+from .calls import tokens
 from .engine import sql_folder
 from .errors import InvalidValue
 from .parser import statements as statements_of
@@ -55,6 +57,14 @@ _CONNECTING = (
 )
 # What the session sets for every script.
 PROVIDED = ("me", "session")
+# The settings that name parties, in all scripts.
+PARTIES = ("peer", "host", "guest", "guests", "helper", "assistant", "asker")
+# Statements that run other ones, from a file or a text: some versions of DuckDB parse to those.
+_RUN_OTHERS = (
+    ("import", "database"),
+    ("pragma", "import_database"),
+    ("pragma", "json_execute_serialized_sql"),
+)
 
 
 @dataclass(frozen=True)
@@ -120,6 +130,7 @@ class Script:
 
         Raises InvalidValue where one is missing or unknown.
         """
+        given = {name: _parties(v) if name in PARTIES else v for name, v in given.items()}
         if not self.variables:
             return given
         names = [variable.name for variable in self.variables]
@@ -141,6 +152,11 @@ class Script:
 
 def _given(values: dict[str, object], name: str) -> bool:
     return values.get(name) not in (None, "", [])
+
+
+def _parties(value: object) -> object:
+    """Names of parties, without spaces around the commas."""
+    return ",".join(map(str.strip, value.split(","))) if isinstance(value, str) else value
 
 
 def bundled() -> list[str]:
@@ -219,6 +235,13 @@ def _parts(name: str, text: str) -> tuple[Part, ...]:
 
 
 def _statements(name: str, text: str) -> tuple[Statement, ...]:
+    words = [token.value for token in tokens(text) if token.kind != "comment"]
+    for pair in pairwise(words):
+        if pair in _RUN_OTHERS:
+            raise InvalidValue(
+                f"{name}: {' '.join(pair).upper()} runs statements that do not stand in the "
+                "script; write them into it"
+            )
     try:
         parsed = statements_of(text)
     except duckdb.ParserException as error:

@@ -74,6 +74,26 @@ def test_receivers_that_a_script_computes_are_the_parties_of_its_settings() -> N
         assert (to["lr/gradient-N"], to["lr/shape"]) == (receivers, "bank")
 
 
+def test_a_space_after_a_comma_is_no_part_of_a_name(tmp_path: Path) -> None:
+    script = load("lr_helper/helper")
+    assert script.values({"guests": "shop , mill", "host": " bank"}) == (
+        script.values({"guests": "shop,mill", "host": "bank"})
+    )
+    (tmp_path / "own.sql").write_text(
+        "CALL exchange_send(getvariable('peer'), 'x', 'SELECT 1 AS i');"
+    )
+    with duckpriv.connect(
+        me="bank",
+        exchange=f"dir:{tmp_path / 'mailbox'}",
+        keyring=tmp_path / "k",
+        session="s1",
+        unprotected=True,
+    ) as party:
+        party.run(str(tmp_path / "own.sql"), peer="shop, mill")
+    for name in ("shop", "mill"):
+        assert (tmp_path / f"mailbox/s1/bank/{name}/x.json").exists()
+
+
 def test_what_a_script_waits_for_is_shown() -> None:
     assert Consent(load("psi/host"), {"peer": "shop"}).waits == {"shop": ["psi/blinded", "psi/map"]}
     given = {"host": "bank", "guest": "shop"}

@@ -449,6 +449,26 @@ def test_a_scripts_permission_is_not_for_other_statements(connect, bank, sent) -
     assert sent() == {("shop", "stats/count"), ("bank", "x")}
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "IMPORT DATABASE '{}'",
+        "import /* it */ database '{}'",
+        "PRAGMA import_database('{}')",
+        "PRAGMA json_execute_serialized_sql('{}')",
+        "SELECT 1; pragma \"Import_Database\"('{}')",
+    ],
+)
+def test_statements_that_do_not_stand_in_a_script(run, sent, tmp_path, statement: str) -> None:
+    (tmp_path / "schema.sql").write_text(
+        "CALL exchange_send('shop', 'x', 'SELECT ssn FROM customers');"
+    )
+    (tmp_path / "load.sql").write_text("")
+    with pytest.raises(InvalidValue, match="do not stand in the script"):
+        run(f"SELECT 1;\n{statement.format(tmp_path)};")
+    assert sent() == set()
+
+
 def test_what_was_sent_by_hand_is_forgotten(bank) -> None:
     for i in range(1100):
         bank._exchange.permission._of(Running(i, ""))
