@@ -3,19 +3,21 @@ itself, shown, and then the only things that the exchange lets out.
 
 Channels and peers stand in its `exchange_send` and `exchange_recv`; columns and their types in the
 counterparts' `exchange_recv`; what a message reveals in the table of the README beside the script.
-A peer that the script computes is one of the parties that its settings name. What nobody can
+A peer that the script computes is one of the parties that its settings name, or of those that a
+line of the script says. What nobody can
 tell before is listed so, and refused when it comes to it.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
 from .calls import Call, Token, calls, tokens
 from .engine import sql_folder
-from .scripts import Script, Statement, bundled, load
+from .scripts import PARTIES, Script, Statement, bundled, load
 from .sends import (
     RECEIVES,
     SENDS,
@@ -34,8 +36,6 @@ from .sends import (
 UNKNOWN = "(decided while running: refused)"
 ANY_COLUMNS = "(not known before: any)"
 NOT_DESCRIBED = "not described"
-# The settings that name parties, in all scripts.
-PARTIES = ("peer", "host", "guest", "guests", "helper", "assistant", "asker")
 _NOTHING = Pattern(("",))
 
 
@@ -55,8 +55,8 @@ class Consent:
 
     def __init__(self, script: Script, values: dict[str, object], me: str | None = None) -> None:
         self._script, self._values = script, values
-        named = [name for variable in PARTIES for name in _names(values.get(variable))]
-        self._parties = tuple(name for name in dict.fromkeys(named) if name != me)
+        self._parties = self._named([(setting,) for setting in PARTIES], me)
+        self._computed = {name: self._named(of, me) for name, of in script.peers.items()}
         known = script.name in bundled()
         folder, _, role = script.name.partition("/")
         self._columns = _columns(folder, role.startswith("predict")) if known else {}
@@ -135,7 +135,18 @@ class Consent:
             return None
         name = variable(argument) or ""
         fixed = self._values[name] if name in self._values else literal(argument)
-        return (self._parties if fixed is None else tuple(_names(fixed))) or None
+        if fixed is None:
+            return self._computed.get(name, self._parties) or None
+        return tuple(_names(fixed)) or None
+
+    def _named(self, settings: Sequence[tuple[str, ...]], me: str | None) -> tuple[str, ...]:
+        """Return the parties that settings name, without `me`: of each tuple those of the first
+        setting that is given."""
+        found: dict[str, None] = {}
+        for alternatives in settings:
+            given = (_names(self._values.get(setting)) for setting in alternatives)
+            found |= dict.fromkeys(next(filter(None, given), []))
+        return tuple(name for name in found if name != me)
 
     def _set(self, name: str) -> list[Pattern]:
         """Return what the script sets a variable to, where that is told."""

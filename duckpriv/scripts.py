@@ -15,6 +15,12 @@ progress display. A script may have parts that run on a condition, a SQL express
 and take statements from another file, beside it:
 
     -- include FILE
+
+Where it computes a variable of peers, a line may say which ones that can be: those that settings
+name, but the party itself. Without such a line they are all parties that its settings name.
+
+    -- peers NAME = SETTING, SETTING
+    -- peers NAME = SETTING or SETTING    those of the first one that is given
 """
 
 from __future__ import annotations
@@ -22,11 +28,13 @@ from __future__ import annotations
 import difflib
 import hashlib
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 
 import duckdb
 
+from .calls import tokens
 from .engine import sql_folder
 from .errors import InvalidValue
 from .parser import statements as statements_of
@@ -34,6 +42,7 @@ from .parser import statements as statements_of
 _DECLARATION = re.compile(r"-- set (\w+)(?: = (.*?))?(?:\s{2,}(.*))?$")
 _PART = re.compile(r"^-- part (\S+)(?: (if|while) (.+))?$", re.MULTILINE)
 _INCLUDE = re.compile(r"^-- include (\S+)$", re.MULTILINE)
+_PEERS = re.compile(r"^-- peers (\w+) = (\w+(?:(?:, | or )\w+)*)$", re.MULTILINE)
 _SET_VARIABLE = re.compile(r'(?:RE)?SET\s+VARIABLE\s+"?((?:[^"\s=]|"")+)"?', re.IGNORECASE)
 # What may stand between two words of SQL; with re.DOTALL.
 GAP = r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)"
@@ -48,6 +57,14 @@ _CONNECTING = (
 )
 # What the session sets for every script.
 PROVIDED = ("me", "session")
+# The settings that name parties, in all scripts.
+PARTIES = ("peer", "host", "guest", "guests", "helper", "assistant", "asker")
+# Statements that run other ones, from a file or a text: some versions of DuckDB parse to those.
+_RUN_OTHERS = (
+    ("import", "database"),
+    ("pragma", "import_database"),
+    ("pragma", "json_execute_serialized_sql"),
+)
 
 
 @dataclass(frozen=True)
@@ -95,6 +112,8 @@ class Script:
     variables: tuple[Variable, ...]
     parts: tuple[Part, ...]
     sha256: str  # of the text, with what it includes
+    # For variables of peers the settings that name them; of each tuple the first that is given.
+    peers: dict[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
 
     @property
     def statements(self) -> tuple[Statement, ...]:
@@ -111,6 +130,7 @@ class Script:
 
         Raises InvalidValue where one is missing or unknown.
         """
+        given = {name: _parties(v) if name in PARTIES else v for name, v in given.items()}
         if not self.variables:
             return given
         names = [variable.name for variable in self.variables]
@@ -132,6 +152,11 @@ class Script:
 
 def _given(values: dict[str, object], name: str) -> bool:
     return values.get(name) not in (None, "", [])
+
+
+def _parties(value: object) -> object:
+    """Names of parties, without spaces around the commas."""
+    return ",".join(map(str.strip, value.split(","))) if isinstance(value, str) else value
 
 
 def bundled() -> list[str]:
@@ -180,7 +205,12 @@ def parse(name: str, text: str) -> Script:
         elif not variables:
             about.append(line.removeprefix("--").strip())
     digest = hashlib.sha256(text.encode()).hexdigest()
-    return Script(name, " ".join(about).strip(), tuple(variables), _parts(name, text), digest)
+    peers = {
+        line[1]: tuple(tuple(one.split(" or ")) for one in line[2].split(", "))
+        for line in _PEERS.finditer(text)
+    }
+    about_it = " ".join(about).strip()
+    return Script(name, about_it, tuple(variables), _parts(name, text), digest, peers)
 
 
 def _parts(name: str, text: str) -> tuple[Part, ...]:
@@ -205,6 +235,13 @@ def _parts(name: str, text: str) -> tuple[Part, ...]:
 
 
 def _statements(name: str, text: str) -> tuple[Statement, ...]:
+    words = [token.value for token in tokens(text) if token.kind != "comment"]
+    for pair in pairwise(words):
+        if pair in _RUN_OTHERS:
+            raise InvalidValue(
+                f"{name}: {' '.join(pair).upper()} runs statements that do not stand in the "
+                "script; write them into it"
+            )
     try:
         parsed = statements_of(text)
     except duckdb.ParserException as error:
@@ -241,4 +278,8 @@ def _statements(name: str, text: str) -> tuple[Statement, ...]:
 def _comment(text: str) -> str:
     """Return the last block of comment lines in `text`, as one line."""
     block = text.strip().split("\n\n")[-1].splitlines()
-    return " ".join(line.removeprefix("--").strip() for line in block if line.startswith("--"))
+    return " ".join(
+        line.removeprefix("--").strip()
+        for line in block
+        if line.startswith("--") and not _PEERS.match(line)
+    )

@@ -11,14 +11,15 @@ from .calls import Argument, Call, Token, calls
 
 SENDS = ("exchange_send",)
 RECEIVES = ("exchange_recv", "exchange_recv_all")
-# What stands for N: too short for a row's value, and one way to write each.
-_NUMBER = "(?:0|[1-9][0-9]{0,8})"
+# What stands for N has one way to write each; all of a text are too short for a row's value.
+_NUMBER = "(?:0|[1-9][0-9]*)"
+MOST_DIGITS = 9
 
 
 @dataclass(frozen=True)
 class Pattern:
-    """A text whose parts are known before but for numbers: None stands for one of at most 9
-    digits. As people read it, that is N: 'lr/residual-N'."""
+    """A text whose parts are known before but for numbers: None stands for one; all of them have
+    at most 9 digits. As people read it, that is N: 'lr/residual-N'."""
 
     parts: tuple[str | None, ...]
 
@@ -27,6 +28,8 @@ class Pattern:
 
     def matches(self, text: str) -> bool:
         """Whether `text` is one of these."""
+        if len(text) - sum(len(part or "") for part in self.parts) > MOST_DIGITS:
+            return False
         parts = (_NUMBER if part is None else re.escape(part) for part in self.parts)
         return re.fullmatch("".join(parts), text) is not None
 
@@ -106,8 +109,10 @@ def pattern_of(argument: Argument, values: Mapping[str, object]) -> Pattern | No
     parts: list[str | None] = []
     for operand in _operands(argument):
         name = variable(operand) or ""
-        parts.append(as_text(values[name]) if name in values else literal(operand))
-    return None if all(part is None for part in parts) else Pattern(tuple(parts))
+        part = as_text(values[name]) if name in values else literal(operand)
+        if part != "" and (part is not None or not parts or parts[-1] is not None):
+            parts.append(part)  # numbers that follow one another are one
+    return None if None in parts and len(parts) == 1 else Pattern(tuple(parts))
 
 
 def as_text(value: object) -> str:

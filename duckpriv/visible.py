@@ -19,9 +19,11 @@ _JOINED = re.compile(
 _LONGEST = 3000
 
 
-def visible(text: str, most: int = _LONGEST) -> str:
+def visible(text: str, most: int | None = _LONGEST) -> str:
     """Return `text` in one line, with control and format characters as escapes such as \\x1b, and
-    with what is beyond `most` characters left out of its middle."""
+    with what is beyond `most` characters left out of its middle; None leaves out nothing."""
+    if most is None:
+        most = 10 * len(text)  # the longest escape
     # A little more than is shown: what is cut off need not be looked at.
     if len(text) > 2 * most:
         text = f"{text[:most]}{text[-most:]}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +12,9 @@ import duckdb
 import pyarrow as pa
 
 import duckpriv
+from duckpriv.consent import Consent
 from duckpriv.errors import from_text
+from duckpriv.scripts import load
 
 
 def at_once(*functions: Callable[[], object]) -> list[object]:
@@ -56,6 +60,24 @@ class Folder:
         """Run plain SQL on a party's database."""
         with duckdb.connect(self.folder / f"{me}.duckdb") as con:
             return con.execute(sql).fetchall()
+
+
+def check_receivers(folder: Path, session: str, scripts: dict[str, tuple[str, dict]]) -> None:
+    """In a run that is done, each message went to exactly the receivers that were listed."""
+    for me, (name, settings) in scripts.items():
+        script = load(name)
+        listed: dict[str, set[str]] = {}
+        values = {v.name: settings.get(v.name, v.default) for v in script.variables}
+        for message in Consent(script, values, me).messages:
+            listed.setdefault(message.channel, set()).update(message.receiver.split(", "))
+        sent: dict[str, set[str]] = {}
+        for file in (folder / "mailbox" / session / me).glob("*/*.json"):
+            manifest = json.loads(file.read_text())
+            channel = re.sub(r"-\d+$", "-N", manifest["channel"])
+            sent.setdefault(channel, set()).add(manifest["receiver"])
+        if name == "lr_helper/predict_helper":  # who asks is known on the way only
+            assert sent.pop("lrh/scores") <= listed["lrh/scores"]
+        assert sent == {channel: listed[channel] for channel in sent}, name
 
 
 NAMES = {"host": "bank", "guest": "shop"}

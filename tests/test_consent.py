@@ -25,7 +25,7 @@ from tests.effort import examples
 from tests.parties import match
 
 DUCKPRIV = str(Path(sys.executable).with_name("duckpriv"))
-VALUES = {"peer": "shop", "helper": "carol", "host": "bank"}
+VALUES = {"peer": "shop", "helper": "carol", "host": "bank", "guests": "shop"}
 
 
 @pytest.mark.parametrize("name", bundled())
@@ -65,13 +65,33 @@ def test_receivers_that_a_script_computes_are_the_parties_of_its_settings() -> N
     script = load("lr_helper/host")
     given = {"host": "bank", "guests": "shop, mill", "helper": "carol", "table": "t", "label": "y"}
     found = Consent(script, script.values(given), "bank").messages
-    assert {m.receiver for m in found} == {"shop, mill, carol", "carol"}
+    assert {m.receiver for m in found} == {"shop, mill, carol", "shop, mill", "carol"}
     script = load("lr_joint_key/guest")
-    for assistant, receivers in (("", "bank"), ("carol", "bank, carol")):
+    for assistant, receivers in (("", "bank"), ("carol", "carol")):
         given = {"peer": "bank", "table": "t", "assistant": assistant}
         found = Consent(script, script.values(given), "shop").messages
         to = {m.channel: m.receiver for m in found}
         assert (to["lr/gradient-N"], to["lr/shape"]) == (receivers, "bank")
+
+
+def test_a_space_after_a_comma_is_no_part_of_a_name(tmp_path: Path) -> None:
+    script = load("lr_helper/helper")
+    assert script.values({"guests": "shop , mill", "host": " bank"}) == (
+        script.values({"guests": "shop,mill", "host": "bank"})
+    )
+    (tmp_path / "own.sql").write_text(
+        "CALL exchange_send(getvariable('peer'), 'x', 'SELECT 1 AS i');"
+    )
+    with duckpriv.connect(
+        me="bank",
+        exchange=f"dir:{tmp_path / 'mailbox'}",
+        keyring=tmp_path / "k",
+        session="s1",
+        unprotected=True,
+    ) as party:
+        party.run(str(tmp_path / "own.sql"), peer="shop, mill")
+    for name in ("shop", "mill"):
+        assert (tmp_path / f"mailbox/s1/bank/{name}/x.json").exists()
 
 
 def test_what_a_script_waits_for_is_shown() -> None:
@@ -112,6 +132,8 @@ SHOWN = {
     "'a-' || GetVariable ( 'i' ) /* step */ || '-b'": "a-N-b",
     "'a' || (b || 'c')": "aN",
     "'a' || 'b' = 'c'": "aN",
+    "'a' || b || c || '' || d": "aN",
+    "a || b": "None",
     "'a-' || getvariable('kind')": "a-raw",
     "getvariable('c') || 'x'": "Nx",
     "getvariable('c')": "None",
@@ -260,6 +282,31 @@ def test_a_dry_run_sends_nothing(tmp_path: Path, arguments) -> None:
     assert re.search(r"x +shop", done.stdout)
     assert "waits for, from mill: y" in done.stdout
     assert not (tmp_path / "mailbox").exists()
+
+
+@pytest.mark.parametrize("width", ["60", "80"])
+def test_nothing_is_cut(tmp_path: Path, arguments, width: str) -> None:
+    names = ("peer-" + "a" * 58, "channel-" + "b" * 80 + "-1", "channel-" + "b" * 80 + "-2")
+    condition = f"'{'c' * 3200}' <> 'd'"
+    (tmp_path / "own.sql").write_text(
+        f"SELECT 1;\n-- part long if {condition}\n"
+        + "".join(f"CALL exchange_send('{names[0]}', '{name}', 'FROM t');\n" for name in names[1:])
+        + f"FROM exchange_recv('{names[0]}', '{names[1]}/{'e' * 3000}');\n"
+    )
+    done = subprocess.run(
+        [*arguments, "--dry-run"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "COLUMNS": width},
+    )
+    assert "…" not in done.stdout
+    letters = "".join(done.stdout.split())
+    assert letters.count("c") >= 3200
+    assert letters.count("a") >= 3 * 58
+    assert letters.count("b") >= 3 * 80
+    assert letters.count("e") >= 3000
 
 
 @pytest.mark.parametrize(("answer", "sent"), [("y", True), ("n", False), (None, True)])

@@ -17,7 +17,7 @@ from sklearn.model_selection import train_test_split
 import duckpriv
 from duckpriv import ProtocolError
 from tests.effort import THOROUGH
-from tests.parties import Folder, at_once
+from tests.parties import Folder, at_once, check_receivers
 
 
 def standard(x: np.ndarray, by: np.ndarray | None = None) -> np.ndarray:
@@ -89,6 +89,8 @@ class Training(Folder):
                 return summary
 
         found = at_once(*(partial(work, me, *what) for me, what in scripts.items()))
+        if not any(isinstance(one, BaseException) for one in found):
+            check_receivers(self.folder, session, scripts)
         return results | dict(zip(scripts, found, strict=True))
 
     def match(self) -> None:

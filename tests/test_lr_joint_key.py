@@ -22,7 +22,7 @@ from sklearn.model_selection import train_test_split
 import duckpriv
 from duckpriv import ExchangeTimeout, ProtocolError
 from duckpriv.columns.ciphertext import HEADER_BYTES, PARTIAL, layout_of
-from tests.parties import Folder, at_once
+from tests.parties import Folder, at_once, check_receivers
 
 X, Y = load_breast_cancer(return_X_y=True)
 IDS = np.array([f"patient {i}" for i in range(len(X))])
@@ -81,6 +81,8 @@ class Training(Folder):
                 return summary
 
         found = at_once(*(partial(work, me, *what) for me, what in scripts.items()))
+        if not any(isinstance(one, BaseException) for one in found):
+            check_receivers(self.folder, session, scripts)
         return results | dict(zip(scripts, found, strict=True))
 
     def train(self, session: str, host: dict, guest: dict) -> dict:

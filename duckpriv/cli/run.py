@@ -182,22 +182,23 @@ def _stop_explained() -> Iterator[None]:
 def _show_messages(output: Console, script: Script, variables: dict[str, object], me: str) -> None:
     """List what a script will send: all that it can send."""
     consent = Consent(script, script.values(variables), me)
-    table = Table("channel", "to", "columns", "what the receiver learns", box=None)
+    heads = ("channel", "to", "columns", "what the receiver learns")
+    table = Table(*(Column(head, overflow="fold") for head in heads), box=None)
     part = ""
     for message in consent.messages:
         if message.part != part:
             part = message.part
-            table.add_row(Text(visible(part), style="italic"))
+            table.add_row(Text(visible(part, None), style="italic"))
         cells = (message.channel, message.receiver, message.columns, message.reveals)
-        table.add_row(*map(cell, cells))
+        table.add_row(*(Text(visible(one, None)) for one in cells))
     text = f"{visible(script.name)} sends{':' if table.row_count else ' nothing.'}"
     output.print(text, markup=False)
     if table.row_count:
         output.print(table)
         for settings in consent.settings:
-            output.print(Text(f"with each, readable for who carries it: {settings}"))
+            output.print(Text(visible(f"with each, readable for who carries it: {settings}", None)))
     for peers, channels in consent.waits.items():
-        output.print(Text(visible(f"waits for, from {peers}: {', '.join(channels)}")))
+        output.print(Text(visible(f"waits for, from {peers}: {', '.join(channels)}", None)))
 
 
 def _show_rows(console: Console, statement: Statement, rows: Rows) -> None:

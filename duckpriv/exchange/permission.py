@@ -3,7 +3,8 @@ or those that stand in a statement that somebody wrote by hand.
 
 A view or a macro in the database, or a text that is run as SQL, may send as well, or ask for
 channels whose names tell something. So each message needs an `exchange_send` or `exchange_recv` of
-its own in the statement itself.
+its own in the statement itself. That goes for a script's statements too: another cursor may run one
+of its own meanwhile.
 """
 
 from __future__ import annotations
@@ -71,7 +72,8 @@ class Permission:
             )
         with self._lock:
             allowance = self._of(running)
-            send = allowance.sends.take(receivers, channel, query)
+            stands = any(one.allows(receivers, channel) for one in typed(running.text)[0])
+            send = allowance.sends.take(receivers, channel, query) if stands else None
         what = f"a message '{channel}' to {', '.join(receivers)}"
         if send is None:
             may = _listed(allowance.sends.all, "to")
@@ -88,10 +90,12 @@ class Permission:
             )
         along = f"{protocol} {parameters}"
         if send.settings is not None and not any(form.matches(along) for form in send.settings):
+            forms = "; ".join(filter(None, (str(form).strip() for form in send.settings)))
             raise NotAccepted(
                 f"{what} would be sent with other duckpriv_protocol and duckpriv_parameters than "
-                f"were shown before the run ({'; '.join(map(str, send.settings))}): make them of "
-                "texts, of settings that the script declares, and of numbers up to 9 digits"
+                f"were shown before the run ({forms or 'the text of the script tells none'}): make "
+                "them of texts, of settings that the script declares, and of numbers, 9 digits in "
+                "all"
             )
         return send
 
@@ -99,7 +103,10 @@ class Permission:
         """Raise NotAccepted unless something lets a message be asked for."""
         with self._lock:
             allowance = self._of(running)
-            if allowance.receives.take(peers, channel):
+            stands = not running.runs or any(
+                one.allows(peers, channel) for one in typed(running.text)[1]
+            )
+            if stands and allowance.receives.take(peers, channel):
                 return
         what = f"a message '{channel}' from {', '.join(peers)}"
         may = _listed(allowance.receives.all, "from")

@@ -30,6 +30,8 @@ SET VARIABLE rows = (SELECT rows FROM lr_plan);
 SET VARIABLE batches = (SELECT batches FROM lr_plan);
 SET VARIABLE kind = (SELECT kind FROM lr_plan);
 SET VARIABLE asker = (SELECT asker FROM lr_plan);
+-- peers asker = host, guests
+
 SET VARIABLE plan = 'kind=' || getvariable('kind') || ' rows=' || getvariable('rows') || ' batches=' || getvariable('batches')
     || ' asker=' || getvariable('asker');
 SELECT require(count(*) = len(getvariable('parties')) AND count(DISTINCT sender) = count(*) AND min(width) > 0,

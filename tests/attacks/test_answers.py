@@ -10,6 +10,7 @@ import pytest
 
 from duckpriv import ProtocolError
 from tests.attacks.evil import changed
+from tests.effort import THOROUGH
 from tests.parties import Folder, at_once
 
 SHARES = (
@@ -24,9 +25,15 @@ SHARES = (
     [
         "SELECT row, share FROM matmul_share LIMIT 1",
         "SELECT row, share FROM matmul_share WHERE false",
-        "SELECT row, share FROM matmul_share, range(3)",
-        "SELECT row, share[:1] AS share FROM matmul_share",
-        "SELECT row + 1 AS row, share FROM matmul_share",
+        *(
+            [
+                "SELECT row, share FROM matmul_share, range(3)",
+                "SELECT row, share[:1] AS share FROM matmul_share",
+                "SELECT row + 1 AS row, share FROM matmul_share",
+            ]
+            if THOROUGH
+            else []
+        ),
     ],
 )
 def test_shares_of_a_product_that_are_not_those_of_its_rows(

@@ -15,10 +15,12 @@ import pytest
 
 import duckpriv
 from duckpriv import InvalidValue, NotAccepted
+from duckpriv.columns.context import Running
 from duckpriv.consent import Consent
 from duckpriv.errors import from_text
+from duckpriv.exchange.permission import Permission
 from duckpriv.scripts import load
-from duckpriv.sends import Receive, Send
+from duckpriv.sends import Pattern, Receive, Send
 from examples.introduction import introduce
 from tests.network import free_port
 
@@ -34,14 +36,24 @@ HIDDEN = {
 }
 
 
+class Anything(Permission):
+    """Lets everything out."""
+
+    def check(self, *_: object) -> Send:
+        return Send(None, None)
+
+    def check_receive(self, *_: object) -> None:
+        pass
+
+
 def poison(party: duckpriv.Party, hidden: str, view: str = "t") -> None:
     """Make a view that sends. It may have come with the database; here DuckDB binds it."""
-    anything = [Send(None, None)], [Receive(None, None)]
-    with party._exchange.permission.only(*anything):
-        party.con.execute(
-            f"CREATE VIEW {view} AS SELECT c.id, c.email FROM customers c, {hidden} s "
-            "WHERE s.rows IS NOT NULL"
-        ).fetchall()
+    before, party._exchange.permission = party._exchange.permission, Anything()
+    party.con.execute(
+        f"CREATE VIEW {view} AS SELECT c.id, c.email FROM customers c, {hidden} s "
+        "WHERE s.rows IS NOT NULL"
+    ).fetchall()
+    party._exchange.permission = before
     party._exchange.discard()
 
 
@@ -111,7 +123,7 @@ SCRIPTS = {
     "rows in the parameters": (
         "SET VARIABLE duckpriv_parameters = (SELECT string_agg(ssn, ',') FROM customers);\n"
         "CREATE TABLE t (i INT);\n" + COUNT,
-        "other duckpriv_protocol and duckpriv_parameters",
+        "other duckpriv_protocol and duckpriv_parameters .*the text of the script tells none",
     ),
     "rows in a token of the parameters": (
         "SET VARIABLE duckpriv_parameters = 'kind=' || (SELECT max(ssn) FROM customers);\n"
@@ -149,6 +161,23 @@ SCRIPTS = {
         "SET VARIABLE i = '007';\n"
         "CALL exchange_send(getvariable('peer'), 'lr/step-' || getvariable('i'), 'SELECT 1 AS n');",
         "'lr/step-007' to shop",
+    ),
+    "a channel of many numbers": (
+        "SET VARIABLE s = (SELECT string_split(max(ssn), '-') FROM customers);\nCALL exchange_send("
+        "getvariable('peer'), 'x' || getvariable('s')[1] || getvariable('s')[2] || "
+        "getvariable('s')[3] || getvariable('s')[1], 'SELECT 1 AS n');",
+        "'x123456789123' to shop .* may send 'xN' to shop",
+    ),
+    "a channel of numbers with texts between": (
+        "SET VARIABLE a = 12345;\nCALL exchange_send(getvariable('peer'), 'x' || "
+        "getvariable('a') || '-' || getvariable('a'), 'SELECT 1 AS n');",
+        "'x12345-12345' to shop",
+    ),
+    "many numbers in protocol and parameters": (
+        "SET VARIABLE a = 12345;\nSET VARIABLE duckpriv_protocol = 'p/' || getvariable('a');\n"
+        "SET VARIABLE duckpriv_parameters = 'n=' || getvariable('a');\n"
+        "CALL exchange_send(getvariable('peer'), 'x', 'SELECT 1 AS n');",
+        "other duckpriv_protocol and duckpriv_parameters .*p/N n=N.* 9 digits in all",
     ),
     "a channel that is computed": (
         "CALL exchange_send(getvariable('peer'), concat('x', '/y'), 'SELECT 1 AS n');",
@@ -404,6 +433,63 @@ def test_receives_that_stand_in_a_statement(connect, bank, run, sent) -> None:
         f"$$);\n{receive};"
     )
     assert {("shop", "a"), ("shop", "b")} <= sent()
+
+
+def test_a_scripts_permission_is_not_for_other_statements(connect, bank, sent) -> None:
+    """While a script's statement waits, another cursor reads a view."""
+    connect("shop").con.execute("CALL exchange_send('bank', 'x', 'SELECT 1 AS rows')").fetchall()
+    poison(bank, HIDDEN["same place"])
+    poison(bank, "(FROM duckpriv.main.exchange_recv('shop', 'x'))", "u")
+    sends = [Send(("shop",), Pattern(("stats/count",)))]
+    with bank._exchange.permission.only(sends, [Receive(("shop",), Pattern(("x",)))]):
+        for view in "tu":
+            with pytest.raises(duckdb.Error, match="DUCKPRIV_NOT_ACCEPTED"):
+                bank.con.cursor().execute(f"FROM {view}").fetchall()
+        bank.con.execute("CALL exchange_send('shop', 'stats/count', 'SELECT 1 AS n')").fetchall()
+    assert sent() == {("shop", "stats/count"), ("bank", "x")}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "IMPORT DATABASE '{}'",
+        "import /* it */ database '{}'",
+        "PRAGMA import_database('{}')",
+        "PRAGMA json_execute_serialized_sql('{}')",
+        "SELECT 1; pragma \"Import_Database\"('{}')",
+    ],
+)
+def test_statements_that_do_not_stand_in_a_script(run, sent, tmp_path, statement: str) -> None:
+    (tmp_path / "schema.sql").write_text(
+        "CALL exchange_send('shop', 'x', 'SELECT ssn FROM customers');"
+    )
+    (tmp_path / "load.sql").write_text("")
+    with pytest.raises(InvalidValue, match="do not stand in the script"):
+        run(f"SELECT 1;\n{statement.format(tmp_path)};")
+    assert sent() == set()
+
+
+def test_what_was_sent_by_hand_is_forgotten(bank) -> None:
+    for i in range(1100):
+        bank._exchange.permission._of(Running(i, ""))
+    assert len(bank._exchange.permission._by_hand) <= 1000
+
+
+def test_the_helper_cannot_get_what_it_dealt_the_masks_of() -> None:
+    """With it, it could open features and weights."""
+    given = {"guests": "shop, mill", "helper": "carol", "table": "t", "label": "y"}
+    for role, me in (("host", "host"), ("guest", "shop"), ("predict_host", "host")):
+        script = load(f"lr_helper/{role}")
+        settings = {v.name: given.get(v.name, v.default) for v in script.variables}
+        consent = Consent(script, settings, me)
+        masked = "lrh/(open-|weights|loss)"
+        listed = [m for m in consent.messages if re.match(masked, m.channel)]
+        assert listed
+        assert not [m for m in listed if "carol" in m.receiver]
+        for statement in script.statements:
+            for send in consent.sends(statement):
+                if re.match(masked, str(send.channel)):
+                    assert not send.allows(("carol",), str(send.channel).replace("N", "1"))
 
 
 def instead(sql: str, query: str) -> str:

@@ -1,6 +1,9 @@
 -- settings
 SET VARIABLE duckpriv_protocol = 'lr_joint_key/1';
 SET VARIABLE duckpriv_parameters = 'modulus=' || getvariable('modulus');
+
+-- peers via = assistant or peer
+
 SET VARIABLE via = CASE WHEN getvariable('assistant') = '' THEN getvariable('peer') ELSE getvariable('assistant') END;
 SET VARIABLE settings = 'join=' || CASE WHEN getvariable('id') = '' THEN 'alignment' ELSE 'id' END
     || ' iterations=' || getvariable('iterations')::INTEGER || ' batch=' || getvariable('batch')::INTEGER
