@@ -19,7 +19,7 @@ import duckdb
 import pyarrow as pa
 from duckdb.func import ARROW, SPECIAL
 
-from .columns.arrays import without_nulls
+from .columns.arrays import plain, without_nulls
 from .columns.context import Context
 from .errors import Cancelled, DuckprivError, InvalidValue
 from .functions import FUNCTIONS, Function, Udf
@@ -201,7 +201,7 @@ def _guarded(udf: Udf, context: Context) -> Callable[..., pa.Array]:
     def call(*columns: pa.ChunkedArray) -> pa.Array:
         try:
             context.stop_if_cancelled()
-            arrays = tuple(_one_array(column) for column in columns)
+            arrays = tuple(plain(_one_array(column)) for column in columns)
             started = time.perf_counter()
             if udf.nulls:
                 result = udf.function(context, *arrays)

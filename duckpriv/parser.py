@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 import duckdb
+from duckdb.sqltypes import DuckDBPyType
 
 
 class _Parser:
@@ -33,8 +34,9 @@ def statements(sql: str) -> list[Any]:
         return parser.con.extract_statements(sql)
 
 
-def struct_fields(sql_type: str) -> list[tuple[str, str]]:
-    """Return names and SQL types of a STRUCT's fields."""
+def struct_fields(sql_type: str) -> list[tuple[str, DuckDBPyType]]:
+    """Return names and types of a STRUCT's fields. Raises duckdb.Error where DuckDB cannot read
+    what its own typeof wrote."""
     parser = _of(os.getpid())
     with parser.lock:
-        return [(name, str(type_)) for name, type_ in parser.con.sqltype(sql_type).children]
+        return list(parser.con.sqltype(sql_type).children)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.types as pat
 
 from ..crypto.parallel import ByteMatrix
 from ..errors import InvalidValue
@@ -42,6 +44,44 @@ def to_blobs(matrix: ByteMatrix) -> pa.Array:
         pa.binary(width), rows, [None, pa.py_buffer(np.ascontiguousarray(matrix))]
     )
     return fixed.cast(pa.binary())
+
+
+def plain(array: pa.Array) -> pa.Array:
+    """Return an array with the type that DuckDB gives such values where the connection has none of
+    the settings arrow_…. Raises InvalidValue for a list view: pyarrow 26 loses values of some."""
+    type_ = _plain_type(array.type)
+    if type_ == array.type:
+        return array
+    try:
+        return array.cast(type_)
+    except pa.ArrowInvalid:  # 2 GiB of text or lists and more
+        return array
+
+
+@lru_cache(maxsize=256)
+def _plain_type(type_: pa.DataType) -> pa.DataType:
+    if pat.is_large_string(type_) or pat.is_string_view(type_) or isinstance(type_, pa.JsonType):
+        return pa.string()
+    if pat.is_large_binary(type_) or pat.is_binary_view(type_):
+        return pa.binary()
+    if isinstance(type_, pa.Bool8Type):
+        return pa.bool_()
+    if pat.is_decimal32(type_) or pat.is_decimal64(type_):
+        return pa.decimal128(type_.precision, type_.scale)
+    if pat.is_list_view(type_) or pat.is_large_list_view(type_):
+        raise InvalidValue(
+            "the setting arrow_output_list_view does not work here; "
+            "SET arrow_output_list_view = false"
+        )
+    if pat.is_list(type_) or pat.is_large_list(type_):
+        return pa.list_(type_.value_field.with_type(_plain_type(type_.value_type)))
+    if pat.is_fixed_size_list(type_):
+        return pa.list_(
+            type_.value_field.with_type(_plain_type(type_.value_type)), type_.list_size
+        )
+    if pat.is_struct(type_):
+        return pa.struct([field.with_type(_plain_type(field.type)) for field in type_])
+    return type_
 
 
 def without_nulls(

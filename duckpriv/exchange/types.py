@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 
+import duckdb
 import pyarrow as pa
 import pyarrow.types as pat
+from duckdb.sqltypes import DuckDBPyType
 
 from ..errors import InvalidValue
 from ..parser import struct_fields
@@ -26,8 +27,17 @@ _PLAIN = (
     pat.is_time,
     pat.is_timestamp,
 )
-# DuckDB types that Arrow would show as another one. A UUID can go as a column of its own.
-_CHANGED_BY_ARROW = re.compile(r"\b(HUGEINT|UHUGEINT|BIGNUM|BIT|UUID)\b")
+# DuckDB's types whose values all arrive, by DuckDB's names, and lists, arrays and structs of them.
+# A UUID or an ENUM can go as a column of its own. Any other type would lose something on the way:
+# Arrow shows a HUGEINT as a DECIMAL, and a TIMETZ without its offset.
+_KEPT = frozenset(
+    (
+        *("boolean", "tinyint", "smallint", "integer", "bigint"),
+        *("utinyint", "usmallint", "uinteger", "ubigint", "float", "double", "decimal"),
+        *("varchar", "blob", "date", "time", "time_ns", "timestamp", "timestamp_s"),
+        *("timestamp_ms", "timestamp_ns", "timestamp with time zone", "timestamptz_ns"),
+    )
+)
 # How an expected column is written in SQL, and what the manifest then has to say.
 _EXPECTED = {
     "BLOB": "binary",
@@ -93,7 +103,7 @@ def to_message(rows: pa.StructArray, sql_type: str) -> pa.RecordBatch:
     """Return the columns of a message from DuckDB's row structs.
 
     `sql_type` is DuckDB's `typeof(row)`: Arrow shows a UUID column as text, so the UUIDs are
-    found there. An ENUM goes as its text. Raises InvalidValue for a type that no
+    found there. An ENUM goes as its text. Raises InvalidValue for a type, or a value, that no
     message may have.
     """
     casts, schema = _plan(sql_type, rows.type)
@@ -116,18 +126,29 @@ def _plan(
     fields = []
     for (name, declared), field in zip(_fields(sql_type), type_, strict=True):
         found, cast = field.type, _as_it_is
-        if pat.is_dictionary(found):
-            found, cast = found.value_type, _decoded
-        if declared == "UUID":
+        if declared.id == "uuid":
             found, cast = pa.uuid(), _uuids
-        elif _CHANGED_BY_ARROW.search(declared) or not is_allowed(found):
+        elif declared.id == "enum":
+            found, cast = found.value_type, _decoded
+        elif not _is_kept(declared) or not is_allowed(found):
             raise InvalidValue(
                 f"column '{name}' has type {declared}, which a message cannot have; cast it in "
                 "the query, for example to BIGINT or VARCHAR"
             )
+        elif _has_unsafe(found):
+            found = _in_microseconds(found)
+            cast = partial(_checked, name, str(declared), found)
         casts.append(cast)
         fields.append(pa.field(name, found))
     return casts, pa.schema(fields)
+
+
+def _is_kept(type_: DuckDBPyType) -> bool:
+    if type_.id in ("list", "array"):
+        return _is_kept(type_.children[0][1])
+    if type_.id == "struct":
+        return all(_is_kept(child) for _, child in type_.children)
+    return type_.id in _KEPT
 
 
 def _as_it_is(column: pa.Array) -> pa.Array:
@@ -138,11 +159,51 @@ def _decoded(column: pa.Array) -> pa.Array:
     return column.cast(column.type.value_type)
 
 
+def _has_unsafe(type_: pa.DataType) -> bool:
+    """Whether DuckDB has values of this type that Arrow or Parquet have not: a TIME of 24:00:00,
+    and a TIMESTAMP_S that is infinite, since Parquet has no seconds."""
+    if pat.is_time(type_) or type_ == pa.timestamp("s"):
+        return True
+    return any(_has_unsafe(type_.field(i).type) for i in range(type_.num_fields))
+
+
+def _in_microseconds(type_: pa.DataType) -> pa.DataType:
+    """Return the type with microseconds for seconds."""
+    if type_ == pa.timestamp("s"):
+        return pa.timestamp("us")
+    if pat.is_fixed_size_list(type_):
+        return pa.list_(_in_microseconds(type_.value_type), type_.list_size)
+    if pat.is_list(type_):
+        return pa.list_(_in_microseconds(type_.value_type))
+    if pat.is_struct(type_):
+        return pa.struct([(field.name, _in_microseconds(field.type)) for field in type_])
+    return type_
+
+
+def _checked(name: str, declared: str, type_: pa.DataType, column: pa.Array) -> pa.Array:
+    """Return the column with this type. Raises InvalidValue where a value has no place in it."""
+    try:
+        cast = column.cast(type_)
+        cast.validate(full=True)
+    except pa.ArrowInvalid:
+        raise InvalidValue(
+            f"column '{name}' of type {declared} has a value that a message cannot have: the TIME "
+            "24:00:00, or a TIMESTAMP_S that is infinite; cast it in the query, for example to "
+            "VARCHAR or TIMESTAMP"
+        ) from None
+    return cast
+
+
 @lru_cache(maxsize=64)
-def _fields(sql_type: str) -> tuple[tuple[str, str], ...]:
-    """Return names and SQL types of a STRUCT's fields. Raises InvalidValue where no table could
+def _fields(sql_type: str) -> tuple[tuple[str, DuckDBPyType], ...]:
+    """Return names and types of a STRUCT's fields. Raises InvalidValue where no table could
     have them as columns."""
-    fields = tuple(struct_fields(sql_type))
+    try:
+        fields = tuple(struct_fields(sql_type))
+    except duckdb.Error:  # 1.5 has structs whose fields have no names
+        raise InvalidValue(
+            "a struct has fields without names, as row(1, 2) makes; name them: {'a': 1, 'b': 2}"
+        ) from None
     if len({name.lower() for name, _ in fields}) != len(fields):
         raise InvalidValue("two columns of the query have the same name; rename one with AS")
     if not all(name.isprintable() for name, _ in fields):

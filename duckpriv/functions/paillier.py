@@ -29,10 +29,12 @@ PAILLIER: tuple[Function, ...] = (
     Function(
         name="exact_double",
         kind="scalar",
-        parameters=(Parameter("x", "ANY", "a number"),),
+        parameters=(Parameter("x", "ANY", "a number, or true and false as 1 and 0"),),
         returns="DOUBLE",
-        about="A number as a DOUBLE. An integer that a DOUBLE does not hold, beyond 2^53, is an "
-        "error. Functions that take a DOUBLE take their numbers so.",
+        about="A number as a DOUBLE, by which nothing of it is lost: an integer that a DOUBLE does "
+        "not hold, beyond 2^53, or a DECIMAL whose digits it does not hold, of more than 15, is an "
+        "error, and so is what has another type, such as a DATE or a text. Functions that take a "
+        "DOUBLE take their numbers so.",
         reveals="Nothing leaves.",
         example="SELECT exact_double(9007199254740992) AS x",
         body="exact_double.sql",
