@@ -314,8 +314,7 @@ def test_a_number_is_a_double_or_refused(party) -> None:
 
 
 # Functions that take numbers, and what gives the number back.
-CT = "paillier_encrypt(0, 'paillier')"
-ONE = "paillier_encrypt(1, 'paillier')"
+CT, ONE = (f"getvariable('{name}')" for name in ("zero", "one"))
 TAKE_A_NUMBER = {
     "paillier_encrypt({x}, 'paillier')": "paillier_decrypt({y}, 'paillier')",
     "joint_encrypt({x}, 'part1')": "joint_decrypt(partial_decrypt({y}, 'part2'), 'part1')",
@@ -333,6 +332,8 @@ TAKE_A_LIST = {
 
 
 def test_functions_take_numbers_of_every_type(party) -> None:
+    for number, name in enumerate(("zero", "one")):
+        query(party.con, f"SET VARIABLE {name} = (SELECT paillier_encrypt({number}, 'paillier'))")
     held, refused = numbers(party.con)
     cells = {
         f"({x})": y

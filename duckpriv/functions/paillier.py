@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from ..columns import paillier
+from ..columns import exact, paillier
 from ..columns.rsa import KEY_INFO as KEY_INFO_TYPE
 from .declaration import Function, Parameter, Udf
 from .parameters import (
@@ -37,6 +37,9 @@ PAILLIER: tuple[Function, ...] = (
         "DOUBLE take their numbers so.",
         reveals="Nothing leaves.",
         example="SELECT exact_double(9007199254740992) AS x",
+        udfs=(
+            Udf(exact.exact_double, ("VARCHAR",) * 3, "DOUBLE", pa.float64(), nulls=True),
+        ),
         body="exact_double.sql",
     ),
     Function(
@@ -47,6 +50,15 @@ PAILLIER: tuple[Function, ...] = (
         about="The same for a list.",
         reveals="Nothing leaves.",
         example="SELECT exact_doubles([1, 2]) AS xs",
+        udfs=(
+            Udf(
+                exact.exact_doubles,
+                ("VARCHAR[]", "VARCHAR", "VARCHAR"),
+                "DOUBLE[]",
+                pa.list_(pa.float64()),
+                nulls=True,
+            ),
+        ),
         body="exact_double.sql",
     ),
     Function(
