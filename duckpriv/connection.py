@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import duckdb
 
@@ -14,32 +15,60 @@ _SETTINGS = {
     "arrow_large_buffer_size": "false",
     "arrow_lossless_conversion": "false",
     "arrow_output_list_view": "false",
+    "arrow_output_version": "1.0",
+    "binary_as_string": "false",
     "default_collation": "",
     "default_null_order": "NULLS_LAST",
     "default_order": "ASCENDING",
+    "enable_optimizer": "true",
     "ieee_floating_point_ops": "true",
     "integer_division": "false",
+    "max_execution_time": "0",  # a statement waits for the peers
+    "preserve_identifier_case": "preserve_case" if duckdb.__version__ >= "2" else "true",
     "preserve_insertion_order": "true",
+    "produce_arrow_string_view": "false",  # of 1.5
     "scalar_subquery_error_on_multiple_rows": "true",
 }
+_DEPTH = "max_expression_depth"
+_LEAST_DEPTH = 1000
 
 
 @contextmanager
 def plain_settings(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Give these settings DuckDB's defaults, and afterwards the user's values back."""
+    """Give these settings DuckDB's defaults, and afterwards the user's values back. Raises
+    InvalidValue where the configuration is locked."""
     found = dict(con.execute("SELECT name, value FROM duckdb_settings()").fetchall())
-    own = {
-        name: found[name]
+    wanted = {
+        name: plain
         for name, plain in _SETTINGS.items()
         if name in found and (found[name] or "").lower() != plain.lower()
     }
-    for name in own:
-        con.execute(f"SET {name} = '{_SETTINGS[name]}'")
+    if int(found[_DEPTH]) < _LEAST_DEPTH:
+        wanted[_DEPTH] = str(_LEAST_DEPTH)
+    if wanted and found["lock_configuration"] == "true":
+        raise InvalidValue(
+            f"scripts need DuckDB's default of {', '.join(wanted)}, and lock_configuration forbids "
+            "to set it for the run; reset it before you lock the configuration"
+        )
+    for name, plain in wanted.items():
+        con.execute(f"SET {name} = '{plain}'")
     try:
         yield
     finally:
-        for name, value in own.items():
-            con.execute(f"SET {name} = '{value}'")
+        for name in wanted:
+            con.execute(f"SET {name} = '{found[name]}'")
+
+
+def refuse_without_files(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """Raise InvalidValue where DuckDB may not read the files in this folder."""
+    escaped = str(folder).replace("'", "''")
+    try:
+        con.execute(f"SELECT count(*) FROM glob('{escaped}/*')").fetchall()
+    except duckdb.PermissionException:
+        raise InvalidValue(
+            "receiving reads files, and a setting of this connection forbids it: "
+            "enable_external_access = false, or disabled_filesystems"
+        ) from None
 
 
 def refuse_data_file(con: duckdb.DuckDBPyConnection, database: str) -> None:

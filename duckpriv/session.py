@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from .audit import Audit
 from .columns.context import Activity, Context
-from .connection import plain_settings, refuse_data_file
+from .connection import plain_settings, refuse_data_file, refuse_without_files
 from .consent import Consent
 from .engine import extend_search_path, install, quoted
 from .errors import Cancelled, DuckprivError, ExchangeTimeout, InvalidValue, from_text, translated
@@ -153,6 +153,7 @@ class Party:
         self._context.cancelled.clear()
         if self._exchange is None:
             return self._run(parsed, values, None, observer, on_rows)
+        refuse_without_files(self.con, self._exchange.private)
         journal = Journal(self.con, self._exchange, self._audit, self.keyring, parsed, values)
         if on_resume and (journal.finished or journal.steps):
             on_resume(journal.steps, journal.finished)
@@ -445,13 +446,11 @@ def _join(
 ) -> Party:
     opened = server = None
     if exchange is not None:
-        if con.execute("SELECT current_setting('enable_external_access')").fetchall() != [(True,)]:
-            raise InvalidValue(
-                "receiving reads files, and this connection has enable_external_access = false"
-            )
         opened = open_exchange(exchange, context, timeout, silence, unprotected, limits)
         context.exchange = opened
     try:
+        if opened is not None:
+            refuse_without_files(con, opened.private)
         if serve is not None:
             if exchange is None or opened is None or unprotected:
                 raise InvalidValue("to serve a mailbox needs an exchange, and protected messages")

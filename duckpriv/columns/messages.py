@@ -141,7 +141,7 @@ def _scans(
         )
         context.activity.expected_rows = max(context.activity.expected_rows or 0, received.rows)
         path = str(received.path).replace("'", "''")
-        found.append(f"FROM read_parquet('{path}')")
+        found.append(f"FROM read_parquet('{path}', binary_as_string = false)")
     return found
 
 

@@ -16,13 +16,13 @@ CREATE MACRO he_share_split(ct, key, sigma := 64) AS duckpriv_udf_he_share_split
 -- row and x of the plain table, row and ct of the encrypted one.
 CREATE MACRO he_matmul(plain_table, encrypted_table, key, scale := 20, bound := 30) AS TABLE
     SELECT row, duckpriv.main.he_dot(
-               (SELECT list(ct ORDER BY row) FROM query_table(encrypted_table)), x, key,
+               (SELECT list(ct ORDER BY row ASC) FROM query_table(encrypted_table)), x, key,
                scale := scale, bound := bound) AS ct
     FROM query_table(plain_table);
 
 -- The same, split into shares.
 CREATE MACRO he_matmul_split(plain_table, encrypted_table, key, scale := 20, bound := 30, sigma := 64) AS TABLE
     SELECT row, duckpriv_udf_he_dot_split(
-               (SELECT list(ct ORDER BY row) FROM query_table(encrypted_table)), duckpriv.main.exact_doubles(x), key,
+               (SELECT list(ct ORDER BY row ASC) FROM query_table(encrypted_table)), duckpriv.main.exact_doubles(x), key,
                scale, bound, sigma) AS s
     FROM query_table(plain_table);

@@ -37,8 +37,8 @@ CREATE MACRO log_loss(tbl, score := 'score', label := 'label') AS (
 
 CREATE MACRO confusion(tbl, threshold := 0.5, score := 'score', label := 'label') AS TABLE
     SELECT tp AS true_positives, fp AS false_positives, fn AS false_negatives, tn AS true_negatives,
-           (tp + tn) / nullif(tp + fp + fn + tn, 0) AS accuracy,
-           tp / nullif(tp + fp, 0) AS "precision", tp / nullif(tp + fn, 0) AS recall
+           CAST(tp + tn AS DOUBLE) / nullif(tp + fp + fn + tn, 0) AS accuracy,
+           CAST(tp AS DOUBLE) / nullif(tp + fp, 0) AS "precision", CAST(tp AS DOUBLE) / nullif(tp + fn, 0) AS recall
     FROM (SELECT count(*) FILTER (s >= threshold AND y = 1) AS tp, count(*) FILTER (s >= threshold AND y = 0) AS fp,
                  count(*) FILTER (s < threshold AND y = 1) AS fn, count(*) FILTER (s < threshold AND y = 0) AS tn
           FROM query(duckpriv.main.duckpriv_scored_query(tbl, score, label)));
@@ -51,4 +51,4 @@ CREATE MACRO calibration(tbl, bins := 10, score := 'score', label := 'label') AS
           FROM (SELECT s, y, CASE WHEN bins > 0 THEN floor(s * bins)
                                   ELSE error('DUCKPRIV_INVALID_VALUE: bins has to be more than 0') END AS b
                 FROM query(duckpriv.main.duckpriv_scored_query(tbl, score, label))))
-    GROUP BY bin ORDER BY lower;
+    GROUP BY bin ORDER BY lower ASC;

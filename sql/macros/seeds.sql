@@ -6,10 +6,10 @@ CREATE MACRO batch_key(value, seed, epoch) AS duckpriv_udf_batch_key(CAST(value 
 
 -- In each epoch the rows are sorted by the keyed function, and cut into batches of equal size, give or take one.
 CREATE MACRO batch_select(tbl, seed, iteration, size) AS TABLE
-    SELECT row_number() OVER (ORDER BY place) AS position, pid
-    FROM (SELECT pid, row_number() OVER (ORDER BY duckpriv.main.batch_key(pid, seed, (iteration - 1) // batches)) AS place,
+    SELECT row_number() OVER (ORDER BY place ASC) AS position, pid
+    FROM (SELECT pid, row_number() OVER (ORDER BY duckpriv.main.batch_key(pid, seed, (iteration - 1) // batches) ASC) AS place,
                  rows, batches
           FROM query_table(tbl),
-               (SELECT count(*) AS rows, greatest(CAST(ceil(count(*) / size) AS BIGINT), 1) AS batches
+               (SELECT count(*) AS rows, greatest(CAST(ceil(CAST(count(*) AS DOUBLE) / size) AS BIGINT), 1) AS batches
                 FROM query_table(tbl)))
     WHERE (place - 1) * batches // rows = (iteration - 1) % batches;
