@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from .engine import quoted
 from .errors import InvalidValue
 from .session import connect
 from .visible import visible
@@ -29,26 +30,36 @@ svg { max-width: 100%; height: auto }
 Rows = list[tuple[Any, ...]]
 
 
-def write_report(database: Path, target: Path, scored: str | None, score: str, label: str) -> None:
+def write_report(
+    database: Path,
+    target: Path,
+    scored: str | None,
+    score: str,
+    label: str,
+    model: str = "model",
+    log: str = "training_log",
+) -> None:
     """Write the report on `database` to `target`.
 
-    Shows the tables training_log and model where they are, and for the table or view `scored`,
-    with a probability in column `score` and 0 or 1 in `label`, the metrics and curves. Raises
-    InvalidValue where there is nothing to show, or matplotlib is missing; DuckDB's own error
+    Shows the tables `log` and `model` of a training where they are, and for the table or view
+    `scored`, with a probability in column `score` and 0 or 1 in `label`, the metrics and curves.
+    Raises InvalidValue where there is nothing to show, or matplotlib is missing; DuckDB's own error
     for a table or column that is not there.
     """
     with connect(database) as party:
         con = party.con
-        tables = {
-            name for (name,) in con.execute("SELECT table_name FROM duckdb_tables()").fetchall()
-        }
+        there = [
+            con.execute("SELECT has_table($1)", [name]).fetchall()[0][0] for name in (log, model)
+        ]
         parts: list[str] = []
         if scored is not None:
             parts += _scored(con, scored, score, label)
-        if "training_log" in tables:
-            parts += _training(con)
-        if "model" in tables:
-            rows = con.execute("SELECT feature, weight, weight_original FROM model").fetchall()
+        if there[0]:
+            parts += _training(con, log)
+        if there[1]:
+            rows = con.execute(
+                f"SELECT feature, weight, weight_original FROM {quoted(model)}"
+            ).fetchall()
             parts += ["<h2>Model</h2>", _table(("feature", "weight", "in its own unit"), rows)]
             parts.append(
                 "<p>weight is for standardised features: the step in the score for one standard "
@@ -56,7 +67,7 @@ def write_report(database: Path, target: Path, scored: str | None, score: str, l
             )
     if not parts:
         raise InvalidValue(
-            "there is nothing to report: no tables training_log and model, and no --scored TABLE"
+            f"there is nothing to report: no tables {log} and {model}, and no --scored TABLE"
         )
     title = _escaped(database.stem)
     target.write_text(
@@ -103,9 +114,9 @@ def _scored(con: duckdb.DuckDBPyConnection, scored: str, score: str, label: str)
     ]
 
 
-def _training(con: duckdb.DuckDBPyConnection) -> list[str]:
+def _training(con: duckdb.DuckDBPyConnection, log: str) -> list[str]:
     columns = ("iteration", "loss", "gradient_norm", "seconds", "bytes")
-    rows = con.execute(f"SELECT {', '.join(columns)} FROM training_log ORDER BY 1").fetchall()
+    rows = con.execute(f"SELECT {', '.join(columns)} FROM {quoted(log)} ORDER BY 1").fetchall()
 
     def curve(title: str, column: int, **settings: Any) -> list[str]:
         """Return a picture of a column against the iteration; none where the column is empty."""

@@ -21,6 +21,8 @@ name, but the party itself. Without such a line they are all parties that its se
 
     -- peers NAME = SETTING, SETTING
     -- peers NAME = SETTING or SETTING    those of the first one that is given
+
+Statements name a table by a variable as "${NAME}" or "${NAME}_suffix", in double quotes.
 """
 
 from __future__ import annotations
@@ -55,6 +57,8 @@ _CONNECTING = (
     duckdb.StatementType.PRAGMA,
     duckdb.StatementType.SET,
 )
+_TABLE = re.compile(r'"\$\{(\w+)\}(\w*)"')
+_TABLE_NAME = re.compile(r"\w(?:[\w -]*\w)?")
 # What the session sets for every script.
 PROVIDED = ("me", "session")
 # The settings that name parties, in all scripts.
@@ -124,6 +128,38 @@ class Script:
     def takes_table(self) -> bool:
         """Whether it works on a table of the party's; if nothing is declared, it may."""
         return not self.variables or any(v.name == "table" for v in self.variables)
+
+    def with_tables(self, values: dict[str, object]) -> Script:
+        """Return it with the names that variables give to tables. Raises InvalidValue where one
+        cannot be a name here, or two tables would have the same."""
+        made: dict[str, str] = {}
+
+        def name_of(found: re.Match[str]) -> str:
+            setting, suffix = found.groups()
+            name = values.get(setting)
+            if not isinstance(name, str) or not _TABLE_NAME.fullmatch(name):
+                raise InvalidValue(
+                    f"{setting} is not a name for a table here; use letters, digits, '_', '-' and "
+                    "spaces between them, without a schema: tables are in your current one (USE)"
+                )
+            name += suffix
+            if made.setdefault(name.lower(), found[0]) != found[0]:
+                raise InvalidValue(
+                    f"two tables would have the name {name}; choose another {setting}"
+                )
+            return f'"{name}"'
+
+        parts = tuple(
+            replace(
+                part,
+                statements=tuple(
+                    replace(statement, sql=_TABLE.sub(name_of, statement.sql))
+                    for statement in part.statements
+                ),
+            )
+            for part in self.parts
+        )
+        return replace(self, parts=parts)
 
     def values(self, given: dict[str, object]) -> dict[str, object]:
         """Return the value of each variable: given, or the default.

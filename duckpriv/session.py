@@ -21,7 +21,7 @@ from .audit import Audit
 from .columns.context import Activity, Context
 from .connection import plain_settings, refuse_data_file, refuse_without_files
 from .consent import Consent
-from .engine import extend_search_path, install, quoted
+from .engine import extend_search_path, install, literal, quoted
 from .errors import Cancelled, DuckprivError, ExchangeTimeout, InvalidValue, from_text, translated
 from .exchange import FileExchange, Limits, open_exchange
 from .exchange import serve as serve_mailbox
@@ -120,7 +120,9 @@ class Party:
         """Run a bundled script ('psi/host'), a file, or what `scripts.load` made of one; return the
         rows of its last query.
 
-        `variables` are set as DuckDB variables; a script says at its top which it takes.
+        `variables` are set as DuckDB variables; a script says at its top which it takes. A frame of
+        pandas, Polars or Arrow, or a relation, can be given as `table`, and a list of names where
+        several columns are named.
         Each statement is a transaction of its own. On an error or Ctrl-C the statement
         that runs is undone, and messages that were begun are deleted. Afterwards the connection's
         variables are as before, and the script's working tables (TEMP) are gone. It sends only what
@@ -133,8 +135,8 @@ class Party:
 
         Raises a DuckprivError, DuckDB's own error (a missing table), or KeyboardInterrupt.
         """
-        with plain_settings(self.con):
-            return self._run_script(script, observer, on_rows, on_resume, variables)
+        with plain_settings(self.con), _frames_as_views(self.con, variables) as named:
+            return self._run_script(script, observer, on_rows, on_resume, named)
 
     def _run_script(
         self,
@@ -149,6 +151,7 @@ class Party:
             if name in variables:
                 raise InvalidValue(f"'{name}' is set when the party connects, not by run()")
         values = parsed.values({name: _as_variable(value) for name, value in variables.items()})
+        parsed = parsed.with_tables(values)
         extend_search_path(self.con)
         self._context.cancelled.clear()
         if self._exchange is None:
@@ -491,7 +494,36 @@ def _estimated_rows(con: duckdb.DuckDBPyConnection, sql: str) -> int | None:
 
 def _as_variable(value: object) -> object:
     """A list of columns is written with commas between, as on the command line."""
-    return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else value
+    if isinstance(value, (list, tuple)):
+        return ",".join(
+            quoted(name) if re.search('[",]', name) else name for name in map(str, value)
+        )
+    return literal(str(value)) if isinstance(value, Path) else value
+
+
+@contextmanager
+def _frames_as_views(
+    con: duckdb.DuckDBPyConnection, variables: dict[str, object]
+) -> Iterator[dict[str, object]]:
+    """Give each frame among the values a name that SQL can use."""
+    frames = {f"duckpriv_frame_{n}": (n, v) for n, v in variables.items() if _is_frame(v)}
+    try:
+        for view, (_, frame) in frames.items():
+            con.register(view, frame)
+        yield variables | {name: view for view, (name, _) in frames.items()}
+    finally:
+        for view in frames:
+            with suppress(duckdb.Error):  # the connection may be closed
+                con.unregister(view)
+
+
+def _is_frame(value: object) -> bool:
+    kind = type(value)
+    return (
+        hasattr(kind, "__arrow_c_stream__")
+        or isinstance(value, duckdb.DuckDBPyRelation)
+        or kind.__name__ in ("DataFrame", "LazyFrame")
+    )
 
 
 @contextmanager

@@ -18,6 +18,9 @@ JOINT = "joint_encrypt(i, 'part1')"
 JOINTS = "joint_encrypt_list([i, -1.5], 'part1')"
 # A valid argument for each scalar function's parameters, as SQL over a row number i.
 ARGUMENTS = {
+    "split_names": ["i || ', \"b, c\"'"],
+    "plain_name": ["'\"' || i || '\"'"],
+    "has_table": ["'t' || i"],
     "rsa_public_key": ["'mine'"],
     "rsa_key_proof": ["'mine'"],
     "key_import": ["'host'", "rsa_public_key('mine')", "'rsa'", "rsa_key_proof('mine')"],

@@ -96,15 +96,15 @@ class Training(Folder):
     def match(self) -> None:
         """Private matching of the host with each guest, in sessions of their own."""
         for guest in self.guests:
+            named = {"result": f"alignment_{guest}"} if len(self.guests) > 1 else {}
+            host = {"peer": guest, "table": "t", "id": "who", "bits": 2048, **named}
             self.run(
                 f"match-{guest}",
                 {
-                    "host": ("psi/host", {"peer": guest, "table": "t", "id": "who", "bits": 2048}),
+                    "host": ("psi/host", host),
                     guest: ("psi/guest", {"peer": "host", "table": "t", "id": "who"}),
                 },
             )
-            if len(self.guests) > 1:
-                self.query("host", f"ALTER TABLE alignment RENAME TO alignment_{guest}")
 
     def train(self, session: str, **settings) -> dict:
         names = {"guests": ",".join(self.guests)}

@@ -77,8 +77,14 @@ def functions(name: str | None) -> None:
 @click.option("--scored", metavar="TABLE", help="A table or view with scores and labels.")
 @click.option("--score", default="score", show_default=True, help="Its column of probabilities.")
 @click.option("--label", default="label", show_default=True, help="Its column of labels, 0 or 1.")
-def report(db: str, output: Path, scored: str | None, score: str, label: str) -> None:
+@click.option(
+    "--model", default="model", show_default=True, help="The training's table of weights."
+)
+@click.option("--log", default="training_log", show_default=True, help="Its table of steps.")
+def report(
+    db: str, output: Path, scored: str | None, score: str, label: str, model: str, log: str
+) -> None:
     """Write a report on a training: loss, model, and ROC and calibration of scores."""
     need_database(db)
-    write_report(Path(db), output, scored, score, label)
+    write_report(Path(db), output, scored, score, label, model, log)
     click.echo(f"wrote {output}")

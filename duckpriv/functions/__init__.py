@@ -11,6 +11,7 @@ from .homomorphic import HOMOMORPHIC
 from .ids import IDS
 from .joint import JOINT
 from .metrics import METRICS
+from .names import NAMES
 from .paillier import PAILLIER
 from .ring import RING
 from .rsa import RSA
@@ -19,6 +20,7 @@ from .shares import SHARES
 from .training import TRAINING
 
 FUNCTIONS: tuple[Function, ...] = (
+    *NAMES,
     *IDS,
     *RSA,
     *PAILLIER,

@@ -7,6 +7,7 @@
 -- set helper = helper      the helper's name
 -- set id =                 an id column that all tables share; empty: the alignment of private matching
 -- set key =                with the alignment: your column of the ids; empty: the one that holds them all
+-- set alignment = alignment  with the alignment: the name of the table that private matching left
 -- set columns =            your feature columns, with commas between; empty: all numeric ones but the id
 -- set kind = logistic      the model: logistic, identity (linear regression) or exp (Poisson regression)
 -- set iterations = 100     how many steps, the same at all parties, as are the following
@@ -20,6 +21,8 @@
 -- set noise = 0.5          deviation of the noise on each row's part of the loss, where the host sees it
 -- set accept_disclosure = no  yes: train although weights and losses may tell the parties each other's rows
 -- set most_features = 10000  refuse to train with more features of all parties together
+-- set result = model       the name of the table with the weights, in your current schema
+-- set log = training_log   the name of the table with what each step did
 
 -- include shared/parties.sql
 SELECT require(list_contains(getvariable('guest_list'), getvariable('me')),
@@ -29,8 +32,7 @@ SELECT require(list_contains(getvariable('guest_list'), getvariable('me')),
 
 -- part alignment if getvariable('id') = ''
 
--- include shared/alignment.sql
-SET VARIABLE alignment = 'alignment';
+-- include ../shared/alignment.sql
 -- include ../shared/id_column.sql
 
 -- part rows
@@ -38,11 +40,8 @@ SET VARIABLE alignment = 'alignment';
 -- our feature columns
 SET VARIABLE features = (
     SELECT coalesce(list(column_name), []::VARCHAR[])
-    FROM feature_columns(getvariable('table'), getvariable('columns'), [getvariable('id_column')]));
-SELECT require(trim(getvariable('columns'), ', ') = ''
-               OR len(getvariable('features')) = len(list_filter(string_split(getvariable('columns'), ','), lambda c: trim(c) <> '')),
-               'columns names a column that is not there, is named twice, or is the id'),
-       require(len(getvariable('features')) > 0, 'the table has no numeric column but the id');
+    FROM feature_columns(getvariable('table'), getvariable('columns'), split_names(getvariable('id_column'))));
+SELECT require(len(getvariable('features')) > 0, 'the table has no numeric column but the id');
 CREATE OR REPLACE TEMP TABLE lr_all AS
     FROM matrix_rows(getvariable('table'), getvariable('id_column'), names := getvariable('features'));
 SET VARIABLE width = len(getvariable('features'));
@@ -52,8 +51,8 @@ CREATE OR REPLACE TEMP TABLE lr_named AS SELECT psi_id(id) AS name, x FROM lr_al
 CREATE OR REPLACE TEMP TABLE lr_absent (name VARCHAR);
 
 -- part rows-by-alignment if getvariable('id') = ''
-CREATE OR REPLACE TEMP TABLE lr_named AS SELECT pid::VARCHAR AS name, x FROM alignment LEFT JOIN lr_all USING (id);
-CREATE OR REPLACE TEMP TABLE lr_absent AS SELECT pid::VARCHAR AS name FROM alignment_unmatched;
+CREATE OR REPLACE TEMP TABLE lr_named AS SELECT pid::VARCHAR AS name, x FROM "${alignment}" LEFT JOIN lr_all USING (id);
+CREATE OR REPLACE TEMP TABLE lr_absent AS SELECT pid::VARCHAR AS name FROM "${alignment}_unmatched";
 SELECT require(count(*) = 0, count(*) || ' ids of the alignment are not in the table any more; run private matching again')
 FROM lr_named WHERE x IS NULL;
 
@@ -215,7 +214,7 @@ SELECT seconds, bytes FROM lr_log WHERE iteration = getvariable('iteration');
 
 -- include shared/reveal.sql
 
-CREATE OR REPLACE TABLE model AS
+CREATE OR REPLACE TABLE "${result}" AS
     SELECT feature, weight, mean, deviation, weight_original, getvariable('training') AS training FROM (
         SELECT 0 AS position, '(intercept)' AS feature, 0.0::DOUBLE AS weight, NULL::DOUBLE AS mean,
                NULL::DOUBLE AS deviation,
@@ -231,4 +230,4 @@ CREATE OR REPLACE TABLE model AS
 
 -- summary
 SELECT getvariable('rows') AS rows, getvariable('total') - 1 AS features, count(*) AS iterations, round(sum(seconds), 1) AS seconds, sum(bytes)::BIGINT AS bytes
-FROM training_log;
+FROM "${log}";

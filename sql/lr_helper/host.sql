@@ -8,6 +8,8 @@
 -- set helper = helper      the helper's name
 -- set id =                 an id column that all tables share; empty: the alignments of private matching
 -- set key =                with the alignments: your column of the ids; empty: the one that holds them all
+-- set alignment = alignment  with the alignments: the name of the table that private matching left; with several
+--                          guests, of one for each guest: this name, _ and the guest's
 -- set columns =            your feature columns, with commas between; empty: all numeric ones but id and label
 -- set kind = logistic      the model: logistic, identity (linear regression) or exp (Poisson regression)
 -- set iterations = 100     how many steps, the same at all parties, as are the following
@@ -21,6 +23,8 @@
 -- set noise = 0.5          deviation of the noise on each row's part of the loss, where the host sees it
 -- set accept_disclosure = no  yes: train although weights and losses may tell the parties each other's rows
 -- set most_features = 10000  refuse to train with more features of all parties together
+-- set result = model       the name of the table with the weights, in your current schema
+-- set log = training_log   the name of the table with what each step did
 
 -- include shared/parties.sql
 SELECT require(getvariable('me') = getvariable('host'),
@@ -36,16 +40,14 @@ SELECT require(getvariable('me') = getvariable('host'),
 -- part rows
 
 -- our feature columns
+SET VARIABLE label_column = plain_name(getvariable('label'));
 SET VARIABLE features = (
     SELECT coalesce(list(column_name), []::VARCHAR[])
-    FROM feature_columns(getvariable('table'), getvariable('columns'), [getvariable('id_column'), getvariable('label')]));
-SELECT require(trim(getvariable('columns'), ', ') = ''
-               OR len(getvariable('features')) = len(list_filter(string_split(getvariable('columns'), ','), lambda c: trim(c) <> '')),
-               'columns names a column that is not there, is named twice, or is id or label');
+    FROM feature_columns(getvariable('table'), getvariable('columns'), list_append(split_names(getvariable('id_column')), getvariable('label_column'))));
 CREATE OR REPLACE TEMP TABLE lr_named AS
     SELECT id, random_id(row) AS draw, x[:-2] AS x, x[-1] AS y
     FROM matrix_rows(getvariable('table'), getvariable('id_column'),
-                     names := list_append(getvariable('features'), getvariable('label')));
+                     names := list_append(getvariable('features'), getvariable('label_column')));
 
 -- what cannot be trained on
 SELECT require(count(*) > 0, 'there are no rows'),
@@ -229,7 +231,7 @@ SELECT loss, seconds, bytes FROM lr_log WHERE iteration = getvariable('iteration
 
 -- include shared/reveal.sql
 
-CREATE OR REPLACE TABLE model AS
+CREATE OR REPLACE TABLE "${result}" AS
     SELECT feature, weight, mean, deviation, weight_original, getvariable('training') AS training FROM (
         SELECT 0 AS position, '(intercept)' AS feature, weight, NULL::DOUBLE AS mean, NULL::DOUBLE AS deviation,
                weight - (SELECT coalesce(sum(w.weight * mean / deviation), 0)
@@ -246,4 +248,4 @@ CREATE OR REPLACE TABLE model AS
 -- summary
 SELECT getvariable('rows') AS rows, getvariable('total') - 1 AS features, count(*) AS iterations,
        last(loss ORDER BY iteration) AS loss, round(sum(seconds), 1) AS seconds, sum(bytes)::BIGINT AS bytes
-FROM training_log;
+FROM "${log}";

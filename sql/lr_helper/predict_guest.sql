@@ -8,6 +8,9 @@
 -- set asker = host         who gets the scores: the host or one of the guests
 -- set id =                 an id column that all tables share; empty: the alignment of private matching
 -- set key =                with the alignment: your column of the ids; empty: the one that holds them all
+-- set alignment = alignment  with the alignment: the name of the table that private matching left
+-- set model = model        the name of the table with the weights, as the training left it
+-- set result = predictions  the name of the table with the scores, in your current schema
 -- set unmatched = refuse   rows to score that we have no record of: refuse, or mean to take our mean, by which an
 --                          asker that knows its weights can tell them
 -- set most_features = 10000  refuse a model with more features of all parties together
@@ -22,8 +25,7 @@ SELECT require(getvariable('unmatched') IN ('refuse', 'mean'), 'unmatched is ref
 
 -- part alignment if getvariable('id') = ''
 
--- include shared/alignment.sql
-SET VARIABLE alignment = 'alignment';
+-- include ../shared/alignment.sql
 -- include ../shared/id_column.sql
 
 -- part rows
@@ -36,10 +38,10 @@ CREATE OR REPLACE TEMP TABLE lr_named AS SELECT psi_id(id) AS name, id, NULL::UU
 CREATE OR REPLACE TEMP TABLE lr_absent (name VARCHAR);
 
 -- part rows-by-alignment if getvariable('id') = ''
-CREATE OR REPLACE TEMP TABLE lr_named AS SELECT pid::VARCHAR AS name, id, pid, x FROM alignment JOIN lr_all USING (id);
+CREATE OR REPLACE TEMP TABLE lr_named AS SELECT pid::VARCHAR AS name, id, pid, x FROM "${alignment}" JOIN lr_all USING (id);
 CREATE OR REPLACE TEMP TABLE lr_absent AS
-    SELECT pid::VARCHAR AS name FROM alignment ANTI JOIN lr_all USING (id)
-    UNION ALL SELECT pid::VARCHAR FROM alignment_unmatched;
+    SELECT pid::VARCHAR AS name FROM "${alignment}" ANTI JOIN lr_all USING (id)
+    UNION ALL SELECT pid::VARCHAR FROM "${alignment}_unmatched";
 
 -- part checks
 
@@ -104,7 +106,7 @@ CREATE OR REPLACE TEMP TABLE lr_own AS
     SELECT CASE WHEN count(weight) = count(*) THEN list_concat(list_concat(
                     list_resize([]::UBIGINT[], getvariable('start'), 0::UBIGINT), ring_encode(list(weight ORDER BY rowid) FILTER (mean IS NOT NULL))),
                     list_resize([]::UBIGINT[], getvariable('total') - getvariable('start') - getvariable('width'), 0::UBIGINT)) END AS w
-    FROM model;
+    FROM "${model}";
 -- include shared/weights.sql
 
 SET VARIABLE iteration = 0;

@@ -8,6 +8,10 @@
 -- set asker = host         who gets the scores: the host or one of the guests
 -- set id =                 an id column that all tables share; empty: the alignments of private matching
 -- set key =                with the alignments: your column of the ids; empty: the one that holds them all
+-- set alignment = alignment  with the alignments: the name of the table that private matching left; with several
+--                          guests, of one for each guest: this name, _ and the guest's
+-- set model = model        the name of the table with the weights, as the training left it
+-- set result = predictions  the name of the table with the scores, in your current schema
 -- set batch = 10000        how many rows at most at a time
 -- set most_features = 10000  refuse a model with more features of all parties together
 
@@ -94,7 +98,7 @@ CREATE OR REPLACE TEMP TABLE lr_own AS
     SELECT CASE WHEN count(weight) = count(*) THEN list_concat(list_concat(
                     list_resize([]::UBIGINT[], getvariable('start'), 0::UBIGINT), ring_encode(list(weight ORDER BY rowid))),
                     list_resize([]::UBIGINT[], getvariable('total') - getvariable('start') - getvariable('width'), 0::UBIGINT)) END AS w
-    FROM model;
+    FROM "${model}";
 -- include shared/weights.sql
 
 SET VARIABLE iteration = 0;

@@ -5,6 +5,7 @@
 -- set table                your table or view, one row for each record
 -- set id =                 an id column that both tables share; empty: the alignment of private matching
 -- set key =                with the alignment: your column of the ids; empty: the one that holds them all
+-- set alignment = alignment  with the alignment: the name of the table that private matching left
 -- set columns =            your feature columns, with commas between; empty: all numeric ones but the id
 -- set iterations = 20      how many steps, the same at both parties, as are the following
 -- set batch = 10000        how many rows at most in a step
@@ -17,6 +18,8 @@
 -- set accept_disclosure = no  yes: train although the gradients may tell the parties each other's rows
 -- set modulus = rsa-2048   modulus of the joint key: rsa-2048, or assistant for one that the assistant makes
 -- set assistant =          a third party that passes the masked gradients on; empty: none
+-- set result = model       the name of the table with the weights, in your current schema
+-- set log = training_log   the name of the table with what each step did
 
 -- include shared/settings.sql
 
@@ -26,19 +29,13 @@ SELECT require(getvariable('modulus') = 'rsa-2048' OR (getvariable('modulus') = 
                'the assistant has to be a third party'),
        require(getvariable('start') IN ('random', 'zero'), 'start is random or zero'),
        require(getvariable('accept_disclosure') IN ('yes', 'no'), 'accept_disclosure is yes or no'),
-       require_result('model', ['feature', 'weight', 'mean', 'deviation', 'weight_original', 'training']),
-       require_result('training_log', ['iteration', 'loss', 'gradient_norm', 'seconds', 'bytes']);
+       require_result(getvariable('result'), ['feature', 'weight', 'mean', 'deviation', 'weight_original', 'training']),
+       require_result(getvariable('log'), ['iteration', 'loss', 'gradient_norm', 'seconds', 'bytes']);
 SET VARIABLE id_column = getvariable('id');
 
 -- part alignment if getvariable('id') = ''
 
--- the alignment that private matching left, and the column with its ids
-SELECT require(2 = (SELECT count(*) FROM duckdb_tables() WHERE table_name IN ('alignment', 'alignment_unmatched')
-                    AND database_name = current_database() AND schema_name = current_schema()),
-               'there is no table alignment with alignment_unmatched; run private matching first (psi/guest), or name '
-               || 'an id column that both tables share with --set id=COLUMN');
-SELECT require(count(*) > 0, 'the alignment is empty: private matching found no common row') FROM alignment;
-SET VARIABLE alignment = 'alignment';
+-- include ../shared/alignment.sql
 -- include ../shared/id_column.sql
 
 -- part rows
@@ -46,10 +43,7 @@ SET VARIABLE alignment = 'alignment';
 -- our feature columns
 SET VARIABLE features = (
     SELECT coalesce(list(column_name), []::VARCHAR[])
-    FROM feature_columns(getvariable('table'), getvariable('columns'), [getvariable('id_column')]));
-SELECT require(trim(getvariable('columns'), ', ') = ''
-               OR len(getvariable('features')) = len(list_filter(string_split(getvariable('columns'), ','), lambda c: trim(c) <> '')),
-               'columns names a column that is not there, is named twice, or is the id');
+    FROM feature_columns(getvariable('table'), getvariable('columns'), split_names(getvariable('id_column'))));
 SELECT require(len(getvariable('features')) > 0, 'the table has no numeric column but the id');
 CREATE OR REPLACE TEMP TABLE lr_all AS
     FROM matrix_rows(getvariable('table'), getvariable('id_column'), names := getvariable('features'));
@@ -59,8 +53,8 @@ CREATE OR REPLACE TEMP TABLE lr_named AS SELECT psi_id(id) AS name, x FROM lr_al
 CREATE OR REPLACE TEMP TABLE lr_absent (name VARCHAR);
 
 -- part rows-by-alignment if getvariable('id') = ''
-CREATE OR REPLACE TEMP TABLE lr_named AS SELECT pid::VARCHAR AS name, x FROM alignment LEFT JOIN lr_all USING (id);
-CREATE OR REPLACE TEMP TABLE lr_absent AS SELECT pid::VARCHAR AS name FROM alignment_unmatched;
+CREATE OR REPLACE TEMP TABLE lr_named AS SELECT pid::VARCHAR AS name, x FROM "${alignment}" LEFT JOIN lr_all USING (id);
+CREATE OR REPLACE TEMP TABLE lr_absent AS SELECT pid::VARCHAR AS name FROM "${alignment}_unmatched";
 SELECT require(count(*) = 0, count(*) || ' ids of the alignment are not in the table any more; run private matching again')
 FROM lr_named WHERE x IS NULL;
 
@@ -239,7 +233,7 @@ SELECT gradient_norm, seconds, bytes FROM lr_log WHERE iteration = getvariable('
 -- part finish
 
 -- results: our weights, for standardised features and in the columns' own units
-CREATE OR REPLACE TABLE model AS
+CREATE OR REPLACE TABLE "${result}" AS
     SELECT feature, weight, mean, deviation, weight_original, getvariable('session') AS training FROM (
         SELECT 0 AS position, '(intercept)' AS feature, 0.0::DOUBLE AS weight, NULL::DOUBLE AS mean,
                NULL::DOUBLE AS deviation,
@@ -249,7 +243,7 @@ CREATE OR REPLACE TABLE model AS
         SELECT s.feature, name, weight, mean, deviation, weight / deviation
         FROM lr_weights w JOIN lr_statistics s ON w.feature = s.feature)
     ORDER BY position;
-CREATE OR REPLACE TABLE training_log AS FROM lr_log ORDER BY iteration;
+CREATE OR REPLACE TABLE "${log}" AS FROM lr_log ORDER BY iteration;
 
 -- nobody needs our part of the key any more
 CALL key_forget(getvariable('joint'));
@@ -258,4 +252,4 @@ CALL key_forget(getvariable('joint'));
 SELECT getvariable('rows') AS rows, (SELECT count(*) FROM lr_named) AS records, getvariable('width') AS features,
        count(*) AS iterations, last(gradient_norm ORDER BY iteration) AS gradient_norm, round(sum(seconds), 1) AS seconds,
        sum(bytes)::BIGINT AS bytes
-FROM training_log;
+FROM "${log}";

@@ -6,6 +6,7 @@
 -- set label                its column with the label, 0 or 1
 -- set id =                 an id column that both tables share; empty: the alignment of private matching
 -- set key =                with the alignment: your column of the ids; empty: the one that holds them all
+-- set alignment = alignment  with the alignment: the name of the table that private matching left
 -- set columns =            your feature columns, with commas between; empty: all numeric ones but id and label
 -- set iterations = 20      how many steps, the same at both parties, as are the following
 -- set batch = 10000        how many rows at most in a step
@@ -18,6 +19,8 @@
 -- set accept_disclosure = no  yes: train although the gradients may tell the parties each other's rows
 -- set modulus = rsa-2048   modulus of the joint key: rsa-2048, or assistant for one that the assistant makes
 -- set assistant =          a third party that passes the masked gradients on; empty: none
+-- set result = model       the name of the table with the weights, in your current schema
+-- set log = training_log   the name of the table with what each step did
 
 -- include shared/settings.sql
 
@@ -27,39 +30,35 @@ SELECT require(getvariable('modulus') = 'rsa-2048' OR (getvariable('modulus') = 
                'the assistant has to be a third party'),
        require(getvariable('start') IN ('random', 'zero'), 'start is random or zero'),
        require(getvariable('accept_disclosure') IN ('yes', 'no'), 'accept_disclosure is yes or no'),
-       require_result('model', ['feature', 'weight', 'mean', 'deviation', 'weight_original', 'training']),
-       require_result('training_log', ['iteration', 'loss', 'gradient_norm', 'seconds', 'bytes']);
+       require_result(getvariable('result'), ['feature', 'weight', 'mean', 'deviation', 'weight_original', 'training']),
+       require_result(getvariable('log'), ['iteration', 'loss', 'gradient_norm', 'seconds', 'bytes']);
 SET VARIABLE id_column = getvariable('id');
 
 -- part alignment if getvariable('id') = ''
 
 -- the alignment that private matching left, and the column with its ids
-SELECT require(EXISTS (FROM duckdb_tables() WHERE table_name = 'alignment' AND database_name = current_database()
-                         AND schema_name = current_schema()),
-               'there is no table alignment; run private matching first (psi/host), or name an id column that both '
-               || 'tables share with --set id=COLUMN');
-SELECT require(count(*) > 0, 'the alignment is empty: private matching found no common row') FROM alignment;
-SET VARIABLE alignment = 'alignment';
+SELECT require(has_table(getvariable('alignment')),
+               'there is no table ' || getvariable('alignment') || '; run private matching first (psi/host), name its result with '
+               || '--set alignment=NAME, or name an id column that both tables share with --set id=COLUMN');
+SELECT require(count(*) > 0, 'the alignment is empty: private matching found no common row') FROM "${alignment}";
 -- include ../shared/id_column.sql
 
 -- part rows
 
 -- our feature columns
+SET VARIABLE label_column = plain_name(getvariable('label'));
 SET VARIABLE features = (
     SELECT coalesce(list(column_name), []::VARCHAR[])
-    FROM feature_columns(getvariable('table'), getvariable('columns'), [getvariable('id_column'), getvariable('label')]));
-SELECT require(trim(getvariable('columns'), ', ') = ''
-               OR len(getvariable('features')) = len(list_filter(string_split(getvariable('columns'), ','), lambda c: trim(c) <> '')),
-               'columns names a column that is not there, is named twice, or is id or label');
+    FROM feature_columns(getvariable('table'), getvariable('columns'), list_append(split_names(getvariable('id_column')), getvariable('label_column'))));
 CREATE OR REPLACE TEMP TABLE lr_all AS
-    FROM matrix_rows(getvariable('table'), getvariable('id_column'), names := list_append(getvariable('features'), getvariable('label')));
+    FROM matrix_rows(getvariable('table'), getvariable('id_column'), names := list_append(getvariable('features'), getvariable('label_column')));
 
 -- part rows-by-id if getvariable('id') <> ''
 CREATE OR REPLACE TEMP TABLE lr_named AS SELECT psi_id(id) AS name, x[:-2] AS x, x[-1] AS y FROM lr_all;
 
 -- part rows-by-alignment if getvariable('id') = ''
 CREATE OR REPLACE TEMP TABLE lr_named AS
-    SELECT pid::VARCHAR AS name, x[:-2] AS x, x[-1] AS y FROM alignment LEFT JOIN lr_all USING (id);
+    SELECT pid::VARCHAR AS name, x[:-2] AS x, x[-1] AS y FROM "${alignment}" LEFT JOIN lr_all USING (id);
 SELECT require(count(*) = 0, count(*) || ' ids of the alignment are not in the table any more; run private matching again')
 FROM lr_named WHERE x IS NULL;
 
@@ -208,7 +207,7 @@ SELECT loss, gradient_norm, seconds, bytes FROM lr_log WHERE iteration = getvari
 -- part finish
 
 -- results: our weights, for standardised features and in the columns' own units
-CREATE OR REPLACE TABLE model AS
+CREATE OR REPLACE TABLE "${result}" AS
     SELECT feature, weight, mean, deviation, weight_original, getvariable('session') AS training FROM (
         SELECT 0 AS position, '(intercept)' AS feature, weight, NULL::DOUBLE AS mean, NULL::DOUBLE AS deviation,
                weight - (SELECT coalesce(sum(w.weight * mean / deviation), 0)
@@ -218,7 +217,7 @@ CREATE OR REPLACE TABLE model AS
         SELECT s.feature, name, weight, mean, deviation, weight / deviation
         FROM lr_weights w JOIN lr_statistics s ON w.feature = s.feature + 1)
     ORDER BY position;
-CREATE OR REPLACE TABLE training_log AS FROM lr_log ORDER BY iteration;
+CREATE OR REPLACE TABLE "${log}" AS FROM lr_log ORDER BY iteration;
 
 -- nobody needs our part of the key any more
 CALL key_forget(getvariable('joint'));
@@ -227,4 +226,4 @@ CALL key_forget(getvariable('joint'));
 SELECT getvariable('rows') AS rows, getvariable('width') - 1 AS features, getvariable('peer_width') AS guest_features,
        count(*) AS iterations, last(gradient_norm ORDER BY iteration) AS gradient_norm, round(sum(seconds), 1) AS seconds,
        sum(bytes)::BIGINT AS bytes
-FROM training_log;
+FROM "${log}";

@@ -5,22 +5,27 @@
 -- set table                your table or view with the rows to score
 -- set id =                 an id column that both tables share; empty: the alignment of private matching
 -- set key =                with the alignment: your column of the ids; empty: the one that holds them all
+-- set alignment = alignment  with the alignment: the name of the table that private matching left
+-- set model = model        the name of the table with the weights, as the training left it
+-- set result = predictions  the name of the table with the scores, in your current schema
 -- set modulus = rsa-2048   modulus of the joint key: rsa-2048, or the name of one that you imported, as the peer
 
 -- settings: the model has to be of the same training as the peer's
 SET VARIABLE duckpriv_protocol = 'lr_joint_key/predict/1';
-SELECT require(EXISTS (FROM duckdb_tables() WHERE table_name = 'model' AND database_name = current_database()
-                         AND schema_name = current_schema()),
-               'there is no table model; train one first with lr_joint_key/host or lr_joint_key/guest'),
-       require_result('predictions', ['id', 'pid', 'score']);
-SELECT require(count(DISTINCT training) = 1, 'the table model is not of one training') FROM model;
+SELECT require(has_table(getvariable('model')),
+               'there is no table ' || getvariable('model') || '; train one first with lr_joint_key/host or lr_joint_key/guest, or name it '
+               || 'with --set model=NAME'),
+       require_result(getvariable('result'), ['id', 'pid', 'score']);
+SELECT require(count(DISTINCT training) = 1, 'the table ' || getvariable('model') || ' is not of one training') FROM "${model}";
 -- include shared/model.sql
 
 -- part alignment if getvariable('id') = ''
 
 -- the alignment that private matching left, and the column with its ids
-SELECT require(count(*) > 0, 'the alignment is empty: private matching found no common row') FROM alignment;
-SET VARIABLE alignment = 'alignment';
+SELECT require(has_table(getvariable('alignment')),
+               'there is no table ' || getvariable('alignment') || '; name the result of private matching with --set alignment=NAME, or '
+               || 'an id column that both tables share with --set id=COLUMN');
+SELECT require(count(*) > 0, 'the alignment is empty: private matching found no common row') FROM "${alignment}";
 -- include ../shared/id_column.sql
 
 -- part rows
@@ -45,16 +50,14 @@ CREATE OR REPLACE TEMP TABLE predict_absent (name VARCHAR);
 -- part rows-by-alignment if getvariable('id') = ''
 CREATE OR REPLACE TEMP TABLE predict_named AS
     SELECT pid::VARCHAR AS name, id, pid, coalesce(part, 0) AS part, part IS NOT NULL AS present
-    FROM alignment LEFT JOIN predict_all USING (id);
+    FROM "${alignment}" LEFT JOIN predict_all USING (id);
 
 -- All rows of the alignment are asked for, so that nothing is told by what we ask for. For rows that are not in the
 -- table, and those that private matching left without a record of ours, only an encrypted 0 comes back.
 CREATE OR REPLACE TEMP TABLE predict_absent (name VARCHAR);
 SET VARIABLE absent_query = (
-    SELECT CASE WHEN count(*) = 1 THEN 'SELECT pid::VARCHAR AS name FROM alignment_unmatched'
-                ELSE 'SELECT NULL::VARCHAR AS name WHERE false' END
-    FROM duckdb_tables() WHERE table_name = 'alignment_unmatched' AND database_name = current_database()
-                           AND schema_name = current_schema());
+    CASE WHEN has_table(getvariable('alignment') || '_unmatched') THEN 'SELECT pid::VARCHAR AS name FROM "${alignment}_unmatched"'
+         ELSE 'SELECT NULL::VARCHAR AS name WHERE false' END);
 INSERT INTO predict_absent FROM query(getvariable('absent_query'));
 
 -- part ask
@@ -87,7 +90,7 @@ SELECT require((SELECT list(block ORDER BY block) FROM predict_sums) = (SELECT l
                'the peer did not answer each block once');
 
 -- results: the probability of each row
-CREATE OR REPLACE TABLE predictions AS
+CREATE OR REPLACE TABLE "${result}" AS
     SELECT id, pid, lr_predict(sums[(row - 1) % 31 + 1]) AS score
     FROM predict_rows r JOIN predict_sums ON block = (row - 1) // 31 JOIN predict_named USING (name)
     WHERE r.present ORDER BY id;
@@ -96,4 +99,4 @@ CREATE OR REPLACE TABLE predictions AS
 CALL key_forget(getvariable('joint'));
 
 -- summary
-SELECT count(*) AS rows, avg(score) AS mean_score FROM predictions;
+SELECT count(*) AS rows, avg(score) AS mean_score FROM "${result}";

@@ -5,24 +5,28 @@
 -- set table                your table or view with your features of the rows
 -- set id =                 an id column that both tables share; empty: the alignment of private matching
 -- set key =                with the alignment: your column of the ids; empty: the one that holds them all
+-- set alignment = alignment  with the alignment: the name of the table that private matching left
+-- set model = model        the name of the table with the weights, as the training left it
 -- set unmatched = refuse   rows asked for that we have no record of: refuse, or mean to answer with our mean, by
 --                          which the peer can tell them
 -- set modulus = rsa-2048   modulus of the joint key: rsa-2048, or the name of one that you imported, as the peer
 
 -- settings: the model has to be of the same training as the peer's
 SET VARIABLE duckpriv_protocol = 'lr_joint_key/predict/1';
-SELECT require(EXISTS (FROM duckdb_tables() WHERE table_name = 'model' AND database_name = current_database()
-                         AND schema_name = current_schema()),
-               'there is no table model; train one first with lr_joint_key/host or lr_joint_key/guest'),
+SELECT require(has_table(getvariable('model')),
+               'there is no table ' || getvariable('model') || '; train one first with lr_joint_key/host or lr_joint_key/guest, or name it '
+               || 'with --set model=NAME'),
        require(getvariable('unmatched') IN ('refuse', 'mean'), 'unmatched is refuse or mean');
-SELECT require(count(DISTINCT training) = 1, 'the table model is not of one training') FROM model;
+SELECT require(count(DISTINCT training) = 1, 'the table ' || getvariable('model') || ' is not of one training') FROM "${model}";
 -- include shared/model.sql
 
 -- part alignment if getvariable('id') = ''
 
 -- the alignment that private matching left, and the column with its ids
-SELECT require(count(*) > 0, 'the alignment is empty: private matching found no common row') FROM alignment;
-SET VARIABLE alignment = 'alignment';
+SELECT require(has_table(getvariable('alignment')),
+               'there is no table ' || getvariable('alignment') || '; name the result of private matching with --set alignment=NAME, or '
+               || 'an id column that both tables share with --set id=COLUMN');
+SELECT require(count(*) > 0, 'the alignment is empty: private matching found no common row') FROM "${alignment}";
 -- include ../shared/id_column.sql
 
 -- part rows
@@ -42,7 +46,7 @@ FROM predict_all;
 CREATE OR REPLACE TEMP TABLE predict_named AS SELECT psi_id(id) AS name, part FROM predict_all;
 
 -- part rows-by-alignment if getvariable('id') = ''
-CREATE OR REPLACE TEMP TABLE predict_named AS SELECT pid::VARCHAR AS name, part FROM alignment JOIN predict_all USING (id);
+CREATE OR REPLACE TEMP TABLE predict_named AS SELECT pid::VARCHAR AS name, part FROM "${alignment}" JOIN predict_all USING (id);
 
 -- part answer
 
@@ -57,7 +61,7 @@ SELECT require(count(*) > 0 AND is_numbered(row, count(*)) AND count(DISTINCT na
                'the peer has to send an encrypted 0 or 1 for each row')
 FROM (SELECT *, he_layout(wanted) AS l FROM predict_asked);
 CREATE OR REPLACE TEMP TABLE predict_answers AS
-    SELECT row, wanted, coalesce(part, (SELECT sum(weight) FROM model WHERE mean IS NULL)) AS part, part IS NOT NULL AS known
+    SELECT row, wanted, coalesce(part, (SELECT sum(weight) FROM "${model}" WHERE mean IS NULL)) AS part, part IS NOT NULL AS known
     FROM predict_asked LEFT JOIN predict_named USING (name);
 SELECT require(getvariable('unmatched') = 'mean' OR bool_and(known),
                'the peer asks for ' || count(*) FILTER (NOT known) || ' rows that we have no record of. An answer would '

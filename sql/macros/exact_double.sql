@@ -16,7 +16,7 @@ CREATE MACRO duckpriv_exact_doubles(xs, what) AS
 
 CREATE MACRO exact_doubles(xs) AS duckpriv.main.duckpriv_exact_doubles(xs, 'a list');
 
--- The text of an expression that is a column's value as a DOUBLE; its errors name the column.
-CREATE MACRO duckpriv_exact_column(name) AS
-    'duckpriv.main.duckpriv_exact_double("' || replace(name, '"', '""') || '", ''column "'
-    || replace(name, '''', '''''') || '"'')';
+-- Of a column, whose name errors then tell.
+CREATE MACRO duckpriv_exact_column(x) AS duckpriv.main.duckpriv_exact_double(x, 'column "' || alias(x) || '"');
+
+CREATE MACRO duckpriv_exact_lists(xs) AS duckpriv.main.duckpriv_exact_doubles(xs, 'column "' || alias(xs) || '"');

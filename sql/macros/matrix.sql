@@ -1,25 +1,32 @@
 -- The text of the query that matrix_rows runs. Names of a macro's parameters stand for their
 -- values wherever they occur in its body, so that text is made in a macro of its own. Without columns each is cast by
--- itself: a list of different types has the narrowest one that takes all of them.
-CREATE MACRO duckpriv_matrix_query(tbl, key_column, columns, list_column, all_columns) AS
-    'SELECT row_number() OVER (ORDER BY id) AS row, id, x FROM (' || CASE
+-- itself: a list of different types has the narrowest one that takes all of them. The order of texts is that of their
+-- bytes, whatever collation is set.
+CREATE MACRO duckpriv_matrix_query(tbl, keys, columns, list_column) AS
+    'SELECT row_number() OVER (ORDER BY CASE WHEN typeof(id) = ''VARCHAR'' THEN encode(CAST(id AS VARCHAR)) END ASC, id ASC) AS row, '
+    || 'id, x FROM (' || CASE
         WHEN list_column <> ''
-            THEN 'SELECT ' || key_column || ' AS id, duckpriv.main.exact_doubles("' || replace(list_column, '"', '""') || '") AS x FROM '
-        WHEN all_columns
-            THEN 'SELECT duckpriv_internal_id AS id, [*COLUMNS(lambda c: c <> ''duckpriv_internal_id'')] AS x FROM (SELECT '
-                 || key_column || ' AS duckpriv_internal_id, duckpriv.main.exact_double(COLUMNS(lambda c: lower(c) <> lower('''
-                 || replace(replace(key_column[2:-2], '""', '"'), '''', '''''') || '''))) FROM '
-        ELSE 'SELECT ' || key_column || ' AS id, [' || array_to_string(columns, ', ') || ']::DOUBLE[] AS x FROM '
-    END || 'query_table(''' || replace(tbl, '''', '''''') || ''')'
-    || CASE WHEN list_column = '' AND all_columns THEN ')' ELSE '' END || ')';
+            THEN 'SELECT ' || duckpriv.main.duckpriv_key_expression(keys) || ' AS id, duckpriv.main.duckpriv_exact_lists('
+                 || duckpriv.main.duckpriv_quoted(list_column) || ') AS x FROM ' || duckpriv.main.duckpriv_source(tbl)
+        WHEN columns IS NULL
+            THEN 'SELECT "duckpriv_internal_id" AS id, [*COLUMNS(lambda c: c <> ''duckpriv_internal_id'')] AS x FROM (SELECT '
+                 || duckpriv.main.duckpriv_key_expression(keys)
+                 || ' AS "duckpriv_internal_id", duckpriv.main.duckpriv_exact_column(COLUMNS(lambda c: NOT list_contains(['
+                 || array_to_string(list_transform(keys, lambda part:
+                        duckpriv.main.duckpriv_literal(duckpriv.main.duckpriv_folded(part))), ', ')
+                 || '], translate(c, ''ABCDEFGHIJKLMNOPQRSTUVWXYZ'', ''abcdefghijklmnopqrstuvwxyz'')))) FROM '
+                 || duckpriv.main.duckpriv_source(tbl) || ')'
+        ELSE 'SELECT ' || duckpriv.main.duckpriv_key_expression(keys) || ' AS id, ['
+             || array_to_string(list_transform(columns, lambda part:
+                    'duckpriv.main.duckpriv_exact_column(' || duckpriv.main.duckpriv_quoted(part) || ')'), ', ')
+             || ']::DOUBLE[] AS x FROM ' || duckpriv.main.duckpriv_source(tbl)
+    END || ')';
 
 CREATE MACRO matrix_rows(tbl, id, columns := '', list := '', names := NULL) AS TABLE
     FROM query(duckpriv.main.duckpriv_matrix_query(
-        tbl, '"' || replace(id, '"', '""') || '"',
-        list_transform(coalesce(CAST(names AS VARCHAR[]),
-                                list_filter(list_transform(string_split(columns, ','), lambda c: trim(c)), lambda c: c <> '')),
-                       lambda c: 'duckpriv.main.exact_double("' || replace(c, '"', '""') || '")'),
-        list, names IS NULL AND trim(columns, ', ') = ''));
+        tbl, duckpriv.main.split_names(id),
+        coalesce(CAST(names AS VARCHAR[]), nullif(duckpriv.main.split_names(columns), [])),
+        duckpriv.main.plain_name(list)));
 
 CREATE MACRO paillier_encrypt_matrix(tbl, key, id := 'id', columns := '', list := '', scale := 20, bound := 30, slot_bits := 192) AS TABLE
     SELECT row, duckpriv.main.paillier_encrypt_list(

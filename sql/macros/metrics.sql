@@ -2,9 +2,9 @@
 CREATE MACRO duckpriv_scored_query(tbl, score_column, label_column) AS
     'SELECT CASE WHEN s BETWEEN 0 AND 1 THEN s ELSE error(''DUCKPRIV_INVALID_VALUE: a score is NULL or not from 0 to 1'') END AS s, '
     || 'CASE WHEN y IN (0, 1) THEN y ELSE error(''DUCKPRIV_INVALID_VALUE: a label is NULL or not 0 or 1'') END AS y '
-    || 'FROM (SELECT ' || duckpriv.main.duckpriv_exact_column(score_column) || ' AS s, '
-    || duckpriv.main.duckpriv_exact_column(label_column) || ' AS y FROM query_table('''
-    || replace(tbl, '''', '''''') || '''))';
+    || 'FROM (SELECT duckpriv.main.duckpriv_exact_column(' || duckpriv.main.duckpriv_quoted(duckpriv.main.plain_name(score_column))
+    || ') AS s, duckpriv.main.duckpriv_exact_column(' || duckpriv.main.duckpriv_quoted(duckpriv.main.plain_name(label_column))
+    || ') AS y FROM ' || duckpriv.main.duckpriv_source(tbl) || ')';
 
 -- One row for each score that occurs, from the highest down: what a threshold there would give.
 CREATE MACRO roc(tbl, score := 'score', label := 'label') AS TABLE

@@ -6,14 +6,13 @@ CREATE MACRO is_numbered(number, expected) AS
     count(*) = expected AND count(DISTINCT number) = count(*)
     AND coalesce(min(number) = 1 AND max(number) = count(*), count(*) = 0);
 
--- The name is free, or stands for a table in the current schema that has exactly these columns. DuckDB takes names
--- without regard to case.
+-- The name is free, or stands for a table in the current schema that has exactly these columns.
 CREATE MACRO require_result(tbl, columns) AS duckpriv.main.require(
     NOT EXISTS (FROM duckdb_views()
-                WHERE lower(view_name) = lower(tbl)
+                WHERE duckpriv.main.duckpriv_folded(view_name) = duckpriv.main.duckpriv_folded(tbl)
                   AND (temporary OR (database_name, schema_name) = (current_database(), current_schema())))
-    AND NOT EXISTS (FROM duckdb_tables() WHERE lower(table_name) = lower(tbl) AND temporary)
+    AND NOT EXISTS (FROM duckdb_tables() WHERE duckpriv.main.duckpriv_folded(table_name) = duckpriv.main.duckpriv_folded(tbl) AND temporary)
     AND coalesce((SELECT list(lower(column_name) ORDER BY lower(column_name)) FROM duckdb_columns()
-                  WHERE lower(table_name) = lower(tbl) AND database_name = current_database()
+                  WHERE duckpriv.main.duckpriv_folded(table_name) = duckpriv.main.duckpriv_folded(tbl) AND database_name = current_database()
                     AND schema_name = current_schema()), list_sort(columns)) = list_sort(columns),
-    'the result goes into a table "' || tbl || '", and you have something else of that name; rename it first');
+    'the result goes into a table "' || tbl || '", and you have something else of that name; rename it, or name the result otherwise with --set result=NAME (or log=NAME)');

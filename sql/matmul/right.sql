@@ -12,6 +12,7 @@
 -- set reveal = none    who sees the product: none, left, right or both; the same at both parties
 -- set share_ids = no   yes: this party gets X's ids, no: row numbers only; the same at both
 -- set bits = 3072      size of the Paillier key, if this party encrypts
+-- set result = product  the name of the table with the product; our share goes into one of that name and _share
 
 -- settings
 SET VARIABLE duckpriv_protocol = 'matmul/1';
@@ -21,7 +22,7 @@ SET VARIABLE duckpriv_parameters = 'scale=' || getvariable('scale') || ' bound='
 SELECT require(getvariable('reveal') IN ('none', 'left', 'right', 'both')
                AND getvariable('share_ids') IN ('yes', 'no'),
                'reveal is none, left, right or both, and share_ids yes or no'),
-       require_result('product_share', ['id', 'share']), require_result('product', ['id', 'value']);
+       require_result(getvariable('result') || '_share', ['id', 'share']), require_result(getvariable('result'), ['id', 'value']);
 
 -- our matrix
 CREATE OR REPLACE TEMP TABLE matmul_rows AS
@@ -116,9 +117,9 @@ SELECT require(is_numbered(row, CASE WHEN getvariable('reveal') IN ('right', 'bo
                AND coalesce(bool_and(len(share) = getvariable('n')), true),
                'the peer did not send its share of each row of the product')
 FROM matmul_theirs;
-CREATE OR REPLACE TABLE product_share AS
+CREATE OR REPLACE TABLE "${result}_share" AS
     SELECT coalesce(id, row::VARCHAR) AS id, share FROM matmul_share LEFT JOIN matmul_ids USING (row) ORDER BY row;
-CREATE OR REPLACE TABLE product AS
+CREATE OR REPLACE TABLE "${result}" AS
     SELECT coalesce(id, row::VARCHAR) AS id, list_transform(range(1, len(a.share) + 1), lambda j:
                share_reveal(a.share[j], b.share[j], scale := 2 * getvariable('scale_used'))) AS value
     FROM matmul_share a LEFT JOIN matmul_ids USING (row)
@@ -128,4 +129,4 @@ CREATE OR REPLACE TABLE product AS
 -- summary
 SELECT m AS rows, n AS columns, k AS terms, CASE WHEN left_encrypts THEN 'left' ELSE 'right' END AS encrypted,
        getvariable('scale_used') AS scale,
-       (SELECT count(*) FROM product) AS revealed FROM matmul_shape;
+       (SELECT count(*) FROM "${result}") AS revealed FROM matmul_shape;

@@ -5,15 +5,17 @@
 -- set table            your table or view
 -- set id               its id column, or several with commas between
 -- set kind = raw       how ids are normalised: raw, trimmed, lower, email or phone (one a column)
+-- set result = alignment  the name of the table that it makes, in your current schema; the host's unmatched random ids go into
+--                      one of that name and _unmatched
 
 -- both parties have to run with the same settings; the host's messages are checked for them
 SET VARIABLE duckpriv_protocol = 'psi/1';
 SET VARIABLE duckpriv_parameters =
-    'kind=' || getvariable('kind') || ' columns=' || len(string_split(getvariable('id'), ','));
+    'kind=' || getvariable('kind') || ' columns=' || len(split_names(getvariable('id')));
 SET VARIABLE key = 'psi-' || getvariable('session') || '-of-' || getvariable('peer');
 
 -- the results' names are free
-SELECT require_result('alignment', ['id', 'pid']), require_result('alignment_unmatched', ['pid']);
+SELECT require_result(getvariable('result'), ['id', 'pid']), require_result(getvariable('result') || '_unmatched', ['pid']);
 
 -- normalise the ids, and put the distinct ones in random order
 CREATE OR REPLACE TEMP TABLE psi_ids_here AS
@@ -63,16 +65,16 @@ CREATE OR REPLACE TEMP TABLE psi_map_here AS FROM psi_map_random('psi_tokens_the
 CALL exchange_send(getvariable('peer'), 'psi/map', $$ SELECT token, pid FROM psi_map_here ORDER BY token $$);
 
 -- result: our ids that the host has too, and the random ids of those that it alone has
-CREATE OR REPLACE TABLE alignment AS
+CREATE OR REPLACE TABLE "${result}" AS
     SELECT DISTINCT id, pid FROM psi_ids_here
     JOIN psi_tokens_here USING (psi_id) JOIN psi_map_here USING (token)
     ORDER BY id;
-CREATE OR REPLACE TABLE alignment_unmatched AS
+CREATE OR REPLACE TABLE "${result}_unmatched" AS
     SELECT pid FROM psi_map_here ANTI JOIN psi_tokens_here USING (token) ORDER BY pid;
 
 -- summary
 SELECT count(*) AS rows, count(*) - count(psi_id) AS without_id,
        count(DISTINCT psi_id) AS distinct_ids, count(psi_id) - count(DISTINCT psi_id) AS repeated,
-       (SELECT count(DISTINCT pid) FROM alignment) AS matched,
-       (SELECT count(*) FROM alignment_unmatched) AS host_only
+       (SELECT count(DISTINCT pid) FROM "${result}") AS matched,
+       (SELECT count(*) FROM "${result}_unmatched") AS host_only
 FROM psi_ids_here;

@@ -7,15 +7,16 @@
 -- set kind = raw       how ids are normalised: raw, trimmed, lower, email or phone (one a column)
 -- set bits = 3072      size of the RSA key, fresh in each session: 2048 at least
 -- set most_ids = 0     refuse a guest with more distinct ids than this; 0: any number
+-- set result = alignment  the name of the table that it makes, in your current schema
 
 -- both parties have to run with the same settings; the guest's messages are checked for them
 SET VARIABLE duckpriv_protocol = 'psi/1';
 SET VARIABLE duckpriv_parameters =
-    'kind=' || getvariable('kind') || ' columns=' || len(string_split(getvariable('id'), ','));
+    'kind=' || getvariable('kind') || ' columns=' || len(split_names(getvariable('id')));
 SET VARIABLE key = 'psi-' || getvariable('session') || '-' || getvariable('me');
 
 -- the result's name is free
-SELECT require_result('alignment', ['id', 'pid']);
+SELECT require_result(getvariable('result'), ['id', 'pid']);
 
 -- normalise the ids
 CREATE OR REPLACE TEMP TABLE psi_ids_here AS
@@ -61,7 +62,7 @@ SELECT require(
     'the guest did not give exactly one random id to each of our tokens');
 
 -- result: every id of ours and its random id
-CREATE OR REPLACE TABLE alignment AS
+CREATE OR REPLACE TABLE "${result}" AS
     SELECT DISTINCT id, pid FROM psi_ids_here
     JOIN psi_tokens_here USING (psi_id) JOIN psi_map_here USING (token)
     ORDER BY id;

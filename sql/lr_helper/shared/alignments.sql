@@ -1,11 +1,9 @@
 -- the alignments that private matching left, and the column with their ids
-SET VARIABLE alignments = CASE WHEN len(getvariable('guest_list')) = 1 THEN ['alignment']
-    ELSE list_transform(getvariable('guest_list'), lambda name: 'alignment_' || name) END;
-SELECT require(count(*) = len(getvariable('alignments')),
+SET VARIABLE alignments = CASE WHEN len(getvariable('guest_list')) = 1 THEN [getvariable('alignment')]
+    ELSE list_transform(getvariable('guest_list'), lambda name: getvariable('alignment') || '_' || name) END;
+SELECT require(bool_and(has_table(found)),
                'private matching has to have left a table for each guest: ' || array_to_string(getvariable('alignments'), ', ')
-               || '. With several guests, rename alignment after each matching; or name an id column that all tables share '
-               || 'with --set id=COLUMN')
-FROM duckdb_tables()
-WHERE list_contains(getvariable('alignments'), table_name) AND database_name = current_database()
-  AND schema_name = current_schema();
+               || '. With several guests, run each matching with --set result=' || getvariable('alignments')[1] || ' and so on; or name '
+               || 'an id column that all tables share with --set id=COLUMN')
+FROM (SELECT unnest(getvariable('alignments')) AS found);
 SET VARIABLE alignment = getvariable('alignments')[1];

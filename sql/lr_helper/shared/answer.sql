@@ -5,7 +5,7 @@ SELECT require(is_numbered(iteration, getvariable('batches'))
                                          - ((iteration - 1) * getvariable('rows') + getvariable('batches') - 1) // getvariable('batches')),
                'the helper did not answer each row of each batch once')
 FROM lr_answers;
-CREATE OR REPLACE TABLE predictions AS
+CREATE OR REPLACE TABLE "${result}" AS
     SELECT id, pid, score
     FROM (SELECT row_number() OVER (ORDER BY iteration, i) AS row, score
           FROM (SELECT iteration, generate_subscripts(scores, 1) AS i, unnest(scores) AS score

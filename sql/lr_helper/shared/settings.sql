@@ -14,9 +14,9 @@ SELECT require(getvariable('kind') IN ('logistic', 'identity', 'exp'), 'kind is 
                AND getvariable('l2')::DOUBLE >= 0 AND isfinite(getvariable('learning_rate')::DOUBLE) AND isfinite(getvariable('decay')::DOUBLE)
                AND isfinite(getvariable('l2')::DOUBLE) AND getvariable('noise')::DOUBLE BETWEEN 0 AND 10,
                'iterations, batch and learning_rate have to be more than 0, decay and l2 not less, and noise 0 to 10'),
-       require_result('model', ['feature', 'weight', 'mean', 'deviation', 'weight_original', 'training']),
-       require_result('model_share', ['party', 'position', 'share', 'training']),
-       require_result('training_log', ['iteration', 'loss', 'gradient_norm', 'seconds', 'bytes']);
+       require_result(getvariable('result'), ['feature', 'weight', 'mean', 'deviation', 'weight_original', 'training']),
+       require_result(getvariable('result') || '_share', ['party', 'position', 'share', 'training']),
+       require_result(getvariable('log'), ['iteration', 'loss', 'gradient_norm', 'seconds', 'bytes']);
 SET VARIABLE id_column = getvariable('id');
 SET VARIABLE with_loss = getvariable('loss') = 'yes' OR (getvariable('loss') = 'auto' AND getvariable('id') <> '');
 SET VARIABLE training = getvariable('session') || ' ' || getvariable('kind');
