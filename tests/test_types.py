@@ -16,7 +16,7 @@ import pytest
 
 import duckpriv
 from duckpriv.engine import sql_folder
-from duckpriv.errors import InvalidValue, from_text
+from duckpriv.errors import InvalidValue, ProtocolError, from_text
 
 NEW = duckdb.__version__ >= "2"  # 1.5 has no TUPLE, no TIMESTAMPTZ_NS, and shows Arrow no GEOMETRY
 
@@ -354,3 +354,69 @@ def test_functions_take_numbers_of_every_type(party) -> None:
                     with pytest.raises(InvalidValue) as caught:
                         query(party.con, f"SELECT {call.format(x=form.format(value))}")
                     assert f"type {written[:58]}" in str(caught.value), call
+
+
+WAYS = {
+    "columns": "matrix_rows('{0}', 'id', columns := 'x')",
+    "names": "matrix_rows('{0}', 'id', names := ['x'])",
+    "all": "matrix_rows('{0}', 'id')",
+    "list": "matrix_rows('{0}_list', 'id', list := 'x')",
+}
+
+
+def test_a_matrix_has_every_number_or_is_refused(party) -> None:
+    held, refused = numbers(party.con)
+
+    def make(name: str, values: list[str]) -> None:
+        rows = ", ".join(f"({i}, {value})" for i, value in enumerate(values))
+        query(party.con, f"CREATE OR REPLACE VIEW {name} AS FROM (VALUES {rows}) t(id, x)")
+        query(party.con, f"CREATE OR REPLACE VIEW {name}_list AS SELECT id, [x] AS x FROM {name}")
+
+    for name, values in held.items():
+        make("numbers", [*values])
+        for way in WAYS.values():
+            rows = query(party.con, f"SELECT x FROM {way.format('numbers')} ORDER BY id")
+            assert same([x for ((x,),) in rows], [*values.values()]), (name, way)
+    for name, value, written in refused:
+        if name not in TYPES or name == "TYPE":
+            continue
+        make("others", [value])
+        for way in WAYS.values():
+            with pytest.raises(InvalidValue, match='column "x" (has|of) type') as caught:
+                query(party.con, f"FROM {way.format('others')}")
+            assert f"type {written[:58]}" in str(caught.value), way
+
+
+def test_features_of_every_type(party) -> None:
+    held, _ = numbers(party.con)
+    kinds = {f"f{i}": name for i, name in enumerate(held) if name != "DECIMAL(38,38)"}  # below 1
+    columns = [f"(id % 2)::{name} AS {f}" for f, name in kinds.items()]
+    query(
+        party.con,
+        f"CREATE TABLE t AS SELECT id, id % 2 = 0 AS label, {', '.join(columns)}, "
+        "DATE '2024-01-01' AS born, 'x' AS text FROM range(10) t(id)",
+    )
+    found = query(party.con, "FROM feature_columns('t', '', ['id', 'label'])")
+    assert [f for (f,) in found] == [f for f, name in kinds.items() if name != "BOOLEAN"]
+
+    def train_on(features: list[str]) -> list:
+        """Do what the scripts of the trainings do with their columns."""
+        query(party.con, f"SET VARIABLE features = {features}")
+        chosen = ", ".join(f"'{f}'" for f in [*features, "label"])
+        rows = f"matrix_rows('t', 'id', names := [{chosen}])"
+        query(
+            party.con,
+            f"CREATE OR REPLACE TEMP TABLE lr_named AS SELECT id AS name, x[:-2] AS x FROM {rows}",
+        )
+        query(party.con, (sql_folder() / "shared" / "features.sql").read_text())
+        return query(party.con, "SELECT name, mean, deviation FROM lr_statistics ORDER BY feature")
+
+    assert train_on([*kinds]) == [(f, 0.5, 0.5) for f in kinds]
+    for column, kind in (("born", "DATE"), ("text", "VARCHAR")):
+        with pytest.raises(InvalidValue, match=f'column "{column}" has type {kind}'):
+            train_on(["f1", column])
+    for value in ("'NaN'", "'-inf'", "NULL"):
+        query(party.con, f"UPDATE t SET f12 = {value} WHERE id = 3")
+        with pytest.raises(ProtocolError, match="not every row has a number in f12"):
+            train_on(["f1", "f12"])
+    assert kinds["f12"] == "DOUBLE"
