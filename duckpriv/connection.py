@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import duckdb
 
@@ -20,6 +20,7 @@ _SETTINGS = {
     "default_collation": "",
     "default_null_order": "NULLS_LAST",
     "default_order": "ASCENDING",
+    "dialect_compatibility_mode": "NONE",  # spark counts the elements of lists from 0 in lambdas
     "enable_optimizer": "true",
     "ieee_floating_point_ops": "true",
     "integer_division": "false",
@@ -59,11 +60,11 @@ def plain_settings(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
             con.execute(f"SET {name} = '{found[name]}'")
 
 
-def refuse_without_files(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
-    """Raise InvalidValue where DuckDB may not read the files in this folder."""
-    escaped = str(folder).replace("'", "''")
+def refuse_without_files(con: duckdb.DuckDBPyConnection) -> None:
+    """Raise InvalidValue where DuckDB may not read the private copies of received messages."""
+    place = f"{tempfile.gettempdir()}/duckpriv-".replace("'", "''")
     try:
-        con.execute(f"SELECT count(*) FROM glob('{escaped}/*')").fetchall()
+        con.execute(f"SELECT count(*) FROM glob('{place}')").fetchall()
     except duckdb.PermissionException:
         raise InvalidValue(
             "receiving reads files, and a setting of this connection forbids it: "

@@ -9,6 +9,7 @@ visible where it is made: a line that is safe on every terminal.
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TypeVar
 
@@ -93,12 +94,23 @@ _CODE = re.compile(r"DUCKPRIV_([A-Z_]+): (.*)", re.DOTALL)
 
 def from_text(text: str) -> DuckprivError | None:
     """Return the error that `text` (a DuckDB exception's) carries, or None."""
-    match = _CODE.search(text)
+    match = _CODE.search(_without_json(text))
     if match is None:
         return None
     # Behind it DuckDB writes where in the query it was, and 1.5 where in Python.
     message = match[2].split("\n\n")[0]
     return _CLASSES.get(match[1], DuckprivError)(message.strip())
+
+
+def _without_json(text: str) -> str:
+    """Return the message of what DuckDB writes with SET errors_as_json = true."""
+    start = text.find('{"exception_type"')
+    if start < 0:
+        return text
+    try:
+        return str(json.loads(text[start:])["exception_message"])
+    except (ValueError, KeyError):  # a text that looks like it
+        return text
 
 
 def translated(error: _Error) -> DuckprivError | _Error:

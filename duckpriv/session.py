@@ -156,7 +156,7 @@ class Party:
         self._context.cancelled.clear()
         if self._exchange is None:
             return self._run(parsed, values, None, observer, on_rows)
-        refuse_without_files(self.con, self._exchange.private)
+        refuse_without_files(self.con)
         journal = Journal(self.con, self._exchange, self._audit, self.keyring, parsed, values)
         if on_resume and (journal.finished or journal.steps):
             on_resume(journal.steps, journal.finished)
@@ -449,11 +449,10 @@ def _join(
 ) -> Party:
     opened = server = None
     if exchange is not None:
+        refuse_without_files(con)
         opened = open_exchange(exchange, context, timeout, silence, unprotected, limits)
         context.exchange = opened
     try:
-        if opened is not None:
-            refuse_without_files(con, opened.private)
         if serve is not None:
             if exchange is None or opened is None or unprotected:
                 raise InvalidValue("to serve a mailbox needs an exchange, and protected messages")

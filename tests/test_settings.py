@@ -37,6 +37,7 @@ SETTINGS = {
     "default_null_order": "'NULLS_FIRST'",
     "default_order": "'DESC'",
     "deprecated_using_key_syntax": "'UNION_AS_UNION_ALL'",
+    "dialect_compatibility_mode": "'spark'",
     "disable_timestamptz_casts": "true",
     "disabled_optimizers": "'filter_pushdown,statistics_propagation,common_subexpressions'",
     "dynamic_or_filter_threshold": "0",
@@ -84,6 +85,60 @@ SETTINGS = {
     "threads": "1",
     "validate_external_file_cache": "'NO_VALIDATION'",
     "warnings_as_errors": "true",
+}
+# All others, by why they cannot change a result.
+LEFT_OUT = {
+    "what extensions, secrets, HTTP and files elsewhere may do: a run uses none": (
+        "allow_community_extensions allow_extension_repositories allow_extensions_metadata_mismatch "
+        "allow_parser_override_extension allow_persistent_secrets allow_unredacted_secrets "
+        "allow_unsigned_extensions active_grammar_extensions autoinstall_extension_repository "
+        "autoinstall_known_extensions autoload_known_extensions current_dialect "
+        "custom_extension_repository custom_user_agent default_secret_storage "
+        "enable_geoparquet_conversion enable_http_logging "
+        "enable_http_metadata_cache extension_directories extension_directory "
+        "extension_repository_directory external_file_cache_remote_max_block_size "
+        "external_file_cache_remote_min_block_size external_file_cache_spill home_directory "
+        "http_client_pool_capacity http_logging_output http_proxy http_proxy_password "
+        "http_proxy_username http_retry_quota_throttled http_retry_throttled_wait_ms "
+        "ignore_unknown_crs json_geometry_format redact_http_logs secret_directory"
+    ),
+    "memory, disk, threads, and how a file of DuckDB's is laid out: how fast, and whether at all": (
+        "allocator_background_threads allocator_bulk_deallocation_flush_threshold "
+        "allocator_flush_threshold approximate_join_order_threshold async_threads "
+        "auto_checkpoint_skip_wal_threshold block_allocator_memory checkpoint_on_detach "
+        "checkpoint_threshold default_block_size disable_parquet_prefetching "
+        "disabled_compression_methods enable_optimistic_write experimental_metadata_reuse "
+        "external_file_cache_local_max_block_size external_file_cache_request_sizing "
+        "external_threads force_bitpacking_mode force_compression force_mbedtls_unsafe "
+        "force_variant_shredding fsync_mode geometry_minimum_shredding_size index_scan_max_count "
+        "index_scan_percentage initial_column_segment_size max_memory max_streaming_buffer_size "
+        "max_temp_directory_size max_vacuum_tasks operator_memory_limit "
+        "parquet_prefetch_column_gap parquet_use_page_index partitioned_write_flush_threshold "
+        "partitioned_write_max_open_files pin_threads prefetch_all_parquet_files read_ahead_depth "
+        "storage_block_prefetch storage_compatibility_version temp_directory temp_file_encryption "
+        "variant_minimum_shredding_size wal_autocheckpoint wal_autocheckpoint_entries "
+        "worker_threads write_buffer_row_group_count write_buffer_row_group_memory_limit "
+        "zstd_min_string_length"
+    ),
+    "what is logged and shown": (
+        "custom_profiling_settings disabled_log_types enabled_log_types log_query_path "
+        "logging_level logging_mode logging_sink logging_storage profile_output "
+        "profiling_coverage profiling_mode profiling_renderer_settings progress_bar_time "
+        "tracked_metrics"
+    ),
+    "set when a database is opened, or read only": (
+        "access_mode duckdb_api password standard_vector_size user username"
+    ),
+    "after an error, at which a run ends": (
+        "current_transaction_invalidation_policy default_transaction_invalidation_policy "
+        "disable_database_invalidation"
+    ),
+    "other names for some above": "null_order schema",
+    "for functions that a run does not use": "pandas_analyze_sample parquet_can_have_nan",
+    "tests of their own, below": (
+        "allowed_configs allowed_directories allowed_paths disabled_filesystems "
+        "enable_external_access lock_configuration max_execution_time"
+    ),
 }
 IDS = [f"{'Aaá'[i % 3]}{i // 3}" for i in range(30)]  # they differ in case and accents only
 EXACT = {"noise": 0, "accept_disclosure": "yes", "iterations": 1, "table": "t"}
@@ -202,6 +257,85 @@ def test_the_same_results_under_other_settings(tmp_path, plain, name: str) -> No
             assert numbers[0] == pytest.approx(numbers[1], abs=1e-4), step
 
 
+def test_every_setting_is_here() -> None:
+    with duckdb.connect() as con:
+        names = con.execute("SELECT name FROM duckdb_settings()").fetchall()
+    left_out = {name for names in LEFT_OUT.values() for name in names.split()}
+    assert not left_out & set(SETTINGS)
+    unknown = {name for (name,) in names} - set(SETTINGS) - left_out
+    assert {name for name in unknown if not name.startswith("debug_")} == set()
+
+
+def test_a_schema_of_ones_own(tmp_path) -> None:
+    """Results go where the user's statements would put them."""
+    parties = Folder(tmp_path)
+    for me in ("host", "guest"):
+        parties.make_table(me, pa.table({"who": IDS}))
+        parties.query(me, "CREATE SCHEMA other")
+
+    def match(me: str) -> None:
+        with parties.connect(me, "m") as party:
+            party.con.execute("USE other")
+            script, variables = RUNS["match"][me]
+            party.run(script, **{**variables, "table": "main.t"})
+
+    assert at_once(partial(match, "host"), partial(match, "guest")) == [None, None]
+    for me in ("host", "guest"):
+        tables = "SELECT schema_name FROM duckdb_tables() WHERE table_name = 'alignment'"
+        assert parties.query(me, tables) == [("other",)]
+
+
+def test_a_limit_of_time_is_not_for_waiting(connect) -> None:
+    bank = connect("bank")
+    if ("max_execution_time",) in bank.con.execute("SELECT name FROM duckdb_settings()").fetchall():
+        bank.con.execute("SET max_execution_time = 1")
+    bank.con.execute("CREATE TABLE waited AS SELECT 0 AS i")
+    script = duckpriv.scripts.parse(
+        "waiting", "UPDATE waited SET i = (SELECT sum(sin(i)) FROM range(3000000) t(i))"
+    )
+    bank.run(script)
+
+
+def test_a_locked_configuration_is_refused_where_it_matters(connect) -> None:
+    bank = connect("bank")
+    bank.con.execute("SET default_order = 'DESC'; SET lock_configuration = true")
+    with pytest.raises(InvalidValue, match="default of default_order, and lock_configuration"):
+        bank.run("psi/host", peer="shop", table="t", id="id")
+
+
+@pytest.mark.parametrize(
+    "setting", ["enable_external_access = false", "disabled_filesystems = 'LocalFileSystem'"]
+)
+def test_a_connection_that_reads_no_files_is_refused(connect, setting: str) -> None:
+    bank = connect("bank")
+    bank.con.execute(f"SET {setting}")
+    with pytest.raises(InvalidValue, match=setting.split()[0]):
+        bank.run("psi/host", peer="shop", table="t", id="id")
+    with pytest.raises(InvalidValue, match=setting.split()[0]):
+        duckpriv.register(
+            bank.con, me="bank", exchange="dir:mailbox", session="s2", unprotected=True
+        )
+
+
+@pytest.mark.parametrize("name", ["all", "list views", "no optimizer"])
+def test_by_hand_some_settings_are_refused_by_name(connect, name: str) -> None:
+    con = connect("bank").con
+    if name == "list views":
+        con.execute("SET arrow_output_list_view = true; SET arrow_output_version = '1.5'")
+        call, error = "SELECT ring_add([1], [2])", "SET arrow_output_list_view = false"
+    elif name == "no optimizer":
+        con.execute("PRAGMA disable_optimizer")
+        call = "CALL exchange_send('shop', 'c', 'SELECT 1 AS i WHERE false')"
+        error = "PRAGMA enable_optimizer"
+    else:
+        con.execute("SET errors_as_json = true")
+        call, error = "SELECT exact_double(DATE '2024-01-01')", "cast it to one, or leave it out$"
+    with pytest.raises(duckdb.Error) as caught:
+        con.execute(call).fetchall()
+    with pytest.raises(InvalidValue, match=error):
+        raise from_text(str(caught.value))
+
+
 # Tables that functions work on, and what they give: the same, whatever is set.
 TABLES = """
 CREATE TABLE points AS FROM (VALUES ('B', 2, 0.5), ('a', -1, 0.25), ('A', 7, 4)) t(id, x, y);
@@ -242,8 +376,12 @@ SENT = {
 }
 
 
-# By hand DuckDB says itself that an expression is too deep, and we say the rest (see below).
-REFUSED_BY_HAND = ("max_expression_depth", "arrow_output_list_view", "enable_optimizer")
+# By hand, DuckDB says itself that an expression is too deep, and the names in a statement of yours
+# are as you set it; the other two are refused by us (below).
+REFUSED_BY_HAND = (
+    *("max_expression_depth", "preserve_identifier_case"),
+    *("arrow_output_list_view", "enable_optimizer"),
+)
 
 
 def by_hand(

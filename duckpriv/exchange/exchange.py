@@ -99,13 +99,8 @@ class FileExchange:
         self._received: dict[tuple[str, str, bool], tuple[Manifest, ReceivedFile]] = {}
         self._private = tempfile.TemporaryDirectory(prefix="duckpriv-")
         self.permission = Permission()
-        self.outbox = Outbox(mailbox, self.private, self._check_own)
+        self.outbox = Outbox(mailbox, Path(self._private.name), self._check_own)
         self._lock = threading.Lock()
-
-    @property
-    def private(self) -> Path:
-        """The folder of the received copies."""
-        return Path(self._private.name)
 
     def open(
         self,
@@ -325,7 +320,7 @@ class FileExchange:
 
     def _accept(self, manifest: Manifest, nulls: bool) -> ReceivedFile:
         stem = f"{manifest.sender}.{manifest.channel.replace('/', '.')}"
-        target = self.private / f"{stem}.{'any' if nulls else 'whole'}.parquet"
+        target = Path(self._private.name) / f"{stem}.{'any' if nulls else 'whole'}.parquet"
         key = None if self._protection is None else self._protection.content_key(manifest)
         with self.mailbox.open(manifest) as source:
             accept(manifest, source, target, nulls, key, self._limits)

@@ -5,8 +5,8 @@ CREATE MACRO duckpriv_psi_ids_query(tbl, columns, kinds) AS
             THEN error('DUCKPRIV_INVALID_VALUE: give one kind of id for all id columns, or one each')
         WHEN len(columns) = 1
             THEN 'duckpriv.main.psi_id(' || duckpriv.main.duckpriv_quoted(columns[1]) || ', ' || kinds[1] || ')'
-        ELSE 'duckpriv.main.psi_id([' || array_to_string(list_transform(columns, lambda part, i:
-                 'duckpriv.main.psi_id(' || duckpriv.main.duckpriv_quoted(part) || ', ' || kinds[least(i, len(kinds))] || ')'), ', ')
+        ELSE 'duckpriv.main.psi_id([' || array_to_string(list_transform(range(1, len(columns) + 1), lambda i:
+                 'duckpriv.main.psi_id(' || duckpriv.main.duckpriv_quoted(columns[i]) || ', ' || kinds[least(i, len(kinds))] || ')'), ', ')
              || '])'
     END || ' AS psi_id FROM ' || duckpriv.main.duckpriv_source(tbl);
 

@@ -31,8 +31,9 @@ CREATE MACRO feature_statistics(tbl) AS TABLE
     FROM (SELECT generate_subscripts(x, 1) AS feature, unnest(x) AS number FROM query_table(tbl))
     GROUP BY feature ORDER BY feature ASC;
 
+-- Without a lambda's index: dialect_compatibility_mode = 'spark' counts it from 0.
 CREATE MACRO standardise(tbl) AS TABLE
-    SELECT row, id, list_transform(x, lambda number, i: (number - means[i]) / deviations[i]) AS x
+    SELECT row, id, list_transform(range(1, len(x) + 1), lambda i: (x[i] - means[i]) / deviations[i]) AS x
     FROM query_table(tbl),
          (SELECT list(mean ORDER BY feature ASC) AS means,
                  list(CASE WHEN deviation > 0 THEN deviation ELSE error(
