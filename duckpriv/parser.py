@@ -39,4 +39,9 @@ def struct_fields(sql_type: str) -> list[tuple[str, DuckDBPyType]]:
     what its own typeof wrote."""
     parser = _of(os.getpid())
     with parser.lock:
-        return list(parser.con.sqltype(sql_type).children)
+        return inner_types(parser.con.sqltype(sql_type))
+
+
+def inner_types(type_: DuckDBPyType) -> list[tuple[str, DuckDBPyType]]:
+    """Return what a nested type is made of, by name."""
+    return [(name, one) for name, one in type_.children if isinstance(one, DuckDBPyType)]

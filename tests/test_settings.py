@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import duckdb
-import duckpriv
 import numpy as np
 import pyarrow as pa
 import pytest
 
+import duckpriv
 from duckpriv.engine import extend_search_path
 from duckpriv.errors import InvalidValue, from_text
 from tests.conftest import give_keys
@@ -89,8 +88,9 @@ SETTINGS = {
 # All others, by why they cannot change a result.
 LEFT_OUT = {
     "what extensions, secrets, HTTP and files elsewhere may do: a run uses none": (
-        "allow_community_extensions allow_extension_repositories allow_extensions_metadata_mismatch "
-        "allow_parser_override_extension allow_persistent_secrets allow_unredacted_secrets "
+        "allow_community_extensions allow_extension_repositories "
+        "allow_extensions_metadata_mismatch allow_parser_override_extension "
+        "allow_persistent_secrets allow_unredacted_secrets "
         "allow_unsigned_extensions active_grammar_extensions autoinstall_extension_repository "
         "autoinstall_known_extensions autoload_known_extensions current_dialect "
         "custom_extension_repository custom_user_agent default_secret_storage "
@@ -180,7 +180,7 @@ RUNS: dict[str, Scripts] = {
         "guest": ("matmul/right", {"peer": "host", "table": "w", "id": "i", **PRODUCT}),
     },
 }
-MODEL = "SELECT feature, weight_original FROM model"
+MODEL = "SELECT feature, weight FROM model"
 SCORES = "SELECT id, score FROM predictions"
 RESULTS = {
     "match": ("SELECT id FROM alignment", "SELECT id FROM alignment"),
@@ -191,6 +191,23 @@ RESULTS = {
     "matmul": ("SELECT id, value[1] FROM product", "SELECT count(*) FROM product_share"),
 }
 Results = dict[str, list[list[tuple]]]
+DATA = np.random.default_rng(4).normal(size=(3, len(IDS)))
+LABEL = np.arange(len(IDS)) % 2
+
+
+def expected() -> Results:
+    """Return what the runs should find: a step from 0, and its scores."""
+    found: Results = {"match": [[(id_,) for id_ in sorted(IDS)]] * 2}
+    x = np.vstack([np.ones(len(IDS)), (DATA.T - DATA.mean(axis=1)).T / DATA.std(axis=1)[:, None]])
+    for kind, rate in (("joint", 0.15), ("helper", 0.5)):
+        w = rate * x @ (LABEL - 0.5) / len(IDS)
+        found[kind] = [
+            [("(intercept)", w[0]), ("a", w[1])],
+            [("(intercept)", 0.0), ("b", w[2]), ("c", w[3])],
+        ]
+        found[f"{kind}-predict"] = [sorted(zip(IDS, 1 / (1 + np.exp(-w @ x)), strict=True)), [(3,)]]
+    found["matmul"] = [sorted(zip(IDS, DATA[0] / 2, strict=True)), [(len(IDS),)]]
+    return found
 
 
 def apply(con: duckdb.DuckDBPyConnection, settings: dict[str, str], folder: Path) -> None:
@@ -211,9 +228,8 @@ def state(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
 def run(folder: Path, settings: dict[str, str], runs: dict[str, Scripts] = RUNS) -> Results:
     """Run the scripts with these settings at all parties; return their results."""
     parties = Folder(folder)
-    rng = np.random.default_rng(4)
-    a, b, c = rng.normal(size=(3, 30))
-    parties.make_table("host", pa.table({"who": IDS, "a": a, "y": rng.integers(0, 2, 30)}))
+    (a, b, c), y = DATA, LABEL
+    parties.make_table("host", pa.table({"who": IDS, "a": a, "y": y}))
     parties.make_table("guest", pa.table({"who": IDS, "b": b, "c": c}))
     parties.make_table("guest", pa.table({"i": [1], "w": [0.5]}), "w")
     for me in ("host", "guest", "third"):
@@ -239,18 +255,13 @@ def run(folder: Path, settings: dict[str, str], runs: dict[str, Scripts] = RUNS)
     return found
 
 
-CASES = {"all": SETTINGS} | {name: {name: value} for name, value in SETTINGS.items()}
-
-
-@pytest.fixture(scope="module")
-def plain(tmp_path_factory) -> Results:
-    return run(tmp_path_factory.mktemp("plain"), {})
+CASES = {"plain": {}, "all": SETTINGS} | {name: {name: value} for name, value in SETTINGS.items()}
 
 
 @pytest.mark.parametrize("name", CASES if THOROUGH else ["all"])
-def test_the_same_results_under_other_settings(tmp_path, plain, name: str) -> None:
+def test_all_scripts_find_the_same_under_other_settings(tmp_path, name: str) -> None:
     found = run(tmp_path, CASES[name])
-    for step, both in plain.items():
+    for step, both in expected().items():
         for ours, theirs in zip(found[step], both, strict=True):
             assert [row[0] for row in ours] == [row[0] for row in theirs], step
             numbers = [[row[1] for row in rows if len(row) > 1] for rows in (ours, theirs)]
@@ -341,9 +352,10 @@ TABLES = """
 CREATE TABLE points AS FROM (VALUES ('B', 2, 0.5), ('a', -1, 0.25), ('A', 7, 4)) t(id, x, y);
 CREATE TABLE scored AS SELECT i % 7 / 7.0 AS score, i % 3 // 2 AS label FROM range(40) t(i);
 CREATE TABLE matrix AS SELECT row, id, x FROM matrix_rows('points', 'id');
-CREATE TABLE encrypted AS SELECT i AS row, paillier_encrypt_list([i, i * i], 'paillier') AS ct FROM range(1, 3) t(i);
+CREATE TABLE encrypted AS
+    SELECT i AS row, paillier_encrypt_list([i, i * i], 'paillier') AS ct FROM range(1, 3) t(i);
 CREATE TABLE residuals AS SELECT row, joint_encrypt(row, 'part1') AS ct FROM matrix;
-CREATE TABLE pids AS SELECT ('00000000-0000-0000-0000-00000000000' || i)::UUID AS pid FROM range(5) t(i);
+CREATE TABLE pids AS SELECT (repeat('0', 31) || i)::UUID AS pid FROM range(5) t(i);
 CREATE TABLE tokens AS FROM (VALUES ('a'), ('A'), ('á'), (NULL)) t(token);
 """
 BY_HAND = (
@@ -354,7 +366,8 @@ BY_HAND = (
     "FROM feature_columns('points', '', [])",
     "FROM feature_statistics('matrix')",
     "FROM standardise('matrix')",
-    "SELECT row, paillier_decrypt_list(ct, 'paillier') FROM he_matmul('matrix', 'encrypted', 'paillier')",
+    """SELECT row, paillier_decrypt_list(ct, 'paillier')
+       FROM he_matmul('matrix', 'encrypted', 'paillier')""",
     """SELECT feature, joint_decrypt(partial_decrypt(ct, 'part2'), 'part1', mask)
        FROM lr_encrypted_gradient('residuals', 'matrix', 'part1')""",
     "FROM roc('scored')",
@@ -369,8 +382,9 @@ BY_HAND = (
     "FROM exchange_recv('bank', 'none', columns := 'b BLOB, u UUID')",
 )
 SENT = {
-    "rows": """SELECT '\\x41\\xFF'::BLOB AS b, uuid AS u, 'é' AS t, [true, NULL] AS l, {'a': 'x'} AS s, 1.5 AS m,
-                      TIMESTAMPTZ '2024-01-01 00:00:00+00' AS z, '[1]'::JSON AS j
+    "rows": """SELECT '\\x41\\xFF'::BLOB AS b, uuid AS u, 'é' AS t, [true, NULL] AS l,
+                      {'a': 'x'} AS s, 1.5 AS m, '[1]'::JSON AS j,
+                      TIMESTAMPTZ '2024-01-01 00:00:00+00' AS z
                FROM (VALUES ('00000000-0000-0000-0000-000000000001'::UUID)) v(uuid)""",
     "none": "SELECT 'x'::BLOB AS b, uuid() AS u WHERE false",
 }

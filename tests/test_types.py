@@ -14,7 +14,6 @@ import duckdb
 import numpy as np
 import pytest
 
-import duckpriv
 from duckpriv.engine import sql_folder
 from duckpriv.errors import InvalidValue, ProtocolError, from_text
 
@@ -139,7 +138,7 @@ def nested() -> dict[str, Type]:
             ("{}[2]", "{}[]", f"[{first}, NULL]"),
             ("{}[][]", "{}[][]", f"[[{first}], [], NULL, [NULL]]"),
             (field, field, f"{{'a \"b': {first}, 'é': [{last}]}}"),
-            (field + "[]", field + "[]", "[]", f"[{{'a \"b': NULL, 'é': []}}]"),
+            (field + "[]", field + "[]", "[]", "[{'a \"b': NULL, 'é': []}]"),
         ):
             found[outer.format(name)] = Type(tuple(values), inner and arrives.format(inner))
     return found
@@ -301,7 +300,7 @@ def test_a_number_is_a_double_or_refused(party) -> None:
         asked += f", exact_doubles([{cells}]::{name}[{len(values)}])"
         for found in query(party.con, f"SELECT {asked}")[0]:
             assert same(found, [*values.values()]), name
-    for name, value, written in refused:
+    for _, value, written in refused:
         for call in (f"exact_double({value})", f"exact_doubles([{value}])"):
             with pytest.raises(InvalidValue) as caught:
                 query(party.con, f"SELECT {call}")
@@ -314,18 +313,19 @@ def test_a_number_is_a_double_or_refused(party) -> None:
 
 
 # Functions that take numbers, and what gives the number back.
+DECRYPTED, OPENED = "paillier_decrypt({y}, 'paillier')", "partial_decrypt({y}, 'part2'), 'part1'"
 CT, ONE = (f"getvariable('{name}')" for name in ("zero", "one"))
 TAKE_A_NUMBER = {
-    "paillier_encrypt({x}, 'paillier')": "paillier_decrypt({y}, 'paillier')",
-    "joint_encrypt({x}, 'part1')": "joint_decrypt(partial_decrypt({y}, 'part2'), 'part1')",
-    f"he_add_plain({CT}, {{x}}, 'paillier')": "paillier_decrypt({y}, 'paillier')",
-    f"he_mul({ONE}, {{x}}, 'paillier', scale := 20, bound := 51)": "paillier_decrypt({y}, 'paillier')",
+    "paillier_encrypt({x}, 'paillier')": DECRYPTED,
+    "joint_encrypt({x}, 'part1')": f"joint_decrypt({OPENED})",
+    f"he_add_plain({CT}, {{x}}, 'paillier')": DECRYPTED,
+    f"he_mul({ONE}, {{x}}, 'paillier', scale := 20, bound := 51)": DECRYPTED,
     "share_split({x})": "share_reveal({y}.keep, {y}.send)",
 }
 TAKE_A_LIST = {
     "paillier_encrypt_list({x}, 'paillier')": "paillier_decrypt_list({y}, 'paillier')",
-    "joint_encrypt_list({x}, 'part1')": "joint_decrypt_list(partial_decrypt({y}, 'part2'), 'part1')",
-    f"he_dot([{ONE}], {{x}}, 'paillier', scale := 20, bound := 51)": "[paillier_decrypt({y}, 'paillier')]",
+    "joint_encrypt_list({x}, 'part1')": f"joint_decrypt_list({OPENED})",
+    f"he_dot([{ONE}], {{x}}, 'paillier', scale := 20, bound := 51)": f"[{DECRYPTED}]",
     "share_split_list({x})": "ring_decode(ring_add({y}.keep, {y}.send))",
     "ring_encode({x})": "ring_decode({y})",
 }

@@ -76,9 +76,7 @@ def _plain_type(type_: pa.DataType) -> pa.DataType:
     if pat.is_list(type_) or pat.is_large_list(type_):
         return pa.list_(type_.value_field.with_type(_plain_type(type_.value_type)))
     if pat.is_fixed_size_list(type_):
-        return pa.list_(
-            type_.value_field.with_type(_plain_type(type_.value_type)), type_.list_size
-        )
+        return pa.list_(type_.value_field.with_type(_plain_type(type_.value_type)), type_.list_size)
     if pat.is_struct(type_):
         return pa.struct([field.with_type(_plain_type(field.type)) for field in type_])
     return type_

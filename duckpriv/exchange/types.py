@@ -11,7 +11,7 @@ import pyarrow.types as pat
 from duckdb.sqltypes import DuckDBPyType
 
 from ..errors import InvalidValue
-from ..parser import struct_fields
+from ..parser import inner_types, struct_fields
 
 _PLAIN = (
     pat.is_boolean,
@@ -144,10 +144,8 @@ def _plan(
 
 
 def _is_kept(type_: DuckDBPyType) -> bool:
-    if type_.id in ("list", "array"):
-        return _is_kept(type_.children[0][1])
-    if type_.id == "struct":
-        return all(_is_kept(child) for _, child in type_.children)
+    if type_.id in ("list", "array", "struct"):
+        return all(_is_kept(inner) for _, inner in inner_types(type_))
     return type_.id in _KEPT
 
 

@@ -37,9 +37,7 @@ PAILLIER: tuple[Function, ...] = (
         "DOUBLE take their numbers so.",
         reveals="Nothing leaves.",
         example="SELECT exact_double(9007199254740992) AS x",
-        udfs=(
-            Udf(exact.exact_double, ("VARCHAR",) * 3, "DOUBLE", pa.float64(), nulls=True),
-        ),
+        udfs=(Udf(exact.exact_double, ("VARCHAR",) * 3, "DOUBLE", pa.float64(), nulls=True),),
         body="exact_double.sql",
     ),
     Function(
