@@ -23,6 +23,6 @@ CREATE MACRO he_matmul(plain_table, encrypted_table, key, scale := 20, bound := 
 -- The same, split into shares.
 CREATE MACRO he_matmul_split(plain_table, encrypted_table, key, scale := 20, bound := 30, sigma := 64) AS TABLE
     SELECT row, duckpriv_udf_he_dot_split(
-               (SELECT list(ct ORDER BY row) FROM query_table(encrypted_table)), CAST(x AS DOUBLE[]), key,
+               (SELECT list(ct ORDER BY row) FROM query_table(encrypted_table)), duckpriv.main.exact_doubles(x), key,
                scale, bound, sigma) AS s
     FROM query_table(plain_table);

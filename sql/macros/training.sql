@@ -12,43 +12,51 @@ CREATE MACRO feature_columns(tbl, columns, without) AS TABLE
     ORDER BY list_position(wanted, lower(column_name)), position;
 
 -- A column of equal numbers has deviation 0, whatever rounding makes of it. Where squares are infinite or 0 though the
--- numbers differ, there is none.
+-- numbers differ, there is none. The mean is that of the differences to one of the numbers: a sum of large ones that
+-- differ little would be rounded by more than they differ.
 CREATE MACRO feature_statistics(tbl) AS TABLE
-    SELECT feature, avg(number) AS mean,
+    SELECT feature, any_value(start) + avg(number - start) AS mean,
            CASE WHEN min(number) = max(number) THEN 0
                 WHEN max(abs(number)) > 1e150 THEN 'Infinity'::DOUBLE
-                ELSE coalesce(nullif(stddev_pop(number), 0), 'NaN'::DOUBLE) END AS deviation
-    FROM (SELECT generate_subscripts(x, 1) AS feature, unnest(x) AS number FROM query_table(tbl))
+                ELSE coalesce(nullif(stddev_pop(number - start), 0), 'NaN'::DOUBLE) END AS deviation
+    FROM (SELECT feature, number, coalesce(starts[feature], 0) AS start
+          FROM (SELECT generate_subscripts(x, 1) AS feature, unnest(duckpriv.main.exact_doubles(x)) AS number FROM query_table(tbl)),
+               (SELECT any_value(duckpriv.main.exact_doubles(x)) AS starts FROM query_table(tbl)))
     GROUP BY feature ORDER BY feature;
 
 CREATE MACRO standardise(tbl) AS TABLE
-    SELECT row, id, list_transform(x, lambda number, i: (number - means[i]) / deviations[i]) AS x
+    SELECT row, id, CASE WHEN len(x) = coalesce(len(means), 0) AND list_count(x) = len(x)
+                         THEN list_transform(x, lambda number, i: (number - means[i]) / deviations[i])
+                         ELSE error('DUCKPRIV_INVALID_VALUE: not every row has a number in each column; fill them in') END AS x
     FROM query_table(tbl),
          (SELECT list(mean ORDER BY feature) AS means,
-                 list(CASE WHEN deviation > 0 THEN deviation ELSE error(
-                          'DUCKPRIV_INVALID_VALUE: column ' || feature || ' has the same number in every row, or '
-                          || 'none; leave it out') END ORDER BY feature) AS deviations
+                 list(CASE WHEN deviation > 0 AND isfinite(deviation) AND isfinite(mean) THEN deviation
+                           WHEN deviation > 0 THEN error(
+                               'DUCKPRIV_INVALID_VALUE: column ' || feature || ' has NaN or an infinity, or numbers that are too '
+                               || 'large, or too close to each other, for a standard deviation; scale it, or take its logarithm')
+                           ELSE error('DUCKPRIV_INVALID_VALUE: column ' || feature || ' has the same number in every row, or '
+                                      || 'none; leave it out') END ORDER BY feature) AS deviations
           FROM duckpriv.main.feature_statistics(tbl));
 
 -- sigma(z) = 1/2 + z/4 + …: the first terms of the logistic function's Taylor series.
-CREATE MACRO lr_residual(score, y) AS CAST(score AS DOUBLE) / 4 + 0.5 - CAST(y AS DOUBLE);
+CREATE MACRO lr_residual(score, y) AS duckpriv.main.exact_double(score) / 4 + 0.5 - duckpriv.main.exact_double(y);
 
 -- Less ln 2, the loss at score 0.
 CREATE MACRO lr_loss(score, y) AS
-    (0.5 - CAST(y AS DOUBLE)) * CAST(score AS DOUBLE) + CAST(score AS DOUBLE) ** 2 / 8;
+    (0.5 - duckpriv.main.exact_double(y)) * duckpriv.main.exact_double(score) + duckpriv.main.exact_double(score) ** 2 / 8;
 
 CREATE MACRO lr_residual_add(ct, score, key, present := true, noise := 0) AS
-    duckpriv_udf_lr_residual_add(ct, CAST(score AS DOUBLE), key, present, CAST(noise AS DOUBLE));
+    duckpriv_udf_lr_residual_add(ct, duckpriv.main.exact_double(score), key, present, duckpriv.main.exact_double(noise));
 
 -- In blocks of rows, so that no list of ciphertexts gets long. A row without features is an error.
 CREATE MACRO lr_encrypted_gradient(residuals, features, key, scale := 16, bound := 27) AS TABLE
     WITH duckpriv_internal_blocks AS (
-        SELECT list(ct ORDER BY row) AS cts, list(x ORDER BY row) AS xs
+        SELECT list(ct ORDER BY row) AS cts, list(duckpriv.main.exact_doubles(x) ORDER BY row) AS xs
         FROM query_table(residuals) LEFT JOIN query_table(features) USING (row)
         GROUP BY row // 8192
     ), duckpriv_internal_sums AS MATERIALIZED (
         SELECT generate_subscripts(sums, 1) AS feature, unnest(sums) AS ct
-        FROM (SELECT duckpriv_udf_gradient_block(cts, CAST(xs AS DOUBLE[][]), key, scale, bound) AS sums
+        FROM (SELECT duckpriv_udf_gradient_block(cts, xs, key, scale, bound) AS sums
               FROM duckpriv_internal_blocks)
     ), duckpriv_internal_masked AS MATERIALIZED (
         SELECT feature, duckpriv.main.joint_mask(duckpriv.main.he_sum(ct, key), key) AS m

@@ -14,6 +14,9 @@ SELECT require(getvariable('kind') IN ('logistic', 'identity', 'exp'), 'kind is 
                AND getvariable('l2')::DOUBLE >= 0 AND isfinite(getvariable('learning_rate')::DOUBLE) AND isfinite(getvariable('decay')::DOUBLE)
                AND isfinite(getvariable('l2')::DOUBLE) AND getvariable('noise')::DOUBLE BETWEEN 0 AND 10,
                'iterations, batch and learning_rate have to be more than 0, decay and l2 not less, and noise 0 to 10'),
+       require(getvariable('learning_rate')::DOUBLE <= 2000, 'learning_rate is ' || getvariable('learning_rate') || '; use 2000 at most'),
+       require(getvariable('learning_rate')::DOUBLE * getvariable('l2')::DOUBLE <= 1,
+               'learning_rate times l2 is more than 1, and each step would pass its aim; set a smaller l2 or learning_rate'),
        require_result('model', ['feature', 'weight', 'mean', 'deviation', 'weight_original', 'training']),
        require_result('model_share', ['party', 'position', 'share', 'training']),
        require_result('training_log', ['iteration', 'loss', 'gradient_norm', 'seconds', 'bytes']);

@@ -16,4 +16,6 @@ SELECT require(getvariable('iterations')::INTEGER > 0 AND getvariable('batch')::
                AND getvariable('l2')::DOUBLE >= 0 AND isfinite(getvariable('l2')::DOUBLE)
                AND getvariable('stop')::DOUBLE >= 0 AND getvariable('loss_every')::INTEGER >= 0
                AND getvariable('noise')::DOUBLE BETWEEN 0 AND 10,
-               'iterations, batch and learning_rate have to be more than 0, l2, stop and loss_every not less, and noise 0 to 10');
+               'iterations, batch and learning_rate have to be more than 0, l2, stop and loss_every not less, and noise 0 to 10'),
+       require(getvariable('learning_rate')::DOUBLE * getvariable('l2')::DOUBLE <= 1,
+               'learning_rate times l2 is more than 1, and each step would pass its aim; set a smaller l2 or learning_rate');
