@@ -115,7 +115,8 @@ def test_paillier_encryption(con, x: float, scale: int, bound: int, slot: int) -
         assert value(con, "paillier_decrypt_share($1, 'paillier')", ct) == [n % RING]
     ct = value(
         con,
-        "paillier_encrypt_list([$1::DOUBLE, 0], 'paillier', scale := $2, bound := $3, slot_bits := $4)",
+        "paillier_encrypt_list([$1::DOUBLE, 0], 'paillier', scale := $2, bound := $3, "
+        "slot_bits := $4)",
         *(x, scale, bound, slot),
     )
     assert (ct is not None) == (fits and bound < slot and slot <= 2046)
@@ -177,8 +178,9 @@ def test_repeated_products(con, n: int, factors: list, slot: int) -> None:
     st.integers(52, 60),
 )
 def test_sums(con, xs: list[float], slot: int) -> None:
-    query = """he_sum(ct, 'paillier') FROM (SELECT paillier_encrypt_list(
-        [x], 'paillier', scale := 0, slot_bits := $2) AS ct FROM (SELECT unnest($1::DOUBLE[]) AS x))"""
+    query = """he_sum(ct, 'paillier') FROM (SELECT
+        paillier_encrypt_list([x], 'paillier', scale := 0, slot_bits := $2) AS ct
+        FROM (SELECT unnest($1::DOUBLE[]) AS x))"""
     ct = value(con, query, xs, slot)
     assert (ct is not None) == (52 + (len(xs) - 1).bit_length() < slot)
     if ct is not None:
@@ -200,7 +202,10 @@ def test_under_a_joint_key(con, x: float, scale: int, bound: int, y: float) -> N
     more = value(con, "he_add_plain($1, $2::DOUBLE, 'part1')", ct, y)
     assert (more is not None) == (m is not None and abs(m) < 2**bound and (scale != 0 or m == y))
     total, ct = (n, ct) if more is None else (n + m, more)
-    opened = "joint_decrypt(partial_decrypt(m.ct, 'part2'), 'part1', mask := m.mask) FROM (SELECT joint_mask($1, 'part1') AS m)"
+    opened = (
+        "joint_decrypt(partial_decrypt(m.ct, 'part2'), 'part1', mask := m.mask) "
+        "FROM (SELECT joint_mask($1, 'part1') AS m)"
+    )
     assert value(con, opened, ct) == as_double(total, scale)
 
 
@@ -251,7 +256,8 @@ def test_an_integer_that_is_refused_is_named_by_its_column(con) -> None:
 def test_plain_matrices_are_exact_or_refused(con) -> None:
     con.execute("CREATE TABLE x AS SELECT 1 AS row, [9007199254740993] AS x")
     con.execute(
-        "CREATE TABLE e AS SELECT 1 AS row, paillier_encrypt_list([1], 'paillier', scale := 0, bound := 2) AS ct"
+        "CREATE TABLE e AS SELECT 1 AS row, "
+        "paillier_encrypt_list([1], 'paillier', scale := 0, bound := 2) AS ct"
     )
     con.execute("CREATE TABLE r AS SELECT 1 AS row, joint_encrypt(1, 'part1') AS ct")
     for query in (
@@ -361,7 +367,8 @@ def test_statistics_of_large_and_close_numbers(
     mean = sum(exact) / len(exact)
     variance = sum((x - mean) ** 2 for x in exact) / len(exact)
     con.execute(
-        "CREATE OR REPLACE TABLE m AS SELECT row_number() OVER () AS row, 1 AS id, [n] AS x FROM (SELECT unnest($1::DOUBLE[]) AS n)",
+        "CREATE OR REPLACE TABLE m AS SELECT row_number() OVER () AS row, 1 AS id, [n] AS x "
+        "FROM (SELECT unnest($1::DOUBLE[]) AS n)",
         [numbers],
     )
     standard = value(con, "list(x[1] ORDER BY row) FROM standardise('m')")
@@ -399,7 +406,8 @@ def test_a_million_numbers_far_from_0_keep_their_mean(con) -> None:
 )
 def test_what_cannot_be_standardised(con, x: str, text: str) -> None:
     con.execute(
-        f"CREATE TABLE m AS SELECT i AS row, i AS id, [CASE i WHEN 2 THEN {x}::DOUBLE ELSE i END, i] AS x FROM range(9) t(i)"
+        "CREATE TABLE m AS SELECT i AS row, i AS id, "
+        f"[CASE i WHEN 2 THEN {x}::DOUBLE ELSE i END, i] AS x FROM range(9) t(i)"
     )
     with pytest.raises(duckdb.Error, match=f"DUCKPRIV_INVALID_VALUE: {text}"):
         con.execute("FROM standardise('m')").fetchall()
@@ -413,12 +421,13 @@ def test_a_batch_needs_a_size(con) -> None:
 
 
 def test_noise_of_the_largest_setting_does_not_end_a_training(con) -> None:
-    """Factors of residuals ended at 32: noise of deviation 10 passed that in one row of a thousand."""
+    """Factors of residuals ended at 32, which noise of deviation 10 passed in a row of 600."""
     con.execute(
         "CREATE TABLE r AS SELECT joint_encrypt(i, 'part1', bound := 32) AS ct FROM range(3) t(i)"
     )
     found = con.execute(
-        "SELECT joint_decrypt(partial_decrypt(lr_residual_add(ct, 0, 'part1', noise := 126.5), 'part2'), 'part1') FROM r"
+        "SELECT joint_decrypt(partial_decrypt(lr_residual_add(ct, 0, 'part1', noise := 126.5), "
+        "'part2'), 'part1') FROM r"
     ).fetchall()
     assert sorted(x for (x,) in found) == [0, 127.5, 255]
 
@@ -432,7 +441,8 @@ def test_a_threshold_is_a_number(con, threshold: str) -> None:
 
 def test_metrics_of_certain_scores_and_of_none(con) -> None:
     con.execute(
-        "CREATE TABLE s AS SELECT * FROM (VALUES (0.0, 0), (1.0, 1), (1.0, 0), (0.0, 1)) t(score, label)"
+        "CREATE TABLE s AS SELECT * "
+        "FROM (VALUES (0.0, 0), (1.0, 1), (1.0, 0), (0.0, 1)) t(score, label)"
     )
     assert value(con, "log_loss('s')") == pytest.approx(-math.log(1e-15) / 2, rel=1e-3)
     con.execute("DELETE FROM s WHERE score <> label")

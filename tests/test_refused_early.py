@@ -35,15 +35,18 @@ def refused(connect, tmp_path):
     def run(script: str, **given: object) -> str:
         party = connect("me", timeout=2.0)
         party.con.execute(
-            "CREATE TABLE model AS SELECT * FROM (VALUES ('(intercept)', 0.5::DOUBLE, NULL::DOUBLE, NULL::DOUBLE, 0.5, 's kind'), "
-            "('income', 2.0, 50000.0, 10000.0, 0.0002, 's kind'), ('age', -1.0, 40.0, 10.0, -0.1, 's kind')) "
+            "CREATE TABLE model AS SELECT * FROM (VALUES "
+            "('(intercept)', 0.5::DOUBLE, NULL::DOUBLE, NULL::DOUBLE, 0.5, 's kind'), "
+            "('income', 2.0, 50000.0, 10000.0, 0.0002, 's kind'), "
+            "('age', -1.0, 40.0, 10.0, -0.1, 's kind')) "
             "t(feature, weight, mean, deviation, weight_original, training)"
         )
         party.con.execute("UPDATE model SET training = $1", [f"s {given.get('kind', 'logistic')}"])
         if given.pop("shared", False):
             party.con.execute("UPDATE model SET weight = NULL")
         party.con.execute(
-            "CREATE TABLE t AS SELECT i AS id, (50000 + 100 * (i % 7))::DOUBLE AS income, (30 + i % 9)::DOUBLE AS age, (i % 2)::DOUBLE AS y FROM range(60) t(i)"
+            "CREATE TABLE t AS SELECT i AS id, (50000 + 100 * (i % 7))::DOUBLE AS income, "
+            "(30 + i % 9)::DOUBLE AS age, (i % 2)::DOUBLE AS y FROM range(60) t(i)"
         )
         for change in given.pop("changes", ()):
             party.con.execute(change)
@@ -90,6 +93,8 @@ def test_weights_that_stay_shared_bound_the_features(refused, script: str) -> No
 @pytest.mark.parametrize(
     "change, text",
     [
+        ({"batch": 2**31}, "have to be whole numbers below 2^31"),
+        ({"iterations": 1.5}, "have to be whole numbers below 2^31"),
         ({"learning_rate": 0.5, "l2": 1e9}, "learning_rate times l2 is more than 1"),
         ({"learning_rate": 0.5, "l2": 1e308}, "learning_rate times l2 is more than 1"),
         ({"learning_rate": math.inf}, "learning_rate"),
@@ -112,11 +117,11 @@ def test_settings_that_cannot_be(refused, script: str, change: dict, text: str) 
         ),
         (
             {"kind": "identity", "changes": ["UPDATE t SET y = 1e6 WHERE id = 1"]},
-            "its largest magnitude can be 1000.0; divide it",
+            "its largest magnitude can be 1024.0; divide it",
         ),
         (
             {"kind": "exp", "learning_rate": 2000, "changes": ["UPDATE t SET y = 3 WHERE id = 1"]},
-            "its largest magnitude can be 0.5; divide it, or have all parties set a smaller batch or learning_rate",
+            "its largest magnitude can be 0.5; divide it, or have all parties set a smaller",
         ),
     ],
 )
@@ -215,7 +220,8 @@ def test_features_that_no_gradient_takes(party) -> None:
     file = (sql_folder() / "lr_joint_key/shared/far.sql").read_text()
     for intercept in ("", "1, "):
         party.con.execute(
-            f"CREATE OR REPLACE TABLE z AS SELECT [{intercept}2046, i]::DOUBLE[] AS x FROM range(5) t(i)"
+            f"CREATE OR REPLACE TABLE z AS SELECT [{intercept}2046, i]::DOUBLE[] AS x "
+            "FROM range(5) t(i)"
         )
         party.con.execute(file).fetchall()
         party.con.execute("INSERT INTO z SELECT x[:-2] || [-2048.0::DOUBLE] FROM z")

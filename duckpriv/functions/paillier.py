@@ -32,7 +32,7 @@ PAILLIER: tuple[Function, ...] = (
         parameters=(Parameter("x", "ANY", "a number"),),
         returns="DOUBLE",
         about="A number as a DOUBLE. An integer that a DOUBLE does not hold, beyond 2^53, is an "
-        "error. Functions that take a DOUBLE take their numbers so.",
+        "error, as text and as DECIMAL, too. Functions that take a DOUBLE take their numbers so.",
         reveals="Nothing leaves.",
         example="SELECT exact_double(9007199254740992) AS x",
         body="exact_double.sql",
@@ -135,8 +135,8 @@ PAILLIER: tuple[Function, ...] = (
         kind="scalar",
         parameters=(CT, _OWN_KEY),
         returns="DOUBLE",
-        about="Decrypts a ciphertext of one number, to the nearest DOUBLE. paillier_decrypt_share keeps all "
-        "digits of integers.",
+        about="Decrypts a ciphertext of one number, to the nearest DOUBLE. "
+        "paillier_decrypt_share keeps all digits of integers.",
         reveals="The number, to you.",
         example="SELECT paillier_decrypt(he_mul(paillier_encrypt(2, 'mine'), 21, 'mine'), 'mine') "
         "AS x",

@@ -168,8 +168,8 @@ RING: tuple[Function, ...] = (
         returns="STRUCT(value UBIGINT[], loss UBIGINT[], score UBIGINT[])",
         about="The helper's step: predictions from scores, at the scale; each row's loss less y·z "
         "(softplus(z), z²/2 or exp(z)), at twice the scale, and the scores, at the scale, both "
-        "divided by the number of rows. Predictions from 2^42 on, and a mean loss from 2^21 on, are "
-        "errors.",
+        "divided by the number of rows. Predictions from 2^42 on, and a mean loss from 2^21 on, "
+        "are errors.",
         reveals="Nothing leaves. The helper sees scores of rows that it cannot tell.",
         example="SELECT ring_decode(helper_activation(ring_encode([0], scale := 40)).value) AS p",
         udfs=(

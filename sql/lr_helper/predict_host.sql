@@ -15,6 +15,9 @@
 SELECT require(getvariable('me') = getvariable('host'),
                'you run as ' || getvariable('me') || ', and the host is ' || getvariable('host') || '; name it with --set host=NAME');
 
+SELECT require(duckpriv_is_integer(getvariable('batch')), 'batch has to be a whole number below 2^31');
+SELECT require(getvariable('batch')::INTEGER > 0, 'batch has to be more than 0');
+
 -- include shared/model.sql
 
 -- part alignment if getvariable('id') = ''

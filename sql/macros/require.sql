@@ -1,6 +1,9 @@
 CREATE MACRO require(condition, message) AS
     duckpriv_udf_require(coalesce(condition, false), coalesce(message, 'a check of the script does not hold'));
 
+-- A whole number of 32 bits: a cast to INTEGER rounds 1.5.
+CREATE MACRO duckpriv_is_integer(setting) AS coalesce(TRY_CAST(setting AS INTEGER)::VARCHAR = trim(CAST(setting AS VARCHAR)), false);
+
 -- By counts: a peer's `expected` may be any number, and range() would make as many.
 CREATE MACRO is_numbered(number, expected) AS
     count(*) = expected AND count(DISTINCT number) = count(*)

@@ -1,4 +1,6 @@
 -- settings
+SELECT require(duckpriv_is_integer(getvariable('iterations')) AND duckpriv_is_integer(getvariable('batch')),
+               'iterations and batch have to be whole numbers below 2^31');
 SET VARIABLE settings = 'join=' || CASE WHEN getvariable('id') = '' THEN 'alignment' ELSE 'id' END
     || ' parties=' || array_to_string(getvariable('parties'), ',') || ' kind=' || getvariable('kind')
     || ' iterations=' || getvariable('iterations')::INTEGER || ' batch=' || getvariable('batch')::INTEGER

@@ -5,6 +5,8 @@ SET VARIABLE duckpriv_parameters = 'modulus=' || getvariable('modulus');
 -- peers via = assistant or peer
 
 SET VARIABLE via = CASE WHEN getvariable('assistant') = '' THEN getvariable('peer') ELSE getvariable('assistant') END;
+SELECT require(duckpriv_is_integer(getvariable('iterations')) AND duckpriv_is_integer(getvariable('batch'))
+               AND duckpriv_is_integer(getvariable('loss_every')), 'iterations, batch and loss_every have to be whole numbers below 2^31');
 SET VARIABLE settings = 'join=' || CASE WHEN getvariable('id') = '' THEN 'alignment' ELSE 'id' END
     || ' iterations=' || getvariable('iterations')::INTEGER || ' batch=' || getvariable('batch')::INTEGER
     || ' learning_rate=' || getvariable('learning_rate')::DOUBLE || ' l2=' || getvariable('l2')::DOUBLE
