@@ -12,16 +12,17 @@ CREATE MACRO feature_columns(tbl, columns, without) AS TABLE
     ORDER BY list_position(wanted, lower(column_name)), position;
 
 -- A column of equal numbers has deviation 0, whatever rounding makes of it. Where squares are infinite or 0 though the
--- numbers differ, there is none. The mean is that of the differences to one of the numbers: a sum of large ones that
--- differ little would be rounded by more than they differ.
+-- numbers differ, there is none. Mean and deviation are those of the differences to one of the numbers: a sum of large ones
+-- that differ little would be rounded by more than they differ. DuckDB 1.5 fails where they would be infinite.
 CREATE MACRO feature_statistics(tbl) AS TABLE
-    SELECT feature, any_value(start) + avg(number - start) AS mean,
+    SELECT feature, CASE WHEN max(abs(difference)) <= 2e150 THEN any_value(start) + avg(small) ELSE 'NaN'::DOUBLE END AS mean,
            CASE WHEN min(number) = max(number) THEN 0
-                WHEN max(abs(number)) > 1e150 THEN 'Infinity'::DOUBLE
-                ELSE coalesce(nullif(stddev_pop(number - start), 0), 'NaN'::DOUBLE) END AS deviation
-    FROM (SELECT feature, number, coalesce(starts[feature], 0) AS start
-          FROM (SELECT generate_subscripts(x, 1) AS feature, unnest(duckpriv.main.exact_doubles(x)) AS number FROM query_table(tbl)),
-               (SELECT any_value(duckpriv.main.exact_doubles(x)) AS starts FROM query_table(tbl)))
+                WHEN max(abs(number)) <= 1e150 THEN coalesce(nullif(stddev_pop(small), 0), 'NaN'::DOUBLE)
+                ELSE 'Infinity'::DOUBLE END AS deviation
+    FROM (SELECT *, CASE WHEN abs(difference) <= 2e150 THEN difference END AS small
+          FROM (SELECT feature, number, coalesce(starts[feature], 0) AS start, number - coalesce(starts[feature], 0) AS difference
+                FROM (SELECT generate_subscripts(x, 1) AS feature, unnest(duckpriv.main.exact_doubles(x)) AS number FROM query_table(tbl)),
+                     (SELECT any_value(duckpriv.main.exact_doubles(x)) AS starts FROM query_table(tbl))))
     GROUP BY feature ORDER BY feature;
 
 CREATE MACRO standardise(tbl) AS TABLE
