@@ -96,7 +96,7 @@ ARGUMENTS = {
     "ring_shift": ["[i, 5]", "2"],
     "share_truncate": ["[i, 5]", "[1, i]", "[0, 1]", "2", "true"],
     "lr_shared_gradient": ["[i, 5, 7, i]", "[1, i]", "[i, 1]"],
-    "helper_activation": ["[i, 5]", "'logistic'", "20"],
+    "helper_activation": ["[i, 5]", "'logistic'", "20", "true"],
     "share_split": ["i", "20"],
     "share_split_list": ["[i, -0.5]", "20"],
     "share_add": ["i", "18446744073709551615"],

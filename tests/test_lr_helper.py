@@ -293,6 +293,7 @@ def test_the_loss_is_opened_only_where_no_intersection_is_hidden(cancer, tmp_pat
         ("y * 1e5", {"kind": "identity"}, "host", "the label is too large for sums over a batch"),
         ("y", {"learning_rate": 1e-7}, "host", "the learning rate, or l2, is too small"),
         ("y", {"kind": "exp", "learning_rate": 50}, "helper", "the training diverges"),
+        ("y", {"learning_rate": 1900}, "helper", "a score passes 1024"),
     ],
 )
 def test_numbers_that_do_not_fit_are_refused(tmp_path, change, settings, at, text) -> None:
@@ -305,6 +306,42 @@ def test_numbers_that_do_not_fit_are_refused(tmp_path, change, settings, at, tex
     training.query("host", f"UPDATE t SET y = {change}")
     results = training.train("s1", id="who", iterations=9, **settings)
     assert text in str(results[at])
+
+
+def test_long_steps_and_large_predictions_are_those_of_the_plain_algorithm(tmp_path) -> None:
+    """Steps of 60 and a score beyond 30,000, whose loss would not fit into 64 bits."""
+    rng, ids = np.random.default_rng(3), np.arange(64)
+    x = standard(rng.normal(size=(64, 4)))
+    y = 300 * x[:, 0] - 200 * x[:, 2] + 30 * rng.normal(size=64)
+    training = Training(tmp_path)
+    training.make("host", ids, x[:, :2], y=y, one=(y > 0) * 1.0)
+    training.make("guest", ids, x[:, 2:])
+    a, columns = np.column_stack([np.ones(64), x]), "host0,host1"
+    for session, kind, rate, label in (("s1", "logistic", 60, "one"), ("s2", "identity", 0.5, "y")):
+        settings = {"kind": kind, "learning_rate": rate, "id": "who", "iterations": 3}
+        names = {"guests": "guest"}
+        common = {"table": "t", **names, **EXACT, **settings}
+        results = training.run(
+            session,
+            {
+                "host": ("lr_helper/host", {**common, "label": label, "columns": columns}),
+                "guest": ("lr_helper/guest", common),
+                "helper": ("lr_helper/helper", names),
+            },
+        )
+        target = {"one": (y > 0) * 1.0, "y": y}[label]
+        order = epochs(results, ids)
+        w, _ = descend(a, target, np.ones(64), order, iterations=3, batch=64, rate=rate, kind=kind)
+        assert training.weights() == pytest.approx(w, rel=1e-3, abs=1e-3)
+    far = x * np.where(np.arange(64) == 5, 400, 1)[:, None]
+    training.make("host", ids, far[:, :2], "far")
+    training.make("guest", ids, far[:, 2:], "far")
+    results = training.predict("s3", "far", id="who")
+    assert results["helper"] == [{"rows": 64}]
+    scores = dict(training.query("host", "SELECT id, score FROM predictions"))
+    expected = np.column_stack([np.ones(64), far]) @ training.weights()
+    assert np.abs(expected).max() > 20_000
+    assert [scores[i] for i in ids] == pytest.approx(list(expected), rel=1e-6, abs=1e-2)
 
 
 def test_what_parties_send_each_other_is_uniform(cancer) -> None:

@@ -460,6 +460,43 @@ def test_a_step_that_diverges_says_so(small) -> None:
     assert "beyond 16: the training diverges" in str(results["host"]) + str(results["guest"])
 
 
+def test_the_last_step_may_not_diverge_either(small) -> None:
+    settings = {"id": "who", **FAST, "iterations": 1, "learning_rate": 5000}
+    results = small.train("s1", settings, settings)
+    assert "beyond 64 after the last step" in str(results["host"]) + str(results["guest"])
+    for me in ("host", "guest"):
+        assert ("model",) not in small.query(me, "SELECT table_name FROM duckdb_tables()")
+
+
+def test_scores_of_numbers_far_from_0_keep_their_digits(small) -> None:
+    """10^15 and some: in the columns' own units a score is a difference of numbers near 10^15."""
+    settings = {"id": "who", **FAST, "learning_rate": 1}
+    features = {"host": ("x0", "x1"), "guest": ("x2", "x3")}
+    for me, names in features.items():
+        for name in names:
+            small.query(me, f"UPDATE t SET {name} = 1e15 + round({name} * 4) % 64")
+    small.train("s1", settings, settings)
+    small.run(
+        "s2",
+        host=("lr_joint_key/predict", {"peer": "guest", "id": "who"}),
+        guest=("lr_joint_key/predict_peer", {"peer": "host", "id": "who"}),
+    )
+    z = np.zeros(60)
+    for me, names in features.items():
+        for weight, mean, deviation in small.query(me, "SELECT weight, mean, deviation FROM model"):
+            if mean is None:
+                z += weight
+                continue
+            name, *names = names
+            x = np.array(small.query(me, f"SELECT {name} FROM t ORDER BY who"))[:, 0]
+            z += weight * (x - mean) / deviation
+    scores = [
+        score for (score,) in small.query("host", "SELECT score FROM predictions ORDER BY id")
+    ]
+    assert np.std(scores) > 0.01
+    assert scores == pytest.approx(list(1 / (1 + np.exp(-z))), abs=1e-6)
+
+
 def test_training_stops_at_a_gradient_norm(small) -> None:
     settings = {"id": "who", "iterations": 15, "stop": 0.1, "learning_rate": 1, **EXACT}
     results = small.train("s1", settings, settings)

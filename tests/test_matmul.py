@@ -202,6 +202,7 @@ BAD = {
     "NULL": ([[None]], [[1.0]], {}, ProtocolError, "no NULL, NaN"),
     "reveal": ([[1.0]], [[1.0]], {"reveal": "all"}, ProtocolError, "reveal is"),
     "sigma": ([[1.0]], [[1.0]], {"sigma": 20}, InvalidValue, "sigma is 20"),
+    "scale": ([[1.0]], [[1.0]], {"scale": -3}, ProtocolError, "use a scale of 0 to 500"),
     "bits": ([[1.0]], [[1.0] * 3], {"bits": 1024}, InvalidValue, "1024 bits"),
 }
 
@@ -209,7 +210,7 @@ BAD = {
 @pytest.mark.parametrize("name", BAD)
 def test_bad_input_at_the_left(two, name: str) -> None:
     x, w, variables, error, text = BAD[name]
-    same = {name: value for name, value in variables.items() if name == "sigma"}
+    same = {name: value for name, value in variables.items() if name in ("sigma", "scale")}
     left, right = two(x, w, timeout=2, left=variables, right=same)
     assert isinstance(left["error"], error), left
     assert text in str(left["error"])

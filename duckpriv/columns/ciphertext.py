@@ -58,7 +58,7 @@ class Layout:
 
     def __post_init__(self) -> None:
         if not 0 <= self.scale < 1 << 16:
-            raise InvalidValue(f"the result's scale would be {self.scale}; at most 65535 goes")
+            raise InvalidValue(f"the result's scale would be {self.scale}; 0 to 65535 goes")
         if self.bound + self.doublings > self.slot_bits - 1:
             raise InvalidValue(
                 f"the result may need {self.bound + self.doublings} bits and a sign, a slot has "

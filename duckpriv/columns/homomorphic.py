@@ -19,7 +19,7 @@ from ..keys import HomomorphicPublicKey
 from .arrays import constant
 from .ciphertext import Layout, layout_of, read, write
 from .context import Context
-from .plaintexts import RING, packed, slots_of, to_fixed_point
+from .plaintexts import RING, fraction_bits, packed, slots_of, to_fixed_point
 
 # Weights stand in 64-bit integers, with room for signed digits.
 _LARGEST_WEIGHT_BOUND = 61
@@ -79,8 +79,7 @@ def he_mul(
 ) -> pa.Array:
     """Multiply every value of each ciphertext by a number, fixed point as in he_dot."""
     public = key_named(context, key)
-    scale, bound = constant(scales, "the scale"), constant(bounds, "the bound")
-    check_weight_bound(bound)
+    scale, bound = fraction_bits(scales), weight_bound(bounds)
     layouts, bodies = read(cts.to_pylist(), public)
     numbers = to_fixed_point(xs.to_numpy(zero_copy_only=False), scale, bound)
     counts = [layout.bodies(public.key) for layout in layouts]
@@ -134,8 +133,7 @@ def _dots(
     scales: pa.Array,
     bounds: pa.Array,
 ) -> tuple[list[Layout], ByteMatrix]:
-    scale, bound = constant(scales, "the scale"), constant(bounds, "the bound")
-    check_weight_bound(bound)
+    scale, bound = fraction_bits(scales), weight_bound(bounds)
     layouts: list[Layout] = []
     outputs: list[ByteMatrix] = []
     rows = list(zip(lists.to_pylist(), weights.to_pylist(), strict=True))
@@ -231,10 +229,13 @@ def he_pack(context: Context, lists: pa.Array, key: pa.Array, slot_bits: pa.Arra
     return send(public, layouts, np.concatenate(outputs))
 
 
-def check_weight_bound(bound: int) -> None:
-    """Raise InvalidValue for a bound of weights that does not fit into 64-bit integers."""
+def weight_bound(bounds: pa.Array) -> int:
+    """Return the one bound of a statement's weights. Raises InvalidValue for one that does not fit
+    into 64-bit integers."""
+    bound = int(constant(bounds, "the bound"))
     if not 1 <= bound <= _LARGEST_WEIGHT_BOUND:
         raise InvalidValue(f"the bound of weights is {bound}; use 1 to {_LARGEST_WEIGHT_BOUND}")
+    return bound
 
 
 def key_named(context: Context, key: pa.Array) -> HomomorphicPublicKey:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from ..errors import InvalidValue
 from .arrays import constant
 from .ciphertext import Layout, read
 from .context import Context
@@ -70,4 +71,8 @@ def _decrypt(
 ) -> tuple[list[Layout], list[list[int]]]:
     private = context.need_keyring().paillier_private(constant(key, "the key"))
     layouts, bodies = read(cts.to_pylist(), private.public)
-    return layouts, unpacked(layouts, private.key.decrypt(bodies), private.public.key)
+    values = unpacked(layouts, private.key.decrypt(bodies), private.public.key)
+    for layout, row in zip(layouts, values, strict=True):
+        if any(abs(value) >> layout.bound for value in row):
+            raise InvalidValue("a decrypted value is beyond its ciphertext's bound")
+    return layouts, values

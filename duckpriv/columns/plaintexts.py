@@ -21,6 +21,24 @@ from .ciphertext import Layout, write
 
 # Shares are integers modulo this.
 RING = 1 << 64
+# Fractional bits of what goes in: 2^1023 is the largest power of two that a DOUBLE holds.
+_MOST_FRACTION = 1023
+
+
+def fraction_bits(scales: pa.Array) -> int:
+    """Return the one scale of a statement. Raises InvalidValue for an impossible one."""
+    scale = int(constant(scales, "the scale"))
+    if not 0 <= scale <= _MOST_FRACTION:
+        raise InvalidValue(f"the scale is {scale}; use 0 to {_MOST_FRACTION} fractional bits")
+    return scale
+
+
+def bound_bits(bounds: pa.Array) -> int:
+    """Return the one bound of a statement. Raises InvalidValue for one that is below 1."""
+    bound = int(constant(bounds, "the bound"))
+    if bound < 1:
+        raise InvalidValue(f"the bound is {bound}; use 1 bit at least")
+    return bound
 
 
 def to_fixed_point(xs: NDArray[np.float64], scale: int, bound: int) -> list[int]:
@@ -34,7 +52,8 @@ def to_fixed_point(xs: NDArray[np.float64], scale: int, bound: int) -> list[int]
     if not np.isfinite(scaled).all() or (np.abs(scaled) >= limit).any():
         raise InvalidValue(
             f"a value is too large: with scale {scale} and bound {bound}, magnitudes have to be "
-            f"below 2^{bound - scale}"
+            f"below 2^{min(bound, 1024) - scale}; use a smaller scale, or a larger bound if there "
+            "is room for it"
         )
     if scale == 0 and (scaled != xs).any():
         raise InvalidValue("a value is no integer, and the scale is 0; give a scale")
@@ -45,7 +64,7 @@ def encrypt_numbers(
     public: HomomorphicPublicKey, xs: pa.Array, scales: pa.Array, bounds: pa.Array
 ) -> pa.Array:
     """Encrypt each number by itself, in one slot of the whole plaintext."""
-    scale, bound = constant(scales, "the scale"), constant(bounds, "the bound")
+    scale, bound = fraction_bits(scales), bound_bits(bounds)
     layout = Layout(public.SCHEME, public.fingerprint_bytes, scale, public.key.bits - 2, bound, 1)
     values = to_fixed_point(xs.to_numpy(zero_copy_only=False), scale, bound)
     return write([layout] * len(xs), public.key.encrypt(values), public.key)
@@ -59,7 +78,7 @@ def encrypt_lists(
     slot_bits: pa.Array,
 ) -> pa.Array:
     """Encrypt each list of numbers, packed."""
-    scale, bound = constant(scales, "the scale"), constant(bounds, "the bound")
+    scale, bound = fraction_bits(scales), bound_bits(bounds)
     width = constant(slot_bits, "slot_bits")
     slots = slots_of(width, public)
     layouts: list[Layout] = []
@@ -109,11 +128,18 @@ def _wrong() -> InvalidValue:
 
 
 def to_numbers(layouts: Sequence[Layout], rows: Sequence[Sequence[int]]) -> list[list[float]]:
-    """Return fixed-point values as numbers."""
-    return [
-        [value / (1 << layout.scale) for value in values]
-        for layout, values in zip(layouts, rows, strict=True)
-    ]
+    """Return fixed-point values as the nearest numbers. Raises InvalidValue for one that no DOUBLE
+    holds."""
+    try:
+        return [
+            [value / (1 << layout.scale) for value in values]
+            for layout, values in zip(layouts, rows, strict=True)
+        ]
+    except OverflowError:
+        raise InvalidValue(
+            "a decrypted number passes 1.8e308, the largest DOUBLE; encrypt smaller numbers, or "
+            "multiply by smaller ones"
+        ) from None
 
 
 def single(lists: list[list[float]], other: str) -> pa.Array:

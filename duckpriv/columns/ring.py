@@ -18,24 +18,27 @@ from ..crypto.hashing import labelled
 from ..errors import InvalidValue
 from .arrays import constant
 from .context import Context
+from .plaintexts import fraction_bits
 
 Vector = NDArray[np.uint64]
 VECTOR = pa.list_(pa.uint64())
 ACTIVATION = pa.struct({"value": VECTOR, "loss": VECTOR, "score": VECTOR})
 KINDS = ("logistic", "identity", "exp")
+# Scores have twice the scale, and whole bits too.
+_MOST_SCORE_SCALE = 30
 # Random elements in one call: 2 GiB of them.
 MOST_RANDOM = 1 << 28
 
 
 def ring_encode(context: Context, lists: pa.Array, scales: pa.Array) -> pa.Array:
     """Return round(x * 2^scale) modulo 2^64 of every number."""
-    scale = constant(scales, "the scale")
+    scale = fraction_bits(scales)
     return _each(lambda xs: encode(xs, scale), lists, kind=np.float64)
 
 
 def ring_decode(context: Context, lists: pa.Array, scales: pa.Array) -> pa.Array:
     """Return the numbers that ring elements stand for."""
-    scale = constant(scales, "the scale")
+    scale = fraction_bits(scales)
     decoded = [decode(_vector(xs), scale) for xs in lists]
     return pa.array(decoded, pa.list_(pa.float64()))
 
@@ -115,7 +118,7 @@ def ring_vecmat(context: Context, vectors: pa.Array, matrices: pa.Array) -> pa.A
 
 def ring_shift(context: Context, a: pa.Array, bits: pa.Array) -> pa.Array:
     """Return the elements, numbers from 0 to 2^64 - 1, without their last bits."""
-    count = _shift(bits)
+    count = _shift(bits, 63)
     return _each(lambda v: v >> count, a)
 
 
@@ -141,7 +144,7 @@ def share_truncate(
     each share by itself gives with probability |x| / 2^63 (Mohassel and Zhang 2017, theorem 1): a
     sum over 1,000 rows at scale 40 has |x| near 2^53, one wrapped number in a thousand.
     """
-    count = _shift(bits)
+    count = _shift(bits, 62)
     lead = bool(constant(leads, "whether this party leads"))
 
     def truncate(c: Vector, r: Vector, top: Vector) -> Vector:
@@ -150,36 +153,52 @@ def share_truncate(
         low = (c >> np.uint64(63)) == 0
         result = np.where(low, top << (np.uint64(64) - count), np.uint64(0)) - r
         if lead:
-            result += (c >> count) - (np.uint64(1) << (np.uint64(62) - count))
+            result += (c >> count) - np.full(len(c), 1 << 62 - int(count), np.uint64)
         return result
 
     return _each(truncate, opened, shifted, tops)
 
 
 def helper_activation(
-    context: Context, zs: pa.Array, kinds: pa.Array, scales: pa.Array
+    context: Context, zs: pa.Array, kinds: pa.Array, scales: pa.Array, with_loss: pa.Array
 ) -> pa.Array:
     """Return activation, loss terms and scores of a batch's scores, which have twice the scale.
 
     The loss is that of a label y less y·z: softplus(z), z²/2, or exp(z). Loss terms (at twice the
     scale) and scores (at the scale) are divided by the number of rows, so that their sums are
-    means, which fit into the ring.
+    means, which fit into the ring. Without loss these two are empty.
     """
     kind, scale = constant(kinds, "the kind of model"), constant(scales, "the scale")
+    loss_too = bool(constant(with_loss, "whether the loss is wanted"))
     if kind not in KINDS:
         raise InvalidValue(f"the kind of model is one of {', '.join(KINDS)}")
+    if not 0 <= scale <= _MOST_SCORE_SCALE:
+        raise InvalidValue(f"the scale is {scale}; use 0 to {_MOST_SCORE_SCALE} fractional bits")
     values, losses, scores = [], [], []
     for row in zs:
         z = decode(_vector(row), 2 * scale)
-        if kind == "logistic":
-            value, loss = 1 / (1 + np.exp(-np.clip(z, -700, 700))), np.logaddexp(0, z)
-        elif kind == "identity":
-            value, loss = z, z * z / 2
-        else:
-            value = loss = np.exp(np.minimum(z, 700))
+        with np.errstate(over="ignore"):
+            if kind == "logistic":
+                value, loss = 1 / (1 + np.exp(-np.clip(z, -700, 700))), np.logaddexp(0, z)
+            elif kind == "identity":
+                value, loss = z, z * z / 2
+            else:
+                value = loss = np.exp(z)
+        rows = max(len(z), 1)
+        if (np.abs(value) >= 2.0 ** (62 - scale)).any():
+            raise InvalidValue(
+                f"a prediction, {kind} of a score, is 2^{62 - scale} or more: the training "
+                "diverges, or a row is far from all others; use a smaller learning_rate, or take "
+                "the logarithm of columns with few large numbers"
+            )
+        if loss_too and loss.sum() / rows >= 2.0 ** (61 - 2 * scale):
+            raise InvalidValue(
+                f"the mean loss of a batch is 2^{61 - 2 * scale} or more: the training diverges, "
+                "or the label is too large; use a smaller learning_rate, or divide the label"
+            )
         values.append(encode(value, scale))
-        losses.append(encode(loss / max(len(z), 1), 2 * scale))
-        scores.append(encode(z / max(len(z), 1), scale))
+        losses.append(encode(loss / rows if loss_too else np.zeros(0), 2 * scale))
+        scores.append(encode(z / rows if loss_too else np.zeros(0), scale))
     arrays = [pa.array(column, VECTOR) for column in (values, losses, scores)]
     return pa.StructArray.from_arrays(arrays, fields=list(ACTIVATION))
 
@@ -187,12 +206,13 @@ def helper_activation(
 def encode(xs: NDArray[np.float64], scale: int) -> Vector:
     """Return round(x * 2^scale) modulo 2^64. Raises InvalidValue for what does not fit."""
     if not np.isfinite(xs).all():
-        raise InvalidValue("NaN or an infinity cannot be shared; if this is a score, it diverges")
-    scaled = np.rint(np.ldexp(xs, scale))
+        raise InvalidValue("NaN or an infinity cannot be shared; fill such numbers in")
+    with np.errstate(over="ignore"):
+        scaled = np.rint(np.ldexp(xs, scale))
     if (np.abs(scaled) >= 2.0**62).any():
         raise InvalidValue(
             f"a number is too large for the ring: with scale {scale}, magnitudes have to be below "
-            f"2^{62 - scale}; if it is a score or a loss, the training diverges"
+            f"2^{62 - scale}; use a smaller scale, or divide the numbers"
         )
     return scaled.astype(np.int64).view(np.uint64)
 
@@ -224,8 +244,8 @@ def _same_length(a: pa.Array, b: pa.Array) -> tuple[pa.Array, pa.Array]:
     return a, b
 
 
-def _shift(bits: pa.Array) -> np.uint64:
+def _shift(bits: pa.Array, most: int) -> np.uint64:
     count = constant(bits, "the number of bits")
-    if not 1 <= count <= 63:
-        raise InvalidValue(f"cannot cut off {count} bits; use 1 to 63")
+    if not 1 <= count <= most:
+        raise InvalidValue(f"cannot cut off {count} bits; use 1 to {most}")
     return np.uint64(count)

@@ -6,10 +6,11 @@ import hashlib
 import secrets
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ..crypto import agreement
 from ..crypto.hashing import labelled, sha256
-from ..errors import KeyMismatch, ProtocolError
+from ..errors import InvalidValue, KeyMismatch, ProtocolError
 from ..keys import SeedPart
 from .arrays import constant
 from .context import Context
@@ -95,6 +96,8 @@ def batch_key(context: Context, values: pa.Array, seeds: pa.Array, epochs: pa.Ar
     """Return 16 bytes for each value, a pseudo-random function of seed, epoch and value (keyed
     BLAKE2b, RFC 7693): rows sorted by it are in an order that only holders of the seed know."""
     key = context.need_keyring().known_secret(constant(seeds, "the seed"))
+    if pc.min(epochs).as_py() < 0:
+        raise InvalidValue("the epoch is negative; count passes over the rows from 0")
     keys = [
         hashlib.blake2b(
             labelled("duckpriv/batch/v1", epoch.to_bytes(8, "big"), value.encode()),

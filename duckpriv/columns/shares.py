@@ -8,9 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from ..errors import InvalidValue
-from .arrays import constant
 from .context import Context
-from .plaintexts import RING, to_fixed_point
+from .plaintexts import RING, fraction_bits, to_fixed_point
 
 SPLIT = pa.struct({"keep": pa.uint64(), "send": pa.uint64()})
 SPLIT_LIST = pa.struct({"keep": pa.list_(pa.uint64()), "send": pa.list_(pa.uint64())})
@@ -20,7 +19,7 @@ _BOUND = 63
 
 def share_split(context: Context, xs: pa.Array, scales: pa.Array) -> pa.Array:
     """Split round(x * 2^scale) into a uniform share to send and the rest to keep."""
-    keep, send = _split(xs, constant(scales, "the scale"))
+    keep, send = _split(xs, fraction_bits(scales))
     return pa.StructArray.from_arrays([keep, send], fields=list(SPLIT))
 
 
@@ -31,7 +30,7 @@ def share_split_list(context: Context, lists: pa.Array, scales: pa.Array) -> pa.
         raise InvalidValue("a list to share has a NULL")
     lengths = [0, *np.cumsum([len(numbers) for numbers in lists.to_pylist()])]
     offsets = pa.array(lengths, pa.int32())
-    parts = _split(numbers, constant(scales, "the scale"))
+    parts = _split(numbers, fraction_bits(scales))
     columns = [pa.ListArray.from_arrays(offsets, part) for part in parts]
     return pa.StructArray.from_arrays(columns, fields=list(SPLIT_LIST))
 

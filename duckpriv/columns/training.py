@@ -11,12 +11,15 @@ import pyarrow as pa
 from ..errors import InvalidValue
 from .arrays import constant
 from .context import Context
-from .homomorphic import check_weight_bound, key_named, of_sum, read_alike, send
+from .homomorphic import key_named, of_sum, read_alike, send, weight_bound
 from .joint import joint_key_named
-from .plaintexts import packed, to_fixed_point
+from .plaintexts import fraction_bits, packed, to_fixed_point
 
-# Fractional bits of the factor that a residual gets, and how large it may be.
-_FACTOR_SCALE, _FACTOR_BOUND = 8, 14
+# Fractional bits of the factor that a residual gets, and how large it may be: below 128, which
+# noise of deviation 10 passes once in 2^120 rows.
+_FACTOR_SCALE, _FACTOR_BOUND = 8, 16
+# A normal number of this deviation is finite.
+_LARGEST_DEVIATION = 1e300
 
 
 def lr_residual_add(
@@ -56,8 +59,8 @@ def lr_residual_add(
 def gaussian_noise(context: Context, rows: pa.Array, deviations: pa.Array) -> pa.Array:
     """Return a normal random number for each row, from the operating system's generator."""
     deviation = constant(deviations, "the deviation")
-    if not 0 <= deviation < float("inf"):
-        raise InvalidValue("the deviation of noise has to be a number, and not below 0")
+    if not 0 <= deviation <= _LARGEST_DEVIATION:
+        raise InvalidValue("the deviation of noise has to be a number from 0 to 1e300")
     source = secrets.SystemRandom()
     return pa.array([source.gauss(0.0, deviation) for _ in rows], pa.float64())
 
@@ -72,8 +75,7 @@ def gradient_block(
 ) -> pa.Array:
     """Return for each row, a list of n ciphertexts and n lists of k numbers, the k encrypted sums
     of ciphertext times number."""
-    scale, bound = constant(scales, "the scale"), constant(bounds, "the bound")
-    check_weight_bound(bound)
+    scale, bound = fraction_bits(scales), weight_bound(bounds)
     public = key_named(context, key)
     results = []
     for cts, matrix in zip(lists, matrices, strict=True):

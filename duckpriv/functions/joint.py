@@ -209,8 +209,9 @@ JOINT: tuple[Function, ...] = (
         kind="scalar",
         parameters=(_PARTLY, _OWN, _MASK),
         returns="DOUBLE",
-        about="Finishes decrypting a ciphertext of one number, and takes the mask off. A result "
-        "beyond the ciphertext's bound is an error: the mask or the ciphertext is another one.",
+        about="Finishes decrypting a ciphertext of one number, to the nearest DOUBLE, and takes "
+        "the mask off. A result beyond the ciphertext's bound is an error: the mask or ciphertext "
+        "is another one.",
         reveals="The number, to you.",
         example="SELECT joint_decrypt(partial_decrypt(m.ct, 'guest'), 'host', mask := m.mask) AS x "
         "FROM (SELECT joint_mask(joint_encrypt(1.5, 'host'), 'host') AS m)",

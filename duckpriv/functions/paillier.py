@@ -147,7 +147,8 @@ PAILLIER: tuple[Function, ...] = (
         kind="scalar",
         parameters=(CT, _OWN_KEY),
         returns="DOUBLE",
-        about="Decrypts a ciphertext of one number.",
+        about="Decrypts a ciphertext of one number, to the nearest DOUBLE. "
+        "paillier_decrypt_share keeps all digits of integers.",
         reveals="The number, to you.",
         example="SELECT paillier_decrypt(he_mul(paillier_encrypt(2, 'mine'), 21, 'mine'), 'mine') "
         "AS x",
@@ -159,7 +160,7 @@ PAILLIER: tuple[Function, ...] = (
         kind="scalar",
         parameters=(CT, _OWN_KEY),
         returns="DOUBLE[]",
-        about="Decrypts a ciphertext to its numbers.",
+        about="Decrypts a ciphertext to its numbers, each to the nearest DOUBLE.",
         reveals="The numbers, to you.",
         example="SELECT paillier_decrypt_list(paillier_encrypt_list([1, 2], 'mine'), 'mine') AS xs",
         setup=(MAKE_KEY,),

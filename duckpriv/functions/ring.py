@@ -11,7 +11,7 @@ _A, _B = Parameter("a", "UBIGINT[]", "a vector"), Parameter("b", "UBIGINT[]", "o
 _MATRIX = Parameter("matrix", "UBIGINT[]", "a matrix, row by row")
 _VECTOR = Parameter("vector", "UBIGINT[]", "a vector")
 _SCALE = Parameter("scale", "INTEGER", "fractional bits: x stands as round(x * 2^scale)", "20")
-_BITS = Parameter("bits", "INTEGER", "how many, 1 to 63")
+_BITS = Parameter("bits", "INTEGER", "how many, 1 to 62")
 _LINEAR = "Nothing leaves. On shares it gives a share."
 _SQL = "UBIGINT[]"
 
@@ -114,7 +114,7 @@ RING: tuple[Function, ...] = (
     ),
     _on_vectors(
         ring.ring_shift,
-        (_A, _BITS),
+        (_A, Parameter("bits", "INTEGER", "how many, 1 to 63")),
         (_SQL, "BIGINT"),
         "The elements, from 0 to 2^64 - 1, without their last bits.",
         "ring_shift([8, 9], 2)",
@@ -163,17 +163,19 @@ RING: tuple[Function, ...] = (
             Parameter("z", _SQL, "scores, at twice the scale"),
             Parameter("kind", "VARCHAR", "logistic, identity or exp", "'logistic'"),
             _SCALE,
+            Parameter("with_loss", "BOOLEAN", "false: loss and score are empty", "true"),
         ),
         returns="STRUCT(value UBIGINT[], loss UBIGINT[], score UBIGINT[])",
         about="The helper's step: predictions from scores, at the scale; each row's loss less y·z "
         "(softplus(z), z²/2 or exp(z)), at twice the scale, and the scores, at the scale, both "
-        "divided by the number of rows.",
+        "divided by the number of rows. Predictions from 2^42 on, and a mean loss from 2^21 on, "
+        "are errors.",
         reveals="Nothing leaves. The helper sees scores of rows that it cannot tell.",
         example="SELECT ring_decode(helper_activation(ring_encode([0], scale := 40)).value) AS p",
         udfs=(
             Udf(
                 ring.helper_activation,
-                (_SQL, "VARCHAR", "BIGINT"),
+                (_SQL, "VARCHAR", "BIGINT", "BOOLEAN"),
                 "STRUCT(value UBIGINT[], loss UBIGINT[], score UBIGINT[])",
                 ring.ACTIVATION,
             ),

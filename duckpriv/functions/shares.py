@@ -102,7 +102,8 @@ SHARES: tuple[Function, ...] = (
         kind="scalar",
         parameters=(_A, _B, _SCALE),
         returns="DOUBLE",
-        about="The number that two shares make: (a + b) as a signed number, over 2^scale.",
+        about="The number that two shares make: (a + b) as a signed number, over 2^scale, to "
+        "the nearest DOUBLE.",
         reveals="The number, to who has both shares.",
         example="SELECT share_reveal(share_sub(0, 1), 0, scale := 0) AS minus_one",
         body="shares.sql",

@@ -111,15 +111,10 @@ SELECT require(count(*) = (SELECT count(*) FROM lr_names) AND count(*) = getvari
                || ', and ' || count(*) || ' are common. Use the alignments of one and the same matching, or tables with the same ids')
 FROM lr_rows;
 
--- steps are rounded to 2^-30
-SET VARIABLE last_rate = getvariable('learning_rate')::DOUBLE / (1 + getvariable('decay')::DOUBLE * (getvariable('iterations')::INTEGER - 1));
-SELECT require(getvariable('last_rate') / least(getvariable('rows'), getvariable('batch')::INTEGER) >= 2 ** -23
-               AND (getvariable('l2')::DOUBLE = 0 OR getvariable('last_rate') * getvariable('l2')::DOUBLE >= 2 ** -23),
-               'the learning rate, or l2, is too small at the last step: they are rounded to 2^-30, the rate after division by the '
-               || 'rows of a batch');
+-- include shared/limits.sql
 
 SET VARIABLE plan = 'kind=' || getvariable('kind') || ' rows=' || getvariable('rows') || ' batches=' || getvariable('batches')
-    || ' iterations=' || getvariable('iterations')::BIGINT;
+    || ' iterations=' || getvariable('iterations')::BIGINT || ' most=' || getvariable('most');
 -- include shared/widths.sql
 
 SET VARIABLE records = (SELECT count(*) FROM lr_named);
@@ -176,6 +171,8 @@ CREATE OR REPLACE TEMP TABLE lr_batch AS
     FROM lr_order JOIN lr_data USING (row)
     WHERE (place - 1) * getvariable('batches') // getvariable('rows') = getvariable('number');
 SET VARIABLE size = (SELECT size FROM lr_batch);
+
+-- include shared/reach.sql
 
 -- random numbers of this step: with the helper's seed
 CREATE OR REPLACE TEMP TABLE lr_deal AS

@@ -18,9 +18,10 @@ SELECT require(getvariable('me') = getvariable('helper'),
 -- how much there is to do
 CREATE OR REPLACE TEMP TABLE lr_plan AS
     FROM exchange_recv(getvariable('host'), 'lrh/plan',
-                       columns := 'parties VARCHAR[], kind VARCHAR, rows BIGINT, batches BIGINT, iterations BIGINT');
+                       columns := 'parties VARCHAR[], kind VARCHAR, rows BIGINT, batches BIGINT, iterations BIGINT, most DOUBLE');
 SELECT require(count(*) = 1 AND bool_and(parties = getvariable('parties')), 'the host has other parties than we do'),
-       require(bool_and(rows > 0 AND batches BETWEEN 1 AND rows AND iterations > 0 AND kind IN ('logistic', 'identity', 'exp')),
+       require(bool_and(rows > 0 AND batches BETWEEN 1 AND rows AND iterations > 0 AND kind IN ('logistic', 'identity', 'exp')
+                        AND most > 0 AND most <= 1024),
                'the host''s plan makes no sense'),
        require(bool_and(rows <= getvariable('most_rows')::BIGINT),
                'the host plans ' || any_value(rows) || ' rows, and most_rows is ' || getvariable('most_rows')
@@ -33,8 +34,9 @@ SET VARIABLE rows = (SELECT rows FROM lr_plan);
 SET VARIABLE batches = (SELECT batches FROM lr_plan);
 SET VARIABLE iterations = (SELECT iterations FROM lr_plan);
 SET VARIABLE kind = (SELECT kind FROM lr_plan);
+SET VARIABLE most = (SELECT most FROM lr_plan);
 SET VARIABLE plan = 'kind=' || getvariable('kind') || ' rows=' || getvariable('rows') || ' batches=' || getvariable('batches')
-    || ' iterations=' || getvariable('iterations');
+    || ' iterations=' || getvariable('iterations') || ' most=' || getvariable('most');
 
 -- include shared/dealt_widths.sql
 
@@ -95,11 +97,18 @@ CREATE OR REPLACE TEMP TABLE lr_scores AS
 SELECT require(count(*) = len(getvariable('parties')) AND bool_and(len(z) = getvariable('size')),
                'a party''s scores are not those of a batch')
 FROM lr_scores;
+-- 64 bits hold scores below 2^23, and a larger one looks like any other: so scores have to stay far from that
+SELECT require(getvariable('kind') = 'identity' OR list_max(list_transform(z, lambda score: abs(score))) < 1024,
+               'the training diverges, or a row is far from all others: a score passes 1024. Start again with a smaller learning_rate, '
+               || 'or take the logarithm of columns with few large numbers')
+FROM (SELECT ring_decode(ring_sum(z), scale := 40) AS z FROM lr_scores);
 CREATE OR REPLACE TEMP TABLE lr_active AS
     SELECT helper_activation(ring_sum(z), kind := getvariable('kind')) AS a FROM lr_scores;
-SELECT require(list_max(list_transform(ring_decode(a.value), lambda number: abs(number))) * getvariable('size') < 2 ** 21,
-               'the training diverges, or the label is too large: predictions times rows of a batch pass 2^21. Start again with a '
-               || 'smaller learning_rate')
+SELECT require(getvariable('kind') = 'logistic'
+               OR list_max(list_transform(ring_decode(a.value), lambda number: abs(number))) < getvariable('most'),
+               'the training diverges, or the label is too large: a prediction passes ' || round(getvariable('most'), 3)
+               || ', with which sums over a batch fit into 64 bits. Start again with a smaller learning_rate, divide the label, or take '
+               || 'the logarithm of columns with few large numbers')
 FROM lr_active;
 CALL exchange_send(getvariable('host'), 'lrh/activated-' || getvariable('iteration'), $$
     SELECT ring_sub(a.value, (SELECT ring_sum(value) FROM lr_random WHERE NOT corrected)) AS value,

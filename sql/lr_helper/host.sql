@@ -55,10 +55,7 @@ SELECT require(count(*) > 0, 'there are no rows'),
                'an id is missing or occurs more than once; a model needs one row for each id'),
        require(count(y) = count(*) AND bool_and(isfinite(y)), 'the label has to be a number in every row'),
        require(getvariable('kind') <> 'logistic' OR bool_and(y IN (0, 1)), 'the label has to be 0 or 1 in every row'),
-       require(getvariable('kind') <> 'exp' OR bool_and(y >= 0), 'the label of a Poisson regression is not negative'),
-       require(max(abs(y)) * least(count(*), getvariable('batch')::INTEGER) <= 2 ** 20,
-               'the label is too large for sums over a batch; divide it, so that its largest magnitude times the rows of a batch '
-               || 'is not above 2^20 (1,048,576)')
+       require(getvariable('kind') <> 'exp' OR bool_and(y >= 0), 'the label of a Poisson regression is not negative')
 FROM lr_named;
 -- include ../shared/features.sql
 
@@ -70,6 +67,11 @@ CREATE OR REPLACE TEMP TABLE lr_rows AS
 SET VARIABLE rows = (SELECT count(*) FROM lr_rows);
 SET VARIABLE batches = ceil(getvariable('rows') / getvariable('batch')::INTEGER)::BIGINT;
 SET VARIABLE width = len(getvariable('features')) + 1;
+-- include shared/limits.sql
+SELECT require(max(abs(y)) <= getvariable('most'),
+               'the label is too large for sums over a batch: its largest magnitude can be ' || round(getvariable('most'), 3)
+               || '; divide it, or have all parties set a smaller batch or learning_rate')
+FROM lr_rows;
 SET VARIABLE name_seed = (SELECT random_id(1)::VARCHAR);
 SET VARIABLE k = 0;
 
@@ -120,17 +122,10 @@ CALL exchange_send(getvariable('guest'), 'lrh/spine', $$
 -- to the helper: how much there is to do
 CALL exchange_send(getvariable('helper'), 'lrh/plan', $$
     SELECT getvariable('parties') AS parties, getvariable('kind') AS kind, getvariable('rows') AS rows,
-           getvariable('batches') AS batches, getvariable('iterations')::BIGINT AS iterations $$);
-
--- steps are rounded to 2^-30
-SET VARIABLE last_rate = getvariable('learning_rate')::DOUBLE / (1 + getvariable('decay')::DOUBLE * (getvariable('iterations')::INTEGER - 1));
-SELECT require(getvariable('last_rate') / least(getvariable('rows'), getvariable('batch')::INTEGER) >= 2 ** -23
-               AND (getvariable('l2')::DOUBLE = 0 OR getvariable('last_rate') * getvariable('l2')::DOUBLE >= 2 ** -23),
-               'the learning rate, or l2, is too small at the last step: they are rounded to 2^-30, the rate after division by the '
-               || 'rows of a batch');
+           getvariable('batches') AS batches, getvariable('iterations')::BIGINT AS iterations, getvariable('most') AS most $$);
 
 SET VARIABLE plan = 'kind=' || getvariable('kind') || ' rows=' || getvariable('rows') || ' batches=' || getvariable('batches')
-    || ' iterations=' || getvariable('iterations')::BIGINT;
+    || ' iterations=' || getvariable('iterations')::BIGINT || ' most=' || getvariable('most');
 -- include shared/widths.sql
 
 SET VARIABLE records = getvariable('rows');
@@ -190,6 +185,8 @@ CREATE OR REPLACE TEMP TABLE lr_batch AS
                        scale := 40) AS half
     FROM lr_order JOIN lr_data USING (row)
     WHERE (place - 1) * getvariable('batches') // getvariable('rows') = getvariable('number');
+
+-- include shared/reach.sql
 
 -- random numbers of this step: with the helper's seed, and its corrections
 CREATE OR REPLACE TEMP TABLE lr_deal AS

@@ -47,10 +47,11 @@ CREATE OR REPLACE TEMP TABLE lr_absent AS
 
 -- what cannot be scored
 SELECT require(count(*) > 0, 'there are no rows'),
-       require(count(name) = count(*) AND count(DISTINCT name) = count(*), 'an id is missing or occurs more than once'),
-       require(coalesce(bool_and(len(list_filter(x, lambda number: coalesce(NOT isfinite(number), true))) = 0), true),
-               'not every row has a number in every feature')
+       require(count(name) = count(*) AND count(DISTINCT name) = count(*), 'an id is missing or occurs more than once')
 FROM lr_named;
+SET VARIABLE scored = 'lr_named';
+-- include ../shared/scored.sql
+-- include shared/own_scores.sql
 
 -- All names of the alignment, standardised as in the training; our mean, which is 0, for those that we have no record of.
 -- This is done before we receive anything, since its time depends on how many records we have, and the host sees when we

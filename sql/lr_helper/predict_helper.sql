@@ -61,9 +61,12 @@ CREATE OR REPLACE TEMP TABLE lr_scores AS
 SELECT require(count(*) = len(getvariable('parties')) AND bool_and(len(z) = getvariable('size')),
                'a party''s scores are not those of a batch')
 FROM lr_scores;
+SELECT require(getvariable('kind') = 'identity' OR (list_min(z) > -16000 AND list_max(z) < CASE getvariable('kind') WHEN 'exp' THEN 29 ELSE 16000 END),
+               'a score is out of all proportion; are the columns of all parties in the units of the training?')
+FROM (SELECT ring_decode(ring_sum(z), scale := 40) AS z FROM lr_scores);
 INSERT INTO lr_answers
     SELECT getvariable('iteration'),
-           ring_sub(helper_activation(ring_sum(z), kind := getvariable('kind')).value,
+           ring_sub(helper_activation(ring_sum(z), kind := getvariable('kind'), with_loss := false).value,
                     ring_random((SELECT seed FROM lr_parties WHERE party = getvariable('asker')),
                                 'answer-' || getvariable('iteration'), getvariable('size')))
     FROM lr_scores;

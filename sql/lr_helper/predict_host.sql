@@ -19,6 +19,9 @@
 SELECT require(getvariable('me') = getvariable('host'),
                'you run as ' || getvariable('me') || ', and the host is ' || getvariable('host') || '; name it with --set host=NAME');
 
+SELECT require(duckpriv_is_integer(getvariable('batch')), 'batch has to be a whole number below 2^31');
+SELECT require(getvariable('batch')::INTEGER > 0, 'batch has to be more than 0');
+
 -- include shared/model.sql
 
 -- part alignment if getvariable('id') = ''
@@ -34,10 +37,11 @@ CREATE OR REPLACE TEMP TABLE lr_named AS
 
 -- what cannot be scored
 SELECT require(count(*) > 0, 'there are no rows'),
-       require(count(id) = count(*) AND count(DISTINCT id) = count(*), 'an id is missing or occurs more than once'),
-       require(coalesce(bool_and(len(list_filter(x, lambda number: coalesce(NOT isfinite(number), true))) = 0), true),
-               'not every row has a number in every feature')
+       require(count(id) = count(*) AND count(DISTINCT id) = count(*), 'an id is missing or occurs more than once')
 FROM lr_named;
+SET VARIABLE scored = 'lr_named';
+-- include ../shared/scored.sql
+-- include shared/own_scores.sql
 CREATE OR REPLACE TEMP TABLE lr_matrix AS SELECT row_number() OVER (ORDER BY draw) AS row, id, x FROM lr_named;
 CREATE OR REPLACE TEMP TABLE lr_rows AS
     SELECT row, id, ring_encode([1.0::DOUBLE] || list_transform(x, lambda number, i:

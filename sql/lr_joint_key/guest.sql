@@ -72,6 +72,8 @@ FROM lr_named;
 -- since its time depends on how many records we have, and the host sees when we answer.
 CREATE OR REPLACE TEMP TABLE lr_matrix AS SELECT row_number() OVER () AS row, name AS id, x FROM lr_named;
 CREATE OR REPLACE TEMP TABLE lr_records AS FROM standardise('lr_matrix');
+SET VARIABLE standardised = 'lr_records';
+-- include shared/far.sql
 CREATE OR REPLACE TEMP TABLE lr_names AS
     SELECT id, x, present FROM (
         SELECT id, x, true AS present FROM lr_records
@@ -231,6 +233,8 @@ INSERT INTO lr_log
 SELECT gradient_norm, seconds, bytes FROM lr_log WHERE iteration = getvariable('iteration');
 
 -- part finish
+
+-- include shared/diverged.sql
 
 -- results: our weights, for standardised features and in the columns' own units
 CREATE OR REPLACE TABLE "${result}" AS

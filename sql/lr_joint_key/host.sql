@@ -78,6 +78,8 @@ CREATE OR REPLACE TEMP TABLE lr_matrix AS
     SELECT row_number() OVER (ORDER BY sha256(getvariable('seed') || '/' || name)) AS row, name AS id, x FROM lr_named;
 CREATE OR REPLACE TEMP TABLE lr_rows AS
     SELECT m.row, [1.0::DOUBLE] || m.x AS x, y FROM standardise('lr_matrix') m JOIN lr_named ON name = m.id;
+SET VARIABLE standardised = 'lr_rows';
+-- include shared/far.sql
 SET VARIABLE rows = (SELECT count(*) FROM lr_rows);
 SET VARIABLE batches = ceil(getvariable('rows') / getvariable('batch')::INTEGER)::BIGINT;
 SET VARIABLE width = len(getvariable('features')) + 1;
@@ -142,7 +144,7 @@ CREATE OR REPLACE TEMP TABLE lr_residuals AS
     FROM exchange_recv(getvariable('peer'), 'lr/intermediate-' || getvariable('iteration'), columns := 'row BIGINT, ct BLOB');
 SELECT require((SELECT list(row ORDER BY row) FROM lr_residuals) = (SELECT list(row ORDER BY row) FROM lr_batch),
                'the guest did not answer with one residual for each row of the batch'),
-       require((SELECT bool_and((l.scale, l.bound, l.count, l.doublings) = (28, 47, 1, 1)) FROM (SELECT he_layout(ct) AS l FROM lr_residuals)),
+       require((SELECT bool_and((l.scale, l.bound, l.count, l.doublings) = (28, 49, 1, 1)) FROM (SELECT he_layout(ct) AS l FROM lr_residuals)),
                'the guest''s residuals do not have the agreed scale and bound');
 
 -- gradient: encrypted and masked; feature 0 is the loss
@@ -205,6 +207,8 @@ INSERT INTO lr_log
 SELECT loss, gradient_norm, seconds, bytes FROM lr_log WHERE iteration = getvariable('iteration');
 
 -- part finish
+
+-- include shared/diverged.sql
 
 -- results: our weights, for standardised features and in the columns' own units
 CREATE OR REPLACE TABLE "${result}" AS

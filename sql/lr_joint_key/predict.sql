@@ -30,17 +30,10 @@ SELECT require(count(*) > 0, 'the alignment is empty: private matching found no 
 
 -- part rows
 
--- our part of every score
-CREATE OR REPLACE TEMP TABLE predict_all AS
-    SELECT id, getvariable('intercept') + list_dot_product([0.0::DOUBLE] || x, [0.0::DOUBLE] || getvariable('weights')) AS part
-    FROM matrix_rows(getvariable('table'), getvariable('id_column'),
-                     names := getvariable('features')::VARCHAR[]);
-SELECT require(count(*) > 0, 'there are no rows'),
-       require(count(*) FILTER (NOT coalesce(isfinite(part), false)) = 0,
-               count(*) FILTER (NOT coalesce(isfinite(part), false)) || ' rows have a feature without a number'),
-       require(count(id) = count(*) AND count(DISTINCT id) = count(*), 'an id is missing or occurs more than once'),
-       require(max(abs(part)) < 16000, 'a score is out of all proportion; are the columns in the units of the training?')
-FROM predict_all;
+-- include shared/matrix.sql
+-- include ../shared/scored.sql
+-- include shared/parts.sql
+SELECT require(count(*) > 0, 'there are no rows') FROM predict_all;
 
 -- part rows-by-id if getvariable('id') <> ''
 CREATE OR REPLACE TEMP TABLE predict_named AS

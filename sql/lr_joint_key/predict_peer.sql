@@ -31,16 +31,9 @@ SELECT require(count(*) > 0, 'the alignment is empty: private matching found no 
 
 -- part rows
 
--- our part of every score
-CREATE OR REPLACE TEMP TABLE predict_all AS
-    SELECT id, getvariable('intercept') + list_dot_product([0.0::DOUBLE] || x, [0.0::DOUBLE] || getvariable('weights')) AS part
-    FROM matrix_rows(getvariable('table'), getvariable('id_column'),
-                     names := getvariable('features')::VARCHAR[]);
-SELECT require(count(*) FILTER (NOT coalesce(isfinite(part), false)) = 0,
-               count(*) FILTER (NOT coalesce(isfinite(part), false)) || ' rows have a feature without a number'),
-       require(count(id) = count(*) AND count(DISTINCT id) = count(*), 'an id is missing or occurs more than once'),
-       require(coalesce(max(abs(part)), 0) < 16000, 'a score is out of all proportion; are the columns in the units of the training?')
-FROM predict_all;
+-- include shared/matrix.sql
+-- include ../shared/scored.sql
+-- include shared/parts.sql
 
 -- part rows-by-id if getvariable('id') <> ''
 CREATE OR REPLACE TEMP TABLE predict_named AS SELECT psi_id(id) AS name, part FROM predict_all;

@@ -39,7 +39,8 @@ CREATE MACRO confusion(tbl, threshold := 0.5, score := 'score', label := 'label'
     SELECT tp AS true_positives, fp AS false_positives, fn AS false_negatives, tn AS true_negatives,
            CAST(tp + tn AS DOUBLE) / nullif(tp + fp + fn + tn, 0) AS accuracy,
            CAST(tp AS DOUBLE) / nullif(tp + fp, 0) AS "precision", CAST(tp AS DOUBLE) / nullif(tp + fn, 0) AS recall
-    FROM (SELECT count(*) FILTER (s >= threshold AND y = 1) AS tp, count(*) FILTER (s >= threshold AND y = 0) AS fp,
+    FROM (SELECT count(*) FILTER (s >= CASE WHEN isnan(CAST(threshold AS DOUBLE)) IS NOT DISTINCT FROM false THEN threshold
+                                            ELSE error('DUCKPRIV_INVALID_VALUE: the threshold has to be a number') END AND y = 1) AS tp, count(*) FILTER (s >= threshold AND y = 0) AS fp,
                  count(*) FILTER (s < threshold AND y = 1) AS fn, count(*) FILTER (s < threshold AND y = 0) AS tn
           FROM query(duckpriv.main.duckpriv_scored_query(tbl, score, label)));
 

@@ -10,6 +10,8 @@ CREATE MACRO batch_select(tbl, seed, iteration, size) AS TABLE
     FROM (SELECT pid, row_number() OVER (ORDER BY duckpriv.main.batch_key(pid, seed, (iteration - 1) // batches) ASC) AS place,
                  rows, batches
           FROM query_table(tbl),
-               (SELECT count(*) AS rows, greatest(CAST(ceil(CAST(count(*) AS DOUBLE) / size) AS BIGINT), 1) AS batches
+               (SELECT count(*) AS rows, greatest(CAST(ceil(CAST(count(*) AS DOUBLE) / CASE
+                           WHEN size >= 1 AND iteration >= 1 THEN size
+                           ELSE error('DUCKPRIV_INVALID_VALUE: iteration and size have to be 1 at least') END) AS BIGINT), 1) AS batches
                 FROM query_table(tbl)))
     WHERE (place - 1) * batches // rows = (iteration - 1) % batches;

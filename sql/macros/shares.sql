@@ -7,22 +7,25 @@ CREATE MACRO share_split_list(xs, scale := 20) AS
     duckpriv_udf_share_split_list(duckpriv.main.exact_doubles(xs), scale);
 
 CREATE MACRO share_add(a, b) AS
-    CAST((CAST(a AS UHUGEINT) + b) % 18446744073709551616 AS UBIGINT);
+    CAST((CAST(duckpriv.main.duckpriv_element(a) AS UHUGEINT) + duckpriv.main.duckpriv_element(b)) % 18446744073709551616 AS UBIGINT);
 
 CREATE MACRO share_sub(a, b) AS
-    CAST((CAST(a AS UHUGEINT) + 18446744073709551616 - b) % 18446744073709551616 AS UBIGINT);
+    CAST((CAST(duckpriv.main.duckpriv_element(a) AS UHUGEINT) + 18446744073709551616 - duckpriv.main.duckpriv_element(b))
+         % 18446744073709551616 AS UBIGINT);
 
 CREATE MACRO share_sum(share) AS
-    CAST(sum(CAST(share AS UBIGINT)) % 18446744073709551616 AS UBIGINT);
+    CAST(sum(duckpriv.main.duckpriv_element(share)) % 18446744073709551616 AS UBIGINT);
 
 -- A negative factor k stands for k + 2^64.
 CREATE MACRO share_mul_public(share, factor) AS
-    CAST(CAST(share AS UHUGEINT)
-         * CAST((CAST(factor AS HUGEINT) + 18446744073709551616) % 18446744073709551616 AS UHUGEINT)
+    CAST(CAST(duckpriv.main.duckpriv_element(share) AS UHUGEINT)
+         * CAST((CAST(duckpriv.main.duckpriv_factor(factor) AS HUGEINT) + 18446744073709551616) % 18446744073709551616 AS UHUGEINT)
          % 18446744073709551616 AS UBIGINT);
 
 -- Two's complement: 2^63 and more is negative. By way of BIGINT: a HUGEINT becomes a DOUBLE in two
 -- halves, and is rounded twice.
 CREATE MACRO share_reveal(a, b, scale := 20) AS
-    CAST(CAST((CAST(a AS HUGEINT) + b + 9223372036854775808) % 18446744073709551616
-              - 9223372036854775808 AS BIGINT) AS DOUBLE) / power(2, scale);
+    CASE WHEN scale NOT BETWEEN 0 AND 1023
+         THEN CAST(error('DUCKPRIV_INVALID_VALUE: the scale is ' || scale || '; use 0 to 1023 fractional bits') AS DOUBLE)
+         ELSE CAST(CAST((CAST(duckpriv.main.duckpriv_element(a) AS HUGEINT) + duckpriv.main.duckpriv_element(b) + 9223372036854775808)
+                        % 18446744073709551616 - 9223372036854775808 AS BIGINT) AS DOUBLE) / power(2, scale) END;

@@ -22,23 +22,32 @@ CREATE MACRO feature_columns(tbl, columns, without) AS TABLE
     ORDER BY list_position(wanted_folded, folded) ASC, position ASC;
 
 -- A column of equal numbers has deviation 0, whatever rounding makes of it. Where squares are infinite or 0 though the
--- numbers differ, there is none.
+-- numbers differ, there is none. Mean and deviation are those of the differences to one of the numbers: a sum of large ones
+-- that differ little would be rounded by more than they differ. DuckDB 1.5 fails where they would be infinite.
 CREATE MACRO feature_statistics(tbl) AS TABLE
-    SELECT feature, avg(number) AS mean,
+    SELECT feature, CASE WHEN max(abs(difference)) <= 2e150 THEN any_value(start) + avg(small) ELSE 'NaN'::DOUBLE END AS mean,
            CASE WHEN min(number) = max(number) THEN 0
-                WHEN max(abs(number)) > 1e150 THEN 'Infinity'::DOUBLE
-                ELSE coalesce(nullif(stddev_pop(number), 0), 'NaN'::DOUBLE) END AS deviation
-    FROM (SELECT generate_subscripts(x, 1) AS feature, unnest(x) AS number FROM query_table(tbl))
+                WHEN max(abs(number)) <= 1e150 THEN coalesce(nullif(stddev_pop(small), 0), 'NaN'::DOUBLE)
+                ELSE 'Infinity'::DOUBLE END AS deviation
+    FROM (SELECT *, CASE WHEN abs(difference) <= 2e150 THEN difference END AS small
+          FROM (SELECT feature, number, coalesce(starts[feature], 0) AS start, number - coalesce(starts[feature], 0) AS difference
+                FROM (SELECT generate_subscripts(x, 1) AS feature, unnest(duckpriv.main.exact_doubles(x)) AS number FROM query_table(tbl)),
+                     (SELECT any_value(duckpriv.main.exact_doubles(x)) AS starts FROM query_table(tbl))))
     GROUP BY feature ORDER BY feature ASC;
 
 -- Without a lambda's index: dialect_compatibility_mode = 'spark' counts it from 0.
 CREATE MACRO standardise(tbl) AS TABLE
-    SELECT row, id, list_transform(range(1, len(x) + 1), lambda i: (x[i] - means[i]) / deviations[i]) AS x
+    SELECT row, id, CASE WHEN len(x) = coalesce(len(means), 0) AND list_count(x) = len(x)
+                         THEN list_transform(range(1, len(x) + 1), lambda i: (x[i] - means[i]) / deviations[i])
+                         ELSE error('DUCKPRIV_INVALID_VALUE: not every row has a number in each column; fill them in') END AS x
     FROM query_table(tbl),
          (SELECT list(mean ORDER BY feature ASC) AS means,
-                 list(CASE WHEN deviation > 0 THEN deviation ELSE error(
-                          'DUCKPRIV_INVALID_VALUE: column ' || feature || ' has the same number in every row, or '
-                          || 'none; leave it out') END ORDER BY feature ASC) AS deviations
+                 list(CASE WHEN deviation > 0 AND isfinite(deviation) AND isfinite(mean) THEN deviation
+                           WHEN deviation > 0 THEN error(
+                               'DUCKPRIV_INVALID_VALUE: column ' || feature || ' has NaN or an infinity, or numbers that are too '
+                               || 'large, or too close to each other, for a standard deviation; scale it, or take its logarithm')
+                           ELSE error('DUCKPRIV_INVALID_VALUE: column ' || feature || ' has the same number in every row, or '
+                                      || 'none; leave it out') END ORDER BY feature ASC) AS deviations
           FROM duckpriv.main.feature_statistics(tbl));
 
 -- sigma(z) = 1/2 + z/4 + …: the first terms of the logistic function's Taylor series.
@@ -49,7 +58,7 @@ CREATE MACRO lr_loss(score, y) AS
     (0.5 - duckpriv.main.exact_double(y)) * duckpriv.main.exact_double(score) + duckpriv.main.exact_double(score) ** 2 / 8;
 
 CREATE MACRO lr_residual_add(ct, score, key, present := true, noise := 0) AS
-    duckpriv_udf_lr_residual_add(ct, duckpriv.main.exact_double(score), key, present, CAST(noise AS DOUBLE));
+    duckpriv_udf_lr_residual_add(ct, duckpriv.main.exact_double(score), key, present, duckpriv.main.exact_double(noise));
 
 -- In blocks of rows, so that no list of ciphertexts gets long. A row without features is an error.
 CREATE MACRO lr_encrypted_gradient(residuals, features, key, scale := 16, bound := 27) AS TABLE

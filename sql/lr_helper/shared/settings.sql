@@ -1,4 +1,6 @@
 -- settings
+SELECT require(duckpriv_is_integer(getvariable('iterations')) AND duckpriv_is_integer(getvariable('batch')),
+               'iterations and batch have to be whole numbers below 2^31');
 SET VARIABLE settings = 'join=' || CASE WHEN getvariable('id') = '' THEN 'alignment' ELSE 'id' END
     || ' parties=' || array_to_string(getvariable('parties'), ',') || ' kind=' || getvariable('kind')
     || ' iterations=' || getvariable('iterations')::INTEGER || ' batch=' || getvariable('batch')::INTEGER
@@ -14,6 +16,9 @@ SELECT require(getvariable('kind') IN ('logistic', 'identity', 'exp'), 'kind is 
                AND getvariable('l2')::DOUBLE >= 0 AND isfinite(getvariable('learning_rate')::DOUBLE) AND isfinite(getvariable('decay')::DOUBLE)
                AND isfinite(getvariable('l2')::DOUBLE) AND getvariable('noise')::DOUBLE BETWEEN 0 AND 10,
                'iterations, batch and learning_rate have to be more than 0, decay and l2 not less, and noise 0 to 10'),
+       require(getvariable('learning_rate')::DOUBLE <= 2000, 'learning_rate is ' || getvariable('learning_rate') || '; use 2000 at most'),
+       require(getvariable('learning_rate')::DOUBLE * getvariable('l2')::DOUBLE <= 1,
+               'learning_rate times l2 is more than 1, and each step would pass its aim; set a smaller l2 or learning_rate'),
        require_result(getvariable('result'), ['feature', 'weight', 'mean', 'deviation', 'weight_original', 'training']),
        require_result(getvariable('result') || '_share', ['party', 'position', 'share', 'training']),
        require_result(getvariable('log'), ['iteration', 'loss', 'gradient_norm', 'seconds', 'bytes']);

@@ -3,5 +3,7 @@ SET VARIABLE settings = 'join=' || CASE WHEN getvariable('id') = '' THEN 'alignm
     || ' training=' || (SELECT any_value(training) FROM "${model}");
 SET VARIABLE id_column = getvariable('id');
 SET VARIABLE features = (SELECT coalesce(list(feature), []::VARCHAR[]) FROM (FROM "${model}" WHERE mean IS NOT NULL ORDER BY rowid));
-SET VARIABLE weights = (SELECT coalesce(list(weight_original), []::DOUBLE[]) FROM (FROM "${model}" WHERE mean IS NOT NULL ORDER BY rowid));
-SET VARIABLE intercept = (SELECT weight_original FROM "${model}" WHERE mean IS NULL);
+SET VARIABLE means = (SELECT coalesce(list(mean), []::DOUBLE[]) FROM (FROM "${model}" WHERE mean IS NOT NULL ORDER BY rowid));
+SET VARIABLE deviations = (SELECT coalesce(list(deviation), []::DOUBLE[]) FROM (FROM "${model}" WHERE mean IS NOT NULL ORDER BY rowid));
+SET VARIABLE weights = (SELECT coalesce(list(weight), []::DOUBLE[]) FROM (FROM "${model}" WHERE mean IS NOT NULL ORDER BY rowid));
+SET VARIABLE intercept = (SELECT weight FROM "${model}" WHERE mean IS NULL);

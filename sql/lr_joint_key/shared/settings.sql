@@ -5,6 +5,8 @@ SET VARIABLE duckpriv_parameters = 'modulus=' || getvariable('modulus');
 -- peers via = assistant or peer
 
 SET VARIABLE via = CASE WHEN getvariable('assistant') = '' THEN getvariable('peer') ELSE getvariable('assistant') END;
+SELECT require(duckpriv_is_integer(getvariable('iterations')) AND duckpriv_is_integer(getvariable('batch'))
+               AND duckpriv_is_integer(getvariable('loss_every')), 'iterations, batch and loss_every have to be whole numbers below 2^31');
 SET VARIABLE settings = 'join=' || CASE WHEN getvariable('id') = '' THEN 'alignment' ELSE 'id' END
     || ' iterations=' || getvariable('iterations')::INTEGER || ' batch=' || getvariable('batch')::INTEGER
     || ' learning_rate=' || getvariable('learning_rate')::DOUBLE || ' l2=' || getvariable('l2')::DOUBLE
@@ -16,4 +18,6 @@ SELECT require(getvariable('iterations')::INTEGER > 0 AND getvariable('batch')::
                AND getvariable('l2')::DOUBLE >= 0 AND isfinite(getvariable('l2')::DOUBLE)
                AND getvariable('stop')::DOUBLE >= 0 AND getvariable('loss_every')::INTEGER >= 0
                AND getvariable('noise')::DOUBLE BETWEEN 0 AND 10,
-               'iterations, batch and learning_rate have to be more than 0, l2, stop and loss_every not less, and noise 0 to 10');
+               'iterations, batch and learning_rate have to be more than 0, l2, stop and loss_every not less, and noise 0 to 10'),
+       require(getvariable('learning_rate')::DOUBLE * getvariable('l2')::DOUBLE <= 1,
+               'learning_rate times l2 is more than 1, and each step would pass its aim; set a smaller l2 or learning_rate');

@@ -1,3 +1,7 @@
+SELECT require(duckpriv_is_integer(getvariable('scale')) AND duckpriv_is_integer(getvariable('bound')) AND duckpriv_is_integer(getvariable('sigma')),
+               'scale, bound and sigma have to be whole numbers');
+SELECT require(getvariable('scale')::INTEGER BETWEEN 0 AND 500 AND getvariable('bound')::INTEGER BETWEEN 1 AND 500,
+               'scale is ' || getvariable('scale') || ' and bound ' || getvariable('bound') || '; use a scale of 0 to 500 and a bound of 1 to 500 bits');
 -- A sum of products has to fit into shares of 64 bits with its sign: the scale is lowered until it does.
 SET VARIABLE growth = ceil(log2(getvariable('terms')))::INTEGER;
 SET VARIABLE beyond = greatest(0, ceil((2 * getvariable('bound')::INTEGER + getvariable('growth') - 63) / 2.0))::INTEGER;
