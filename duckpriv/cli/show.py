@@ -17,7 +17,7 @@ from ..functions import FUNCTIONS
 from ..report import write_report
 from ..scripts import bundled, load
 from .group import cli
-from .options import database_option, need_database
+from .options import as_text, database_option, need_database
 
 
 @cli.command()
@@ -80,5 +80,6 @@ def functions(name: str | None) -> None:
 def report(db: str, output: Path, scored: str | None, score: str, label: str) -> None:
     """Write a report on a training: loss, model, and ROC and calibration of scores."""
     need_database(db)
-    write_report(Path(db), output, scored, score, label)
+    scored = scored and as_text(scored)
+    write_report(Path(db), output, scored, as_text(score), as_text(label))
     click.echo(f"wrote {output}")
