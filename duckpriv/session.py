@@ -21,12 +21,23 @@ from .audit import Audit
 from .columns.context import Activity, Context
 from .connection import plain_settings, refuse_data_file
 from .consent import Consent
+from .database import open_database, refuse_read_only, refuse_transaction, with_remedy
+from .disk import explained
 from .engine import extend_search_path, install, quoted
-from .errors import Cancelled, DuckprivError, ExchangeTimeout, InvalidValue, from_text, translated
+from .errors import (
+    Cancelled,
+    DuckprivError,
+    ExchangeTimeout,
+    InvalidValue,
+    disk_errors_explained,
+    from_text,
+    translated,
+)
 from .exchange import FileExchange, Limits, open_exchange
 from .exchange import serve as serve_mailbox
 from .exchange.addresses import DEFAULT_TIMEOUT
 from .exchange.exchange import DEFAULT_SILENCE
+from .exchange.folder import Folder
 from .journal import Journal, Position
 from .keyring import Keyring
 from .names import check_name
@@ -106,7 +117,7 @@ class Party:
             with self._reading(query):
                 return self.con.sql(query)
         except duckdb.Error as error:
-            raise translated(error) from None
+            raise with_remedy(self.con, translated(error)) from None
 
     def run(
         self,
@@ -133,8 +144,13 @@ class Party:
 
         Raises a DuckprivError, DuckDB's own error (a missing table), or KeyboardInterrupt.
         """
-        with plain_settings(self.con):
-            return self._run_script(script, observer, on_rows, on_resume, variables)
+        refuse_transaction(self.con)
+        refuse_read_only(self.con, writes=self._exchange is not None)
+        try:
+            with plain_settings(self.con):
+                return self._run_script(script, observer, on_rows, on_resume, variables)
+        except duckdb.Error as error:
+            raise with_remedy(self.con, error) from None
 
     def _run_script(
         self,
@@ -153,7 +169,8 @@ class Party:
         self._context.cancelled.clear()
         if self._exchange is None:
             return self._run(parsed, values, None, observer, on_rows)
-        journal = Journal(self.con, self._exchange, self._audit, self.keyring, parsed, values)
+        with disk_errors_explained():
+            journal = Journal(self.con, self._exchange, self._audit, self.keyring, parsed, values)
         if on_resume and (journal.finished or journal.steps):
             on_resume(journal.steps, journal.finished)
         if not journal.finished:
@@ -183,7 +200,8 @@ class Party:
             entered.enter_context(self._letting_out([], []))
             entered.enter_context(_variables(self.con, values | provided))
             if journal is not None:
-                entered.enter_context(journal.running())
+                with disk_errors_explained():
+                    entered.enter_context(journal.running())
                 if journal.result is not None:
                     result = journal.result.to_pylist()
             worker = entered.enter_context(ThreadPoolExecutor(1, "duckpriv-statement"))
@@ -202,7 +220,8 @@ class Party:
                             on_rows(statement, rows)
             except (DuckprivError, duckdb.Error) as error:
                 if journal and not isinstance(error, (Cancelled, ExchangeTimeout)):
-                    journal.give_up()
+                    with suppress(duckdb.Error):  # what ends a run may also keep it from this
+                        journal.give_up()
                 raise
             if journal is not None:
                 journal.finish()
@@ -318,9 +337,12 @@ class Party:
         if failure is not None:
             if self._exchange is not None:
                 self._exchange.discard()
-                self._record()
+                with suppress(duckdb.Error):  # there may be no room; `close` tries again
+                    self._record()
             if isinstance(failure, duckdb.Error):
                 raise interrupted or translated(failure) from None
+            if isinstance(failure, OSError):
+                raise interrupted or DuckprivError(explained(failure)) from None
             raise interrupted or from_text(str(failure)) or failure from None
         if interrupted:
             raise interrupted
@@ -386,7 +408,7 @@ def connect(
     """
     keys = Keyring(keyring or default_keyring(), passphrase)
     context = _context(keys, me, session)
-    con = duckdb.connect(os.fspath(database))
+    con = open_database(database)
     try:
         refuse_data_file(con, os.fspath(database))
         return _join(
@@ -444,12 +466,17 @@ def _join(
     owns: bool,
 ) -> Party:
     opened = server = None
+    refuse_transaction(con)
+    refuse_read_only(con, writes=exchange is not None)
     if exchange is not None:
         if con.execute("SELECT current_setting('enable_external_access')").fetchall() != [(True,)]:
             raise InvalidValue(
                 "receiving reads files, and this connection has enable_external_access = false"
             )
-        opened = open_exchange(exchange, context, timeout, silence, unprotected, limits)
+        with disk_errors_explained():
+            opened = open_exchange(exchange, context, timeout, silence, unprotected, limits)
+        if isinstance(opened.mailbox, Folder):
+            opened.mailbox.need_writable()
         context.exchange = opened
     try:
         if serve is not None:
