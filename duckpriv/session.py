@@ -475,10 +475,10 @@ def _join(
             )
         with disk_errors_explained():
             opened = open_exchange(exchange, context, timeout, silence, unprotected, limits)
-        if isinstance(opened.mailbox, Folder):
-            opened.mailbox.need_writable()
         context.exchange = opened
     try:
+        if opened is not None and isinstance(opened.mailbox, Folder):
+            opened.mailbox.need_writable()
         if serve is not None:
             if exchange is None or opened is None or unprotected:
                 raise InvalidValue("to serve a mailbox needs an exchange, and protected messages")
