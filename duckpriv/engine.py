@@ -21,6 +21,7 @@ from duckdb.func import ARROW, SPECIAL
 
 from .columns.arrays import plain, without_nulls
 from .columns.context import Context
+from .disk import explained
 from .errors import Cancelled, DuckprivError, InvalidValue
 from .functions import FUNCTIONS, Function, Udf
 from .parser import statements
@@ -144,7 +145,7 @@ def _definitions() -> list[Any]:
         if function.body is None:
             text.append(_passing_on(function))
         elif function.body not in created:
-            text.append((sql_folder() / "macros" / function.body).read_text())
+            text.append((sql_folder() / "macros" / function.body).read_text("utf-8"))
             created.add(function.body)
         kind = "MACRO TABLE" if function.kind in ("table", "call") else "MACRO"
         comment = literal(f"{function.signature}: {function.about}")
@@ -216,9 +217,7 @@ def _guarded(udf: Udf, context: Context) -> Callable[..., pa.Array]:
         except KeyboardInterrupt:
             raise Cancelled("stopped; nothing of the statement was kept") from None
         except OSError as error:
-            raise DuckprivError(
-                f"{error.strerror or 'input/output error'}: {error.filename}"
-            ) from None
+            raise DuckprivError(explained(error)) from None
         except Exception as error:
             raise DuckprivError(
                 f"{public} failed with {type(error).__name__} at {_place(error)}; "

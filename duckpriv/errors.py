@@ -11,8 +11,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
+from .disk import explained
 from .visible import visible, visible_lines
 
 _Error = TypeVar("_Error", bound=BaseException)
@@ -118,3 +121,12 @@ def translated(error: _Error) -> DuckprivError | _Error:
     with a text that is safe to show: it may quote a value that a peer has sent."""
     text = str(error)
     return from_text(text) or type(error)(visible_lines(text))
+
+
+@contextmanager
+def disk_errors_explained() -> Iterator[None]:
+    """Raise an OSError as a DuckprivError that says which file or folder it is, and what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise DuckprivError(explained(error)) from None

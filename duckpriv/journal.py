@@ -34,6 +34,7 @@ import pyarrow as pa
 from .audit import TABLE as AUDIT
 from .audit import Audit
 from .crypto.hashing import labelled
+from .disk import python_path
 from .engine import has_table, literal, quoted
 from .errors import InvalidValue
 from .exchange import FileExchange
@@ -418,7 +419,7 @@ class _Tables:
         (path,) = self._con.execute(
             "SELECT path FROM duckdb_databases() WHERE database_name = $1", [self._names[0]]
         ).fetchall()[0]
-        return Path(f"{path}.outbox") / run if path else None
+        return python_path(f"{path}.outbox") / run if path else None
 
     def run(self, session: str, script: str) -> dict[str, Any] | None:
         """Return the run of a script in a session, and in `sent` how many messages it has sent."""

@@ -18,11 +18,13 @@ import os
 import secrets
 import stat
 import threading
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .crypto import agreement, passphrase
 from .crypto.hashing import labelled
+from .disk import at
 from .errors import InvalidValue, KeyMismatch, KeyNotFound
 
 LOCK = "passphrase.json"
@@ -121,6 +123,16 @@ class KeyFiles:
         """Whether private files are encrypted."""
         return (self.path / LOCK).exists()
 
+    def make_folder(self) -> None:
+        """Make the folder where there is none. Raises InvalidValue where a file is in its place."""
+        with self._disk():
+            if self.path.exists() and not self.path.is_dir():
+                raise InvalidValue(
+                    f"the keyring {self.path} is a file; name a folder, which is made when there "
+                    "is none"
+                )
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
     def unlock(self) -> None:
         """Raise KeyNotFound where a passphrase is needed and was not given, KeyMismatch where it
         is another one."""
@@ -132,7 +144,8 @@ class KeyFiles:
         Raises KeyNotFound or KeyMismatch where a passphrase is missing or wrong, InvalidValue
         where a private file was altered or can be read by others.
         """
-        data = self._bytes(file)
+        with self._disk():
+            data = self._bytes(file)
         if data is None or not is_private(file):
             return data
         key = self._key()
@@ -146,15 +159,16 @@ class KeyFiles:
 
     def write(self, file: str, data: bytes) -> None:
         """Write a new file, whole or not at all. Raises KeyMismatch where it exists."""
-        self._make_folder()
-        if is_private(file):
-            with self._mutex:
-                if self._phrase is not None and not self.protected:
-                    self._refuse_plain()
-                    self._put_lock(_Lock.make(self._phrase), new=True)
-                key = self._key()
-            data = data if key is None else _sealed(file, data, key)
-        self._put(file, data, new=True)
+        with self._disk():
+            self.make_folder()
+            if is_private(file):
+                with self._mutex:
+                    if self._phrase is not None and not self.protected:
+                        self._refuse_plain()
+                        self._put_lock(_Lock.make(self._phrase), new=True)
+                    key = self._key()
+                data = data if key is None else _sealed(file, data, key)
+            self._put(file, data, new=True)
 
     def protect(self, phrase: str | None) -> None:
         """Encrypt all private files with the key of `phrase`; None leaves them plain.
@@ -162,8 +176,8 @@ class KeyFiles:
         What was interrupted is finished first. Raises what `read` does, before any change.
         """
         chosen = None if phrase is None else passphrase.normalised(phrase)
-        with self._mutex:
-            self._make_folder()
+        with self._mutex, self._disk():
+            self.make_folder()
             for partial in self.path.glob(".*.partial"):  # of a process that was killed
                 partial.unlink()
             before = self._lock()
@@ -258,8 +272,9 @@ class KeyFiles:
         except FileNotFoundError:
             return None
 
-    def _make_folder(self) -> None:
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    def _disk(self) -> AbstractContextManager[None]:
+        """Say in an OSError which folder it is about, and that another may be named."""
+        return at(self.path, "--keyring or DUCKPRIV_KEYRING names another folder for keys")
 
     def _put(self, file: str, data: bytes, new: bool = False) -> None:
         """Write a file of mode 600, whole or not at all. Raises KeyMismatch where it has to be

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from .crypto import joint_elgamal, moduli, paillier, rsabssa
+from .disk import home_expanded
 from .errors import DuckprivError, InvalidValue, KeyMismatch, KeyNotFound
 from .keyfiles import KeyFiles
 from .keys import (
@@ -46,6 +47,7 @@ from .keys import (
     private_from_pem,
     public_der,
     public_pem,
+    read_fingerprint,
 )
 from .keys.unfinished import delete, settle
 from .names import check_key_name, check_name
@@ -85,7 +87,7 @@ class Keyring:
     """
 
     def __init__(self, path: str | os.PathLike[str], passphrase: str | None = None) -> None:
-        self.path = Path(path).expanduser()
+        self.path = home_expanded(Path(path))
         self._files = KeyFiles(self.path, passphrase)
         self._lock = threading.RLock()
         self._loaded: dict[str, object] = {}  # by file name
@@ -331,7 +333,8 @@ class Keyring:
         if self._has(_identity(me), _IDENTITY):
             raise KeyMismatch(
                 f"'{me}' has an identity in the keyring {self.path} already; peers trust it. "
-                "'duckpriv keys remove' deletes it, and then all have to trust the new one"
+                f"'duckpriv keys remove {_identity(me)}' deletes it, and then all have to trust "
+                "the new one"
             )
         self._keep_new(_identity(me), _IDENTITY, lambda: Identity.generate(me).encoded)
         return self.identity(me).public
@@ -350,15 +353,21 @@ class Keyring:
 
     def trust(self, identity: PublicIdentity, fingerprint: str) -> None:
         """Trust a peer's identity whose fingerprint the peer has told in another way. Raises
-        KeyMismatch where the fingerprint is another one, or the peer's name stands for another
-        identity."""
-        told = "".join(fingerprint.split()).lower()
+        InvalidValue where that has not the form of one, KeyMismatch where it is another one, or
+        the peer's name stands for another identity."""
+        told = read_fingerprint(fingerprint, identity.name)
         if not secrets.compare_digest(told.encode(), identity.fingerprint.encode()):
             raise KeyMismatch(
                 f"the identity of '{identity.name}' has fingerprint {identity.fingerprint}, not "
                 "the one you gave; ask the peer for both again"
             )
-        self._keep_public(_identity(identity.name), _TRUSTED, identity.text.encode())
+        name, content = _identity(identity.name), identity.text.encode()
+        if self._read(name, _TRUSTED) not in (None, content):
+            raise KeyMismatch(
+                f"you trust another identity of '{identity.name}'; if the peer says that it has "
+                f"made a new one: 'duckpriv keys remove {name}', and trust this one then"
+            )
+        self._keep_public(name, _TRUSTED, content)
 
     def trusted(self, peer: str) -> PublicIdentity:
         """Return the trusted identity of a peer. Raises KeyNotFound."""
@@ -560,7 +569,7 @@ class Keyring:
         if self._unfinished is None:
             self._files.write(file, data)
             return
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._files.make_folder()
         self._unfinished.make(file)
         try:
             self._files.write(file, data)

@@ -35,7 +35,8 @@ class Progress:
 
     def __enter__(self) -> Progress:
         if self._console.is_terminal:
-            self._status = self._console.status("starting")
+            dots = self._console.encoding.startswith("utf")
+            self._status = self._console.status("starting", spinner="dots" if dots else "line")
             self._status.start()
         return self
 

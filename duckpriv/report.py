@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import html
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from .engine import quoted
+from .connection import refuse_data_file
+from .database import open_database
+from .disk import utf8_path
+from .engine import extend_search_path, literal, quoted
 from .errors import InvalidValue
 from .session import connect
 from .visible import visible
@@ -46,8 +50,7 @@ def write_report(
     Raises InvalidValue where there is nothing to show, or matplotlib is missing; DuckDB's own error
     for a table or column that is not there.
     """
-    with connect(database) as party:
-        con = party.con
+    with _opened(database) as con:
         there = [
             con.execute("SELECT has_table($1)", [name]).fetchall()[0][0] for name in (log, model)
         ]
@@ -69,7 +72,7 @@ def write_report(
         raise InvalidValue(
             f"there is nothing to report: no tables {log} and {model}, and no --scored TABLE"
         )
-    title = _escaped(database.stem)
+    title = _escaped(Path(utf8_path(database)).stem)
     target.write_text(
         f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{title}</title>"
         f"<style>{_STYLE}</style><h1>{title}</h1>{''.join(parts)}</html>",
@@ -77,8 +80,32 @@ def write_report(
     )
 
 
+@contextmanager
+def _opened(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Yield a connection that reads `database` with duckpriv's functions, and locks and writes
+    nothing there."""
+    with open_database(database, read_only=True) as con:
+        refuse_data_file(con, str(database))
+        ((name,),) = con.execute("SELECT current_database()").fetchall()
+    name = "report" if name in ("memory", "duckpriv") else name
+    with connect() as party:
+        party.con.execute(f"ATTACH {literal(utf8_path(database))} AS {quoted(name)} (READ_ONLY)")
+        party.con.execute(f"USE {quoted(name)}")
+        extend_search_path(party.con)
+        yield party.con
+
+
 def _scored(con: duckdb.DuckDBPyConnection, scored: str, score: str, label: str) -> list[str]:
     names = [scored, score, label]
+    there = [
+        row[0] for row in con.execute(f"DESCRIBE FROM query_table({literal(scored)})").fetchall()
+    ]
+    for name in (score, label):
+        if name.lower() not in map(str.lower, there):
+            raise InvalidValue(
+                f"{scored} has no column '{name}'; --score and --label name two of its columns: "
+                f"{', '.join(there)}"
+            )
 
     def query(text: str) -> Rows:
         return con.execute(text.format("$1, score := $2, label := $3"), names).fetchall()

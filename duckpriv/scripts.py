@@ -46,6 +46,7 @@ _PART = re.compile(r"^-- part (\S+)(?: (if|while) (.+))?$", re.MULTILINE)
 _INCLUDE = re.compile(r"^-- include (\S+)$", re.MULTILINE)
 _PEERS = re.compile(r"^-- peers (\w+) = (\w+(?:(?:, | or )\w+)*)$", re.MULTILINE)
 _SET_VARIABLE = re.compile(r'(?:RE)?SET\s+VARIABLE\s+"?((?:[^"\s=]|"")+)"?', re.IGNORECASE)
+_ENCODING = "utf-8-sig"  # some editors write a byte order mark
 # What may stand between two words of SQL; with re.DOTALL.
 GAP = r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)"
 _LEADING = re.compile(f"{GAP}*", re.DOTALL)
@@ -173,9 +174,9 @@ class Script:
         for name in given:
             if name not in names:
                 close = difflib.get_close_matches(name, names, 1)
-                hint = f"; did you mean '{close[0]}'?" if close else ""
+                hint = f"did you mean '{close[0]}'? It" if close else "it"
                 raise InvalidValue(
-                    f"{self.name} has no variable '{name}'{hint} It takes {', '.join(names)}"
+                    f"{self.name} has no variable '{name}'; {hint} takes {', '.join(names)}"
                 )
         missing = [v for v in self.variables if v.default is None and not _given(given, v.name)]
         if missing:
@@ -211,11 +212,16 @@ def load(name: str) -> Script:
     path = sql_folder() / f"{name}.sql" if name in bundled() else Path(name)
     if path.is_file():
         try:
-            return parse(name, _with_includes(path))
+            script = parse(name, _with_includes(path))
         except UnicodeDecodeError:
-            raise InvalidValue(f"{name} is not a text file in UTF-8") from None
+            raise InvalidValue(f"{name} is not a text file in UTF-8; save it as one") from None
+        if not script.parts:
+            raise InvalidValue(f"there is no statement in {name}; write SQL into it")
+        return script
+    close = difflib.get_close_matches(name.removesuffix(".sql"), bundled(), 1)
+    hint = f"did you mean '{close[0]}'? The" if close else "the"
     raise InvalidValue(
-        f"there is no script or file '{name}'; the bundled scripts are {', '.join(bundled())}"
+        f"there is no script or file '{name}'; {hint} bundled scripts are {', '.join(bundled())}"
     )
 
 
@@ -224,9 +230,9 @@ def _with_includes(path: Path) -> str:
         file = path.parent / line[1]
         if not file.is_file():
             raise InvalidValue(f"{path.name} includes {line[1]}, which is not there")
-        return file.read_text(encoding="utf-8")
+        return file.read_text(_ENCODING)
 
-    return _INCLUDE.sub(included, path.read_text(encoding="utf-8"))
+    return _INCLUDE.sub(included, path.read_text(_ENCODING))
 
 
 def parse(name: str, text: str) -> Script:
@@ -296,7 +302,9 @@ def _statements(name: str, text: str) -> tuple[Statement, ...]:
             end -= 1
         sql = "\n".join(lines[:end])
         if statement.type == duckdb.StatementType.TRANSACTION:
-            raise InvalidValue(f"{name}: '{sql}': each statement is a transaction of its own")
+            raise InvalidValue(
+                f"{name}: '{sql}': each statement is a transaction of its own; leave this out"
+            )
         variable = _SET_VARIABLE.match(sql)
         statements.append(
             Statement(

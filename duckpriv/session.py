@@ -21,12 +21,23 @@ from .audit import Audit
 from .columns.context import Activity, Context
 from .connection import plain_settings, refuse_data_file, refuse_without_files
 from .consent import Consent
+from .database import open_database, refuse_read_only, refuse_transaction, with_remedy
+from .disk import explained
 from .engine import extend_search_path, install, literal, quoted
-from .errors import Cancelled, DuckprivError, ExchangeTimeout, InvalidValue, from_text, translated
+from .errors import (
+    Cancelled,
+    DuckprivError,
+    ExchangeTimeout,
+    InvalidValue,
+    disk_errors_explained,
+    from_text,
+    translated,
+)
 from .exchange import FileExchange, Limits, open_exchange
 from .exchange import serve as serve_mailbox
 from .exchange.addresses import DEFAULT_TIMEOUT
 from .exchange.exchange import DEFAULT_SILENCE
+from .exchange.folder import Folder
 from .journal import Journal, Position
 from .keyring import Keyring
 from .names import check_name
@@ -106,7 +117,7 @@ class Party:
             with self._reading(query):
                 return self.con.sql(query)
         except duckdb.Error as error:
-            raise translated(error) from None
+            raise with_remedy(self.con, translated(error)) from None
 
     def run(
         self,
@@ -135,8 +146,13 @@ class Party:
 
         Raises a DuckprivError, DuckDB's own error (a missing table), or KeyboardInterrupt.
         """
-        with plain_settings(self.con), _frames_as_views(self.con, variables) as named:
-            return self._run_script(script, observer, on_rows, on_resume, named)
+        refuse_transaction(self.con)
+        refuse_read_only(self.con, writes=self._exchange is not None)
+        try:
+            with plain_settings(self.con), _frames_as_views(self.con, variables) as named:
+                return self._run_script(script, observer, on_rows, on_resume, named)
+        except duckdb.Error as error:
+            raise with_remedy(self.con, error) from None
 
     def _run_script(
         self,
@@ -157,7 +173,8 @@ class Party:
         if self._exchange is None:
             return self._run(parsed, values, None, observer, on_rows)
         refuse_without_files(self.con)
-        journal = Journal(self.con, self._exchange, self._audit, self.keyring, parsed, values)
+        with disk_errors_explained():
+            journal = Journal(self.con, self._exchange, self._audit, self.keyring, parsed, values)
         if on_resume and (journal.finished or journal.steps):
             on_resume(journal.steps, journal.finished)
         if not journal.finished:
@@ -187,7 +204,8 @@ class Party:
             entered.enter_context(self._letting_out([], []))
             entered.enter_context(_variables(self.con, values | provided))
             if journal is not None:
-                entered.enter_context(journal.running())
+                with disk_errors_explained():
+                    entered.enter_context(journal.running())
                 if journal.result is not None:
                     result = journal.result.to_pylist()
             worker = entered.enter_context(ThreadPoolExecutor(1, "duckpriv-statement"))
@@ -206,7 +224,8 @@ class Party:
                             on_rows(statement, rows)
             except (DuckprivError, duckdb.Error) as error:
                 if journal and not isinstance(error, (Cancelled, ExchangeTimeout)):
-                    journal.give_up()
+                    with suppress(duckdb.Error):  # what ends a run may also keep it from this
+                        journal.give_up()
                 raise
             if journal is not None:
                 journal.finish()
@@ -322,9 +341,12 @@ class Party:
         if failure is not None:
             if self._exchange is not None:
                 self._exchange.discard()
-                self._record()
+                with suppress(duckdb.Error):  # there may be no room; `close` tries again
+                    self._record()
             if isinstance(failure, duckdb.Error):
                 raise interrupted or translated(failure) from None
+            if isinstance(failure, OSError):
+                raise interrupted or DuckprivError(explained(failure)) from None
             raise interrupted or from_text(str(failure)) or failure from None
         if interrupted:
             raise interrupted
@@ -390,7 +412,7 @@ def connect(
     """
     keys = Keyring(keyring or default_keyring(), passphrase)
     context = _context(keys, me, session)
-    con = duckdb.connect(os.fspath(database))
+    con = open_database(database)
     try:
         refuse_data_file(con, os.fspath(database))
         return _join(
@@ -448,11 +470,16 @@ def _join(
     owns: bool,
 ) -> Party:
     opened = server = None
+    refuse_transaction(con)
+    refuse_read_only(con, writes=exchange is not None)
     if exchange is not None:
         refuse_without_files(con)
-        opened = open_exchange(exchange, context, timeout, silence, unprotected, limits)
+        with disk_errors_explained():
+            opened = open_exchange(exchange, context, timeout, silence, unprotected, limits)
         context.exchange = opened
     try:
+        if opened is not None and isinstance(opened.mailbox, Folder):
+            opened.mailbox.need_writable()
         if serve is not None:
             if exchange is None or opened is None or unprotected:
                 raise InvalidValue("to serve a mailbox needs an exchange, and protected messages")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent / "duckpriv"
 LAYERS = [
-    {"visible"},
+    {"disk", "visible"},
     {"errors"},
     {"calls", "names", "parser"},
     {"sends"},
@@ -17,7 +17,7 @@ LAYERS = [
     {"columns"},
     {"functions"},
     {"connection", "engine", "exchange"},
-    {"audit", "scripts"},
+    {"audit", "database", "scripts"},
     {"consent", "journal"},
     {"progress", "session"},
     {"report"},

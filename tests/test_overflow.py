@@ -249,7 +249,7 @@ def test_an_integer_that_is_refused_is_named_by_its_column(con) -> None:
         "FROM matrix_rows('m', 'id', columns := 'small,large é')",
         "SELECT paillier_encrypt(\"large é\", 'paillier', scale := 0, bound := 60) FROM m",
     ):
-        with pytest.raises(duckdb.Error, match='large é.* not exact as a DOUBLE'):
+        with pytest.raises(duckdb.Error, match="large é.* not exact as a DOUBLE"):
             con.execute(query).fetchall()
 
 

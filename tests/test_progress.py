@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from io import StringIO
 
 import pytest
@@ -85,3 +86,12 @@ def test_a_new_statement_forgets_the_one_before() -> None:
     activity.done("rsa_blind", 3000, 2.0)
     activity.start_statement()
     assert activity.slowest(without=frozenset()) is None
+
+
+def test_a_terminal_without_unicode_has_another_spinner() -> None:
+    file = io.TextIOWrapper(io.BytesIO(), "ascii")
+    console = Console(file=file, force_terminal=True, legacy_windows=False)
+    with Progress(console, Activity()):
+        console.print("done")
+    file.flush()
+    assert b"starting" in file.buffer.getvalue()

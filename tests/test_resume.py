@@ -15,6 +15,7 @@ import pytest
 
 import duckpriv
 from duckpriv import (
+    DuckprivError,
     ExchangeTimeout,
     InvalidValue,
     MessageRejected,
@@ -346,7 +347,7 @@ def test_what_is_committed_is_delivered_after_any_failure(connect, tmp_path, mon
 
     monkeypatch.setattr(Folder_, "publish", full)
     for _ in range(2):
-        with connect("bank", database) as bank, pytest.raises(OSError, match="No space"):
+        with connect("bank", database) as bank, pytest.raises(DuckprivError, match="No space"):
             bank.run(str(script))
     monkeypatch.setattr(Folder_, "publish", publish)
     with connect("bank", database) as bank:

@@ -9,10 +9,12 @@ from typing import NoReturn
 import click
 import duckdb
 
+from ..disk import explained
 from ..errors import DuckprivError
 from ..visible import visible_lines
 from . import keys, messages, run, runs, show
 from .group import cli
+from .output import Streams
 
 __all__ = ["cli", "keys", "main", "messages", "run", "runs", "show"]
 
@@ -20,18 +22,32 @@ __all__ = ["cli", "keys", "main", "messages", "run", "runs", "show"]
 def main() -> NoReturn:
     """Run the command line; errors end it with a line on standard error and status 1."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as cleanly as with Ctrl-C
+    streams = Streams()
+    status = _run()
+    problem = streams.problem()
+    if problem is not None:
+        done = "" if status else "; the command was carried out"
+        click.echo(f"not all output could be written: {problem}{done}", err=True)
+        status = status or 1
+    sys.exit(status)
+
+
+def _run() -> int:
     try:
         cli.main(standalone_mode=False)
     except click.exceptions.Exit as ended:
-        sys.exit(ended.exit_code)
+        return ended.exit_code
     except click.ClickException as error:
         problem = visible_lines(error.format_message())  # it quotes names of files
         click.UsageError(problem, getattr(error, "ctx", None)).show()
-        sys.exit(error.exit_code)
+        return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         click.echo("stopped", err=True)
-        sys.exit(130)
-    except (DuckprivError, duckdb.Error, OSError) as error:
+        return 130
+    except OSError as error:
+        click.echo(visible_lines(explained(error)), err=True)
+        return 1
+    except (DuckprivError, duckdb.Error) as error:
         click.echo(visible_lines(str(error)), err=True)
-        sys.exit(1)
-    sys.exit(0)
+        return 1
+    return 0

@@ -12,6 +12,8 @@ from rich.table import Column, Table
 from ..audit import COLUMNS as AUDIT_COLUMNS
 from ..audit import Audit
 from ..columns.context import Context
+from ..database import open_database
+from ..disk import utf8_path
 from ..errors import DuckprivError
 from ..exchange import Manifest, open_exchange, open_mailbox
 from ..names import check_name
@@ -99,7 +101,7 @@ def messages_show(
     opened = open_exchange(exchange, context, unprotected=unprotected)
     try:
         received = opened.look(peer, channel)
-        shown = duckdb.from_parquet(str(received.path))
+        shown = duckdb.from_parquet(utf8_path(received.path))
         columns = zip(shown.columns, shown.types, strict=True)
         table = Table(*(Column(cell(f"{name} {type_}")) for name, type_ in columns), box=None)
         for row in shown.limit(rows).fetchall():
@@ -121,7 +123,7 @@ def messages_show(
 def messages_audit(db: str, session: str | None, export: Path | None) -> None:
     """Show the audit table of your database: every message that you sent or received."""
     need_database(db)
-    with duckdb.connect(db, read_only=True) as con:
+    with open_database(db, read_only=True) as con:
         audit = Audit(con)
         found = [dict(zip(AUDIT_COLUMNS, row, strict=True)) for row in audit.entries(session)]
         if export is not None and found:

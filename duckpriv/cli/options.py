@@ -79,6 +79,20 @@ def cell(value: object) -> Text:
     return Text(visible(str(value)))
 
 
+def as_text(argument: str) -> str:
+    """Return an argument as the text that it is in UTF-8, also where Python takes those of the
+    command line for ASCII. Raises a usage error where it is no such text."""
+    try:
+        argument.encode()
+    except UnicodeEncodeError:  # bytes that Python could not read
+        try:
+            return os.fsencode(argument).decode()
+        except UnicodeDecodeError:
+            problem = f"'{visible(argument)}' is not text in UTF-8; is the terminal set to another"
+            raise click.UsageError(f"{problem} encoding?") from None
+    return argument
+
+
 def passphrase(keyring: Path) -> str | None:
     """Return the passphrase from the environment, or asked for where the keyring has one.
 
@@ -97,5 +111,8 @@ def open_keyring(path: Path) -> Keyring:
 
 def need_database(db: str) -> None:
     """Raise a usage error unless there is a file `db`."""
-    if not Path(db).exists():
+    folder = Path(db).parent
+    if not folder.is_dir():
+        raise click.UsageError(f"there is no folder {folder} for the database {db}; make it first")
+    if not db or not Path(db).exists():
         raise click.UsageError(f"there is no database {db}; --db takes your DuckDB file")

@@ -23,6 +23,7 @@ from ..visible import visible
 from .group import cli
 from .options import (
     MOST_ROWS,
+    as_text,
     cell,
     exchange_option,
     keyring_option,
@@ -100,7 +101,7 @@ def run(
     the same command goes on after the last finished statement.
     """
     variables: dict[str, object] = {}
-    for setting in settings:
+    for setting in map(as_text, settings):
         name, equals, value = setting.partition("=")
         if not equals or not name:
             raise click.UsageError(f"--set takes NAME=VALUE, not '{setting}'")
@@ -109,7 +110,7 @@ def run(
         variables["peer"] = peer
     parsed = load(script)
     # A party without data has a database for its journal only, and may begin with none.
-    if db != ":memory:" and (parsed.takes_table or not Path(db).parent.is_dir()):
+    if not db or (db != ":memory:" and (parsed.takes_table or not Path(db).parent.is_dir())):
         need_database(db)
     output, progress = Console(), Console(stderr=True)
     asks = sys.stdin.isatty() and not (yes or quiet)
@@ -206,6 +207,10 @@ def _show_rows(console: Console, statement: Statement, rows: Rows) -> None:
     if not rows or all(name.startswith("require") for name in rows[0]):
         return
     console.print(visible(statement.title), style="bold", highlight=False, markup=False)
+    if list(rows[0]) == ["note"]:
+        for row in rows:
+            console.print(f"    {visible(str(row['note']))}", highlight=False, markup=False)
+        return
     if len(rows) == 1:
         values = ", ".join(f"{name} {short(value)}" for name, value in rows[0].items())
         console.print(f"    {visible(values)}", highlight=False, markup=False)

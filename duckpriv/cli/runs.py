@@ -6,10 +6,10 @@ import threading
 from pathlib import Path
 
 import click
-import duckdb
 from rich.console import Console
 from rich.table import Table
 
+from ..database import open_database
 from ..exchange import Limits
 from ..exchange import serve as serve_mailbox
 from ..journal import discard
@@ -55,7 +55,7 @@ def runs() -> None:
 def runs_list(db: str) -> None:
     """List the runs of scripts: session, script, state, times and settings."""
     need_database(db)
-    with duckdb.connect(db, read_only=True) as con:
+    with open_database(db, read_only=True) as con:
         found = all_runs(con)
     table = Table("session", "script", "state", "began (UTC)", "ended", "settings", box=None)
     for run in found:
@@ -80,7 +80,7 @@ def runs_discard(session: str, db: str, keyring: Path) -> None:
     Keys are deleted only of runs that were made with this keyring.
     """
     need_database(db)
-    with duckdb.connect(db) as con:
+    with open_database(db) as con:
         scripts = discard(con, open_keyring(keyring), session)
     names = visible(", ".join(scripts))
     click.echo(f"discarded: {names}" if scripts else "there is nothing to discard")

@@ -17,7 +17,7 @@ from ..functions import FUNCTIONS
 from ..report import write_report
 from ..scripts import bundled, load
 from .group import cli
-from .options import database_option, need_database
+from .options import as_text, database_option, need_database
 
 
 @cli.command()
@@ -86,5 +86,7 @@ def report(
 ) -> None:
     """Write a report on a training: loss, model, and ROC and calibration of scores."""
     need_database(db)
-    write_report(Path(db), output, scored, score, label, model, log)
+    scored = scored and as_text(scored)
+    names = (as_text(name) for name in (score, label, model, log))
+    write_report(Path(db), output, scored, *names)
     click.echo(f"wrote {output}")

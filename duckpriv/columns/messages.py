@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
+from ..disk import utf8_path
 from ..errors import ProtocolError
 from .arrays import constant
 from .context import Context, Running
@@ -140,7 +141,7 @@ def _scans(
             constant(parameters, "the parameters"),
         )
         context.activity.expected_rows = max(context.activity.expected_rows or 0, received.rows)
-        path = str(received.path).replace("'", "''")
+        path = utf8_path(received.path).replace("'", "''")
         found.append(f"FROM read_parquet('{path}', binary_as_string = false)")
     return found
 

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from .server import MailboxServer
 
 DEFAULT_TIMEOUT = 3600.0
+_EXCHANGE = (
+    "no exchange; it is 'dir:' and a folder that all parties see, or grpc+tls://HOST:PORT where a "
+    "peer serves its mailbox"
+)
+_SERVED = "no address to serve at; it is grpc+tls://HOST:PORT, such as grpc+tls://0.0.0.0:7443"
 
 
 def open_mailbox(
@@ -29,10 +34,10 @@ def open_mailbox(
 
     Raises InvalidValue for another kind, or where `me` or `keyring` is missing and needed.
     """
-    kind, _, path = address.partition(":")
+    kind, _, path = str(address).partition(":")
     if kind == "dir" and path:
         return Folder(path)
-    host, port = network_address(address)
+    host, port = network_address(address, _EXCHANGE)
     if keyring is None or me is None:
         raise InvalidValue("a mailbox in the network needs your keyring and your own name (me)")
     from .client import RemoteMailbox  # gRPC takes a while to load, and most runs do not need it
@@ -50,19 +55,17 @@ def serve(
         raise InvalidValue("what you serve has to be a folder: 'dir:' and its path")
     from .server import MailboxServer
 
-    return MailboxServer(folder, *network_address(address), keyring, me, limits)
+    return MailboxServer(folder, *network_address(address, _SERVED), keyring, me, limits)
 
 
-def network_address(address: str) -> tuple[str, int]:
-    """Return host and port of `grpc+tls://HOST:PORT`. Raises InvalidValue."""
+def network_address(address: str, wanted: str) -> tuple[str, int]:
+    """Return host and port of `grpc+tls://HOST:PORT`. Raises InvalidValue that says what is
+    `wanted`."""
     try:
-        parts = urlsplit(address)
+        parts = urlsplit(str(address))
         rest = (parts.username, parts.password, parts.path, parts.query, parts.fragment)
         if parts.scheme == "grpc+tls" and parts.hostname and parts.port and not any(rest):
             return parts.hostname, parts.port
     except ValueError:
         pass
-    raise InvalidValue(
-        f"'{address}' is no exchange; it is 'dir:' and a folder that all parties see, or "
-        "grpc+tls://HOST:PORT where a peer serves its mailbox"
-    )
+    raise InvalidValue(f"'{address}' is {wanted}")

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from ..columns.context import Activity, Context, ReceivedFile, Running, Sent
 from ..crypto.sealing import new_key
+from ..disk import PRIVATE
 from ..errors import DuckprivError, ExchangeTimeout, InvalidValue, MessageRejected, ProtocolError
 from ..names import check_channel, check_name
 from .addresses import DEFAULT_TIMEOUT, open_mailbox
@@ -97,7 +98,7 @@ class FileExchange:
         self._open: dict[int, OutgoingMessage] = {}
         self._published: tuple[int, Sent] | None = None  # the last one
         self._received: dict[tuple[str, str, bool], tuple[Manifest, ReceivedFile]] = {}
-        self._private = tempfile.TemporaryDirectory(prefix="duckpriv-")
+        self._private = tempfile.TemporaryDirectory(prefix=PRIVATE)
         self.permission = Permission()
         self.outbox = Outbox(mailbox, Path(self._private.name), self._check_own)
         self._lock = threading.Lock()
@@ -305,7 +306,10 @@ class FileExchange:
         self._check_peer(peer)
         data = self.mailbox.manifest(self.session, peer, self.me, check_channel(channel))
         if data is None:
-            raise InvalidValue(f"{peer} has sent no '{channel}' to {self.me} in this session")
+            raise InvalidValue(
+                f"{peer} has sent no '{channel}' to {self.me} in this session; 'duckpriv messages "
+                "list' shows what was sent"
+            )
         manifest = Manifest.from_json(data)
         self._check(manifest, peer, channel, manifest.protocol, manifest.parameters)
         self._check_protection(manifest)

@@ -18,6 +18,8 @@ from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
+from ..disk import at
+
 _WINDOW = 2 << 20
 
 
@@ -51,7 +53,8 @@ def sync(path: Path) -> None:
     """Return when a file, or the names in a folder, are safe on disk."""
     descriptor = os.open(path, os.O_RDONLY | _CAREFULLY)
     try:
-        os.fsync(descriptor)
+        with at(path):
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
@@ -104,7 +107,8 @@ class Writer:
     def sync(self) -> None:
         """Return when all is safe on disk."""
         self.flush()
-        os.fsync(self._file.fileno())
+        with at(self._path):
+            os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Close the file; what was not flushed may be missing."""
@@ -129,7 +133,7 @@ class Writer:
             self._under_way.result()
 
     def _put(self, window: mmap.mmap, length: int) -> None:
-        with memoryview(window) as whole, whole[:length] as data:
+        with memoryview(window) as whole, whole[:length] as data, at(self._path):
             if self._digest is not None:
                 self._digest.update(data)
             done = 0
@@ -145,6 +149,7 @@ class Reader(io.RawIOBase):
 
     def __init__(self, path: Path, offset: int = 0) -> None:
         super().__init__()
+        self._path = path
         self._opened = ExitStack()
         self._file = self._opened.enter_context(
             os.fdopen(open_file(path, os.O_RDONLY), "rb", buffering=0)
@@ -192,7 +197,7 @@ class Reader(io.RawIOBase):
         return part
 
     def _fill(self, window: mmap.mmap) -> int:
-        with memoryview(window) as room:
+        with memoryview(window) as room, at(self._path):
             length = 0
             if self._past is not None:
                 length = self._past.do(lambda fd: os.preadv(fd, [room], self._position))

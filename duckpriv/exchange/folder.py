@@ -17,6 +17,7 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
+from ..disk import at, home_expanded
 from ..errors import InvalidValue, MessageRejected, ProtocolError
 from ..names import check_channel, check_name
 from .files import NoFileError, Reader, open_file, sync
@@ -32,14 +33,30 @@ class Folder:
     """A mailbox folder; it is made when the first message is sent."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path).expanduser()
-        if self.path.exists() and not self.path.is_dir():
-            raise InvalidValue(f"the exchange {self.path} is not a folder")
+        self.path = home_expanded(Path(path))
+        if not self._nearest().is_dir():
+            raise InvalidValue(
+                f"the exchange {self.path} cannot be a folder, since {self._nearest()} is a file; "
+                "name a folder, which is made when there is none"
+            )
 
     @property
     def address(self) -> str:
         """The folder's path."""
         return str(self.path)
+
+    def need_writable(self) -> None:
+        """Raise InvalidValue where this party may not write there."""
+        if not os.access(self._nearest(), os.W_OK | os.X_OK):
+            raise InvalidValue(
+                f"you may not write into {self._nearest()}, where messages to the peers are to go; "
+                "see who may, or name another folder that all parties see"
+            )
+
+    def _nearest(self) -> Path:
+        """Return the folder, or of those that it is to be in the one that is there."""
+        paths = (self.path, *self.path.parents)
+        return next((path for path in paths if path.exists()), Path())
 
     def publish(self, manifest: Manifest, content: Content) -> None:
         """Make the message with this manifest and content visible to its receiver; the same one
@@ -143,7 +160,7 @@ class Folder:
         folder = self.path / session / sender
         self._make(folder)
         partial = folder / f".{secrets.token_hex(8)}.partial"
-        with partial.open("xb") as target:
+        with at(partial), partial.open("xb") as target:
             target.write(status)
         partial.replace(folder / _STATUS)
 
@@ -218,7 +235,7 @@ def _is_place(place: str) -> bool:
 
 
 def _write_synced(path: Path, data: bytes) -> None:
-    with path.open("xb") as target:
+    with at(path), path.open("xb") as target:
         target.write(data)
         target.flush()
         os.fsync(target.fileno())

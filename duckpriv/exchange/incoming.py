@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..crypto.sealing import Unsealer
+from ..disk import at, utf8_path
 from ..errors import MessageRejected
 from .arrowstream import CompressedError, read_batches
 from .files import Writer
@@ -51,7 +52,8 @@ def accept(
     content = _Content(manifest, source, key, limits)
     try:
         try:
-            _to_parquet(manifest, content, target, nulls)
+            with at(target):
+                _to_parquet(manifest, content, target, nulls)
         except CompressedError:
             raise MessageRejected(f"{manifest.what} is compressed, which is not allowed") from None
         except MessageRejected:
@@ -152,7 +154,7 @@ def _to_parquet(manifest: Manifest, content: _Content, target: Path, nulls: bool
     # Calls of Python, threads and windows would take longer than a small message itself.
     small = manifest.bytes <= content.at_once
     read = pa.BufferReader(content.read(manifest.bytes)) if small else pa.PythonFile(content, "r")
-    written = pa.OSFile(str(target), "wb") if small else closing(Writer(target))
+    written = pa.OSFile(utf8_path(target), "wb") if small else closing(Writer(target))
     with read as source, written as file:
         schema, batches = read_batches(source)
         schema = schema.remove_metadata()

@@ -73,7 +73,10 @@ class MailboxServer:
         except OSError as error:
             self._service.shutdown()
             problem = error.strerror or type(error).__name__
-            raise InvalidValue(f"cannot serve at {host}:{port}: {problem}") from None
+            raise InvalidValue(
+                f"cannot serve at {host}:{port}: {problem}; name an address of this machine "
+                "(0.0.0.0 is all of them) and a port that is free"
+            ) from None
         self._service.gate = self._gate
         self.port = self._gate.port
         # When Python ends, pyarrow waits for all calls: those that hang have to be cut before.
@@ -292,7 +295,10 @@ def _told(work: Callable[[], _Result]) -> _Result:
     except (MessageRejected, ProtocolError) as error:  # others may name a path of ours
         told: MessageRejected | ProtocolError = error
     except OSError as error:
-        told = ProtocolError(f"the mailbox's folder fails: {error.strerror}")
+        told = ProtocolError(
+            f"the mailbox's folder fails: {error.strerror}; its owner has to see to that, and "
+            "the same command goes on then"
+        )
     except Exception as error:
         told = ProtocolError(f"the mailbox's server fails ({type(error).__name__})")
     raise fl.FlightServerError("refused", str(told)[:1000].encode()) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .fingerprint import read_fingerprint
 from .identity import Identity, PublicIdentity
 from .joint import JointModulus, JointPublicKey, KeyPart, KeyShare
 from .paillier import PaillierPrivateKey, PaillierPublicKey, factors_from_pem, factors_pem
@@ -31,6 +32,7 @@ __all__ = [
     "private_from_pem",
     "public_der",
     "public_pem",
+    "read_fingerprint",
 ]
 
 HomomorphicPublicKey = PaillierPublicKey | JointPublicKey

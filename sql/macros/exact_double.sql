@@ -6,7 +6,11 @@ CREATE MACRO duckpriv_exact_double(x, what) AS
          THEN CAST(x AS DOUBLE)
          ELSE duckpriv_udf_exact_double(TRY_CAST(x AS VARCHAR), typeof(x), what) END;
 
-CREATE MACRO exact_double(x) AS duckpriv.main.duckpriv_exact_double(x, 'a value');
+-- alias() of a column is its name, which errors then tell; of other expressions it may hold numbers.
+CREATE MACRO duckpriv_what(name, otherwise) AS
+    CASE WHEN regexp_matches(name, '^[-+.0-9]|[(\[''$]') THEN otherwise ELSE 'column "' || name || '"' END;
+
+CREATE MACRO exact_double(x) AS duckpriv.main.duckpriv_exact_double(x, duckpriv.main.duckpriv_what(alias(x), 'a value'));
 
 -- As texts also because nothing else of what may be no list would bind.
 CREATE MACRO duckpriv_exact_doubles(xs, what) AS
@@ -14,7 +18,7 @@ CREATE MACRO duckpriv_exact_doubles(xs, what) AS
          THEN CAST(xs AS DOUBLE[])
          ELSE duckpriv_udf_exact_doubles(TRY_CAST(xs AS VARCHAR[]), typeof(xs), what) END;
 
-CREATE MACRO exact_doubles(xs) AS duckpriv.main.duckpriv_exact_doubles(xs, 'a list');
+CREATE MACRO exact_doubles(xs) AS duckpriv.main.duckpriv_exact_doubles(xs, duckpriv.main.duckpriv_what(alias(xs), 'a list'));
 
 -- Of a column, whose name errors then tell.
 CREATE MACRO duckpriv_exact_column(x) AS duckpriv.main.duckpriv_exact_double(x, 'column "' || alias(x) || '"');

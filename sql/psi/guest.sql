@@ -72,6 +72,8 @@ CREATE OR REPLACE TABLE "${result}" AS
 CREATE OR REPLACE TABLE "${result}_unmatched" AS
     SELECT pid FROM psi_map_here ANTI JOIN psi_tokens_here USING (token) ORDER BY pid;
 
+-- include shared/no_match.sql
+
 -- summary
 SELECT count(*) AS rows, count(*) - count(psi_id) AS without_id,
        count(DISTINCT psi_id) AS distinct_ids, count(psi_id) - count(DISTINCT psi_id) AS repeated,
