@@ -378,7 +378,7 @@ BY_HAND = (
     "SELECT count(*), count(DISTINCT pid) FROM psi_map_random('tokens')",
     "SELECT is_numbered(row, 3) FROM matrix",
     "SELECT require_result('matrix', ['row', 'x', 'id'])",
-    "FROM exchange_recv('bank', 'rows')",
+    "SELECT * REPLACE (epoch_us(z) AS z) FROM exchange_recv('bank', 'rows')",
     "FROM exchange_recv('bank', 'none', columns := 'b BLOB, u UUID')",
 )
 SENT = {
