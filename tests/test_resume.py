@@ -28,7 +28,7 @@ from examples.introduction import introduce
 from tests.effort import THOROUGH
 from tests.killed import MOMENTS
 from tests.network import free_port
-from tests.parties import Folder
+from tests.parties import Folder, assert_nothing_left
 
 IDS = {"host": [f"c{i}" for i in range(0, 30)], "guest": [f"c{i}" for i in range(20, 50)]}
 
@@ -99,16 +99,6 @@ def assert_matched(folder: Folder) -> None:
     assert sorted(host) == sorted(IDS["host"])
     assert sorted(guest) == sorted(set(IDS["host"]) & set(IDS["guest"]))
     assert guest.items() <= host.items()
-
-
-def assert_nothing_left(folder: Folder, me: str) -> None:
-    schemas = folder.query(
-        me, "SELECT schema_name FROM duckdb_schemas() WHERE database_name = current_database()"
-    )
-    assert not [name for (name,) in schemas if name.startswith("duckpriv_")]
-    assert folder.query(me, "SELECT count(*) FROM duckpriv_journal") == [(0,)]
-    assert not list(folder.folder.glob("*.outbox"))
-    assert not list((folder.folder / f"{me}.keys").glob(".*"))
 
 
 def test_matching_survives_a_kill_in_every_statement(folder) -> None:
