@@ -10,6 +10,8 @@ visible where it is made: a line that is safe on every terminal.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from .visible import visible, visible_lines
@@ -106,3 +108,15 @@ def translated(error: _Error) -> DuckprivError | _Error:
     with a text that is safe to show: it may quote a value that a peer has sent."""
     text = str(error)
     return from_text(text) or type(error)(visible_lines(text))
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C raise KeyboardInterrupt also where it comes while DuckDB works for the main
+    thread, which raises a RuntimeError instead."""
+    try:
+        yield
+    except RuntimeError as error:
+        if str(error) != "Query interrupted":
+            raise
+        raise KeyboardInterrupt from error

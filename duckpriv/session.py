@@ -22,7 +22,15 @@ from .columns.context import Activity, Context
 from .connection import plain_settings, refuse_data_file
 from .consent import Consent
 from .engine import extend_search_path, install, quoted
-from .errors import Cancelled, DuckprivError, ExchangeTimeout, InvalidValue, from_text, translated
+from .errors import (
+    Cancelled,
+    DuckprivError,
+    ExchangeTimeout,
+    InvalidValue,
+    from_text,
+    interruptible,
+    translated,
+)
 from .exchange import FileExchange, Limits, open_exchange
 from .exchange import serve as serve_mailbox
 from .exchange.addresses import DEFAULT_TIMEOUT
@@ -108,6 +116,7 @@ class Party:
         except duckdb.Error as error:
             raise translated(error) from None
 
+    @interruptible()
     def run(
         self,
         script: str | Script,
@@ -333,6 +342,7 @@ class Party:
             self._audit.record(self._exchange.moved)
             self._exchange.moved.clear()
 
+    @interruptible()
     def close(self) -> None:
         """Discard unfinished messages and received copies, and close an own connection. What
         was moved outside a script is noted in the audit table now."""
@@ -357,6 +367,7 @@ class Party:
         self.close()
 
 
+@interruptible()
 def connect(
     database: str | os.PathLike[str] = ":memory:",
     *,
@@ -397,6 +408,7 @@ def connect(
         raise
 
 
+@interruptible()
 def register(
     con: duckdb.DuckDBPyConnection,
     *,

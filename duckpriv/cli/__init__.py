@@ -9,7 +9,7 @@ from typing import NoReturn
 import click
 import duckdb
 
-from ..errors import DuckprivError
+from ..errors import DuckprivError, interruptible
 from ..visible import visible_lines
 from . import keys, messages, run, runs, show
 from .group import cli
@@ -21,7 +21,8 @@ def main() -> NoReturn:
     """Run the command line; errors end it with a line on standard error and status 1."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as cleanly as with Ctrl-C
     try:
-        cli.main(standalone_mode=False)
+        with interruptible():
+            cli.main(standalone_mode=False)
     except click.exceptions.Exit as ended:
         sys.exit(ended.exit_code)
     except click.ClickException as error:
