@@ -105,7 +105,7 @@ def matmul(folder: Folder, choice: random.Random) -> Steps:
         scale = 20 - max(0, -(-too_many // 2))
         expected = integer_product(x.tolist(), w.tolist(), scale)
         shares = [
-            [row for (row,) in folder.query(me, "SELECT share FROM product_share ORDER BY id")]
+            [row for (row,) in folder.query(me, f"SELECT share FROM product_share {in_order}")]
             for me in ("left", "right")
         ]
         found = [
@@ -114,7 +114,7 @@ def matmul(folder: Folder, choice: random.Random) -> Steps:
         ]
         same(found, [[value % RING for value in row] for row in expected])
         for me in ("left", "right"):
-            product = folder.query(me, "SELECT value FROM product ORDER BY id")
+            product = folder.query(me, f"SELECT value FROM product {in_order}")
             seen = [[value / 2.0 ** (2 * scale) for value in row] for row in expected]
             same([row for (row,) in product], seen if reveal in (me, "both") else [])
 
