@@ -132,10 +132,10 @@ class Life:
         text = self.output.read_text(errors="replace")
         for after in WENT_ON.findall(text):
             tally.place(self.command.script, int(after))
-        killed = self.signal is not None and code == -self.signal
-        by_signal = killed or (self.signal not in (None, signal.SIGKILL) and code == STOPPED)
-        # Before Python has come to our handler, Ctrl-C is its own.
-        if "Traceback" in text and not (killed and self.signal == signal.SIGINT):
+        by_signal = self.signal is not None and code in (-self.signal, STOPPED)
+        if self.signal == signal.SIGINT and "Traceback" in text and ", in main" not in text:
+            by_signal = True  # while Python imports us, what Ctrl-C does is not ours
+        elif "Traceback" in text:
             raise Fault("crash", f"{self.command.me} ended with a traceback:\n{text}")
         if code == 0:
             self.finished = True

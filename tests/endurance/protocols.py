@@ -99,6 +99,7 @@ def matmul(folder: Folder, choice: random.Random) -> Steps:
         choice.choice(("none", "left", "right", "both")),
         choice.choice(("no", "yes")),
     )
+    in_order = "ORDER BY id::INTEGER"  # at the right, numbers of rows as text
 
     def check() -> None:
         too_many = 2 * 33 + (k - 1).bit_length() - 63  # bits of a sum of k products
