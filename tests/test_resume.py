@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -425,6 +426,44 @@ def test_by_hand_too_a_channel_carries_one_message(connect, tmp_path, monkeypatc
         bank.con.execute("CALL exchange_send('shop', 'z', 'SELECT 4 AS x')").fetchall()
         sent = {file.name for file in (tmp_path / "mailbox").rglob("*.json")}
         assert sent == {"z.json"}
+
+
+KILLED_AT_A_LINK = """
+import os, signal, sys, duckpriv
+base, script, last = sys.argv[1], sys.argv[2], int(sys.argv[3])
+link, links = os.link, []
+def dying(source, target):
+    links.append(target)
+    if len(links) == last:
+        os.kill(os.getpid(), signal.SIGKILL)
+    link(source, target)
+os.link = dying
+with duckpriv.connect(f"{base}/bank.duckdb", me="bank", exchange=f"dir:{base}/mailbox",
+                      keyring=f"{base}/bank.keys", session="s1", unprotected=True) as party:
+    party.run(script)
+"""
+
+
+@pytest.mark.parametrize("last", [1, 2])
+@pytest.mark.parametrize("then", ["run", "discard"])
+def test_a_kill_while_a_key_is_written_leaves_nothing_of_it(
+    connect, tmp_path, last: int, then: str
+) -> None:
+    """At the first link the journal's secret is written but not yet there, at the second a key."""
+    script = tmp_path / "makes.sql"
+    script.write_text("CALL seed_keygen('mine'); CALL exchange_send('shop', 'x', 'SELECT 1 AS x');")
+    killed = [sys.executable, "-c", KILLED_AT_A_LINK, str(tmp_path), str(script), str(last)]
+    assert subprocess.run(killed).returncode == -signal.SIGKILL
+    keys = tmp_path / "bank.keys"
+    assert len(list(keys.glob(".*.partial"))) == 1
+    with connect("bank", str(tmp_path / "bank.duckdb")) as bank:
+        if then == "run":
+            bank.run(str(script))
+        else:
+            discard(bank.con, bank.keyring, "s1")
+            bank.keyring.journal_secret()
+    made = ["journal.private", "mine.seed.private"] if then == "run" else ["journal.private"]
+    assert sorted(file.name for file in keys.iterdir()) == made
 
 
 def test_two_parties_on_one_connection_keep_one_chain(tmp_path) -> None:
