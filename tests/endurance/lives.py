@@ -29,6 +29,7 @@ EXPECTED = re.compile(
     "has ended its run with an error|has given no sign of life|could not be used for|"
     "no message .* within"
 )
+OURS = re.compile(r'duckpriv/cli/__init__\.py", line \d+, in main')
 WENT_ON = re.compile(r"going on after (\d+) finished statements")
 SIGNALS = (signal.SIGKILL,) * 5 + (signal.SIGINT,) * 3 + (signal.SIGTERM,)
 
@@ -133,7 +134,7 @@ class Life:
         for after in WENT_ON.findall(text):
             tally.place(self.command.script, int(after))
         by_signal = self.signal is not None and code in (-self.signal, STOPPED)
-        if self.signal == signal.SIGINT and "Traceback" in text and ", in main" not in text:
+        if self.signal == signal.SIGINT and "Traceback" in text and not OURS.search(text):
             by_signal = True  # while Python imports us, what Ctrl-C does is not ours
         elif "Traceback" in text:
             raise Fault("crash", f"{self.command.me} ended with a traceback:\n{text}")
