@@ -2,8 +2,8 @@
 
 Rounds until the minutes are over, one at each core: parties of the bundled protocols run by the
 command line, are killed at random moments, and the same commands are given again; the results have
-to be those of an unbroken run. What shows a fault is kept in build/endurance, and the exit code
-says whether there was any.
+to be those of an unbroken run. Beside them, a process gives every parser damaged bytes. What shows
+a fault is kept in build/endurance, and the exit code says whether there was any.
 """
 
 from __future__ import annotations
@@ -17,11 +17,14 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from tests.endurance.lives import DUCKPRIV, Pace
 from tests.endurance.rounds import Endurance
 from tests.endurance.tally import Tally
+from tests.endurance.watch import Fuzzer
 
 KEPT = Path(__file__).parent.parent.parent / "build" / "endurance"
 EVERY = 60.0  # seconds between two lines of progress
@@ -40,19 +43,27 @@ def main(minutes: float, seed: int, jobs: int) -> int:
     kept = KEPT / f"{time.strftime('%Y%m%d-%H%M%S')}-{seed}"
     with tempfile.TemporaryDirectory(prefix="duckpriv-endurance-") as temporary:
         endurance = Endurance(seed, Path(temporary), kept, tally, pace, threading.Event())
+        fuzzer = Fuzzer(seed, Path(temporary) / "fuzz", kept, tally)
         numbers = iter(range(10**9))
         failed: list[BaseException] = []
 
-        def work() -> None:
+        def over() -> bool:
+            return time.monotonic() - began > 60 * minutes or endurance.stopped.is_set()
+
+        def rounds() -> None:
+            while not over():
+                endurance.round(next(numbers))
+
+        def work(what: Callable[[], None]) -> None:
             try:
-                while time.monotonic() - began < 60 * minutes and not endurance.stopped.is_set():
-                    endurance.round(next(numbers))
+                what()
             except BaseException as error:
                 if not endurance.stopped.is_set():
                     failed.append(error)
                     endurance.stopped.set()
 
-        threads = [threading.Thread(target=work) for _ in range(jobs)]
+        todo = [partial(fuzzer.run, over), *[rounds] * jobs]
+        threads = [threading.Thread(target=work, args=(what,)) for what in todo]
         for thread in threads:
             thread.start()
         try:

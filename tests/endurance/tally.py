@@ -58,10 +58,10 @@ class Tally:
     def report(self) -> str:
         """A table with a line for each protocol, the places of kills, and all faults."""
         names = ("runs", "kills", "retries", "inputs", *KINDS)
-        lines = [f"{'':30}" + "".join(f"{name:>9}" for name in names)]
+        lines = [f"{'':36}" + "".join(f"{name:>9}" for name in names)]
         for protocol, counts in sorted(self.counts.items()):
-            lines.append(f"{protocol:30}" + "".join(f"{counts[name]:9}" for name in names))
-        lines.append(f"{'all':30}" + "".join(f"{self.total(name):9}" for name in names))
+            lines.append(f"{protocol:36}" + "".join(f"{counts[name]:9}" for name in names))
+        lines.append(f"{'all':36}" + "".join(f"{self.total(name):9}" for name in names))
         for script, places in sorted(self.places.items()):
             lines.append(
                 f"{script}: went on {places.total()} times, after {len(places)} different numbers "
