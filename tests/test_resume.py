@@ -466,6 +466,20 @@ def test_a_kill_while_a_key_is_written_leaves_nothing_of_it(
     assert sorted(file.name for file in keys.iterdir()) == made
 
 
+def test_a_kill_behind_the_last_statement_leaves_no_folder(connect, tmp_path) -> None:
+    script = tmp_path / "send.sql"
+    script.write_text("CALL exchange_send('shop', 'x', 'SELECT 1 AS x');")
+    database = tmp_path / "bank.duckdb"
+    with connect("bank", str(database)) as bank:
+        bank.run(str(script))
+        ((run,),) = bank.con.execute("SELECT run FROM duckpriv_runs").fetchall()
+    folder = tmp_path / "bank.duckdb.outbox" / run
+    folder.mkdir(parents=True)  # as it is until a finished run's process ends
+    with connect("bank", str(database)) as bank:
+        bank.run(str(script))
+    assert not folder.parent.exists()
+
+
 def test_two_parties_on_one_connection_keep_one_chain(tmp_path) -> None:
     con = duckdb.connect()
     script = tmp_path / "send.sql"
