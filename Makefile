@@ -22,9 +22,10 @@ attacks: .venv/test
 test-all: .venv/test
 	DUCKPRIV_THOROUGH=1 $(PYTEST)
 
-# Parties of all protocols are killed at random and started again, and what comes out is compared, as
-# long as you like: make endurance MINUTES=60. What shows a fault is kept in build/endurance; a run
-# says its seed, and SEED=… repeats it.
+# Parties of all protocols are killed at random and started again, and what comes out is compared;
+# beside that every parser gets damaged bytes. make endurance MINUTES=60 does so for an hour. What
+# shows a fault is kept in build/endurance; a run says its seed, and SEED=… repeats it.
+MINUTES ?= 10
 endurance: .venv/test
 	$(BIN)/python -m tests.endurance $(MINUTES) $(if $(SEED),--seed $(SEED))
 

@@ -37,7 +37,7 @@ class Endurance:
     def round(self, number: int) -> None:
         """Run a round. What it does follows from the seed and its number, but for the moments of
         kills, which follow from the machine, too."""
-        choice = random.Random(f"{self.seed}/{number}")
+        choice, kills = (random.Random(f"{self.seed}/{number}{what}") for what in ("", "/kills"))
         kinds = [(protocol, exchange) for protocol in PROTOCOLS for exchange in EXCHANGES]
         order = random.Random(f"{self.seed}/{number // len(kinds)}")
         protocol, exchange = order.sample(kinds, len(kinds))[number % len(kinds)]
@@ -45,7 +45,7 @@ class Endurance:
         where = f"round {number} of seed {self.seed} ({name})"
         folder.mkdir()
         try:
-            self._run(name, protocol, exchange, folder, choice)
+            self._run(name, protocol, exchange, folder, choice, kills)
         except Fault as fault:
             shutil.copytree(folder, self.kept / folder.name)
             self.tally.fault(name, fault, f"{where}, kept in {self.kept / folder.name}")
@@ -53,7 +53,13 @@ class Endurance:
             shutil.rmtree(folder)
 
     def _run(
-        self, name: str, protocol: str, exchange: str, base: Path, choice: random.Random
+        self,
+        name: str,
+        protocol: str,
+        exchange: str,
+        base: Path,
+        choice: random.Random,
+        kills: random.Random,
     ) -> None:
         folder, temporary = Folder(base), base / "tmp"
         temporary.mkdir()
@@ -69,7 +75,7 @@ class Endurance:
             run_killed(
                 commands,
                 Where(name, texts, environment),
-                choice,
+                kills,
                 self.pace,
                 self.tally,
                 self.stopped,
