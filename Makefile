@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-all attacks test-oldest lint bench docs check-ct sanitize clean
+.PHONY: demo test test-all attacks endurance test-oldest lint bench docs check-ct sanitize clean
 
 demo: .venv/demo
 	$(BIN)/python -m examples.private_matching.demo
@@ -21,6 +21,13 @@ attacks: .venv/test
 # More examples in the slowest property tests.
 test-all: .venv/test
 	DUCKPRIV_THOROUGH=1 $(PYTEST)
+
+# Parties of all protocols are killed at random and started again, and what comes out is compared;
+# beside that every parser gets damaged bytes. make endurance MINUTES=60 does so for an hour. What
+# shows a fault is kept in build/endurance; a run says its seed, and SEED=… repeats it.
+MINUTES ?= 10
+endurance: .venv/test
+	$(BIN)/python -m tests.endurance $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 # With the oldest DuckDB that is supported.
 test-oldest:

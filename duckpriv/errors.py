@@ -130,3 +130,15 @@ def disk_errors_explained() -> Iterator[None]:
         yield
     except OSError as error:
         raise DuckprivError(explained(error)) from None
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C raise KeyboardInterrupt also where it comes while DuckDB works for the main
+    thread, which raises a RuntimeError instead."""
+    try:
+        yield
+    except RuntimeError as error:
+        if str(error) != "Query interrupted":
+            raise
+        raise KeyboardInterrupt from error

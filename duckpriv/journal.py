@@ -38,7 +38,7 @@ from .disk import python_path
 from .engine import has_table, literal, quoted
 from .errors import InvalidValue
 from .exchange import FileExchange
-from .exchange.outbox import clear
+from .exchange.outbox import clear, remove_empty
 from .keyring import Keyring
 from .keys import Unfinished
 from .parser import statements
@@ -163,6 +163,8 @@ class Journal:
         self._row, self._mac = run, past.mac
         self._sent, self._held = run["sent"], past.held
         self.finished = run["state"] == "finished"
+        if self.finished and (outbox := self._tables.outbox(run["run"])):
+            remove_empty(outbox)  # where the run was killed behind its last statement
         last = past.last
         if last is not None:
             self.steps = last["step"]

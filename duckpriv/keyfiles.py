@@ -26,6 +26,7 @@ from .crypto import agreement, passphrase
 from .crypto.hashing import labelled
 from .disk import at
 from .errors import InvalidValue, KeyMismatch, KeyNotFound
+from .names import partial_of, partials_of
 
 LOCK = "passphrase.json"
 _FORMAT = "duckpriv-passphrase/1"
@@ -279,7 +280,7 @@ class KeyFiles:
     def _put(self, file: str, data: bytes, new: bool = False) -> None:
         """Write a file of mode 600, whole or not at all. Raises KeyMismatch where it has to be
         new and is not."""
-        partial = self.path / f".{secrets.token_hex(8)}.partial"
+        partial = self.path / partial_of(file)
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as output:
@@ -288,11 +289,12 @@ class KeyFiles:
                 os.fsync(output.fileno())
             if new:
                 os.link(partial, self.path / file)  # fails where another process was first
-                self._sync_folder()
+                for left in self.path.glob(partials_of(file)):  # ours, and of who was killed
+                    left.unlink(missing_ok=True)
             else:
                 partial.replace(self.path / file)
-                self._sync_folder()
-        except FileExistsError:
+            self._sync_folder()
+        except (FileExistsError, FileNotFoundError):
             raise KeyMismatch(
                 f"'{file}' was just made in this keyring by another process; run again"
             ) from None

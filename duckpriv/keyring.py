@@ -461,9 +461,7 @@ class Keyring:
             if self._unfinished is not None:
                 self._unfinished.removed.append(name)
                 return
-            for file in found:
-                file.unlink()
-                self._loaded.pop(file.name, None)
+            self.delete_files([file.name for file in found])
 
     def begin(self, run: str, step: int) -> Unfinished:
         """From now on keys that are made can be undone, and keys to be removed stay, until `keep`
@@ -501,7 +499,7 @@ class Keyring:
                 self.remove(name)
 
     def delete_files(self, files: builtins.list[str]) -> None:
-        """Delete the files that a statement made, as `Unfinished.made` names them."""
+        """Delete key files, and forget what was read of them."""
         delete(self.path, files)
         for file in files:
             self._loaded.pop(file, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 
 from .errors import InvalidValue
 
@@ -38,3 +39,13 @@ def check_channel(channel: object) -> str:
         "the channel is not a safe name; use names of a-z, 0-9, '-' and '_' joined by "
         f"'/', such as 'psi/key', at most {LONGEST} characters in all"
     )
+
+
+def partial_of(file: str) -> str:
+    """Return a name for key file `file` while it is written; `partials_of` finds it later."""
+    return f".{file}.{secrets.token_hex(8)}.partial"
+
+
+def partials_of(file: str) -> str:
+    """Return the pattern of all names that `partial_of` gives for `file`."""
+    return f".{file}.{'?' * 16}.partial"

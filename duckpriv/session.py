@@ -31,6 +31,7 @@ from .errors import (
     InvalidValue,
     disk_errors_explained,
     from_text,
+    interruptible,
     translated,
 )
 from .exchange import FileExchange, Limits, open_exchange
@@ -119,6 +120,7 @@ class Party:
         except duckdb.Error as error:
             raise with_remedy(self.con, translated(error)) from None
 
+    @interruptible()
     def run(
         self,
         script: str | Script,
@@ -359,6 +361,7 @@ class Party:
             self._audit.record(self._exchange.moved)
             self._exchange.moved.clear()
 
+    @interruptible()
     def close(self) -> None:
         """Discard unfinished messages and received copies, and close an own connection. What
         was moved outside a script is noted in the audit table now."""
@@ -383,6 +386,7 @@ class Party:
         self.close()
 
 
+@interruptible()
 def connect(
     database: str | os.PathLike[str] = ":memory:",
     *,
@@ -423,6 +427,7 @@ def connect(
         raise
 
 
+@interruptible()
 def register(
     con: duckdb.DuckDBPyConnection,
     *,

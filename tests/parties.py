@@ -80,6 +80,17 @@ def check_receivers(folder: Path, session: str, scripts: dict[str, tuple[str, di
         assert sent == {channel: listed[channel] for channel in sent}, name
 
 
+def assert_nothing_left(folder: Folder, me: str) -> None:
+    """No working tables, no journal, no messages that wait, and no keys half made."""
+    schemas = folder.query(
+        me, "SELECT schema_name FROM duckdb_schemas() WHERE database_name = current_database()"
+    )
+    assert not [name for (name,) in schemas if name.startswith("duckpriv_")]
+    assert folder.query(me, "SELECT count(*) FROM duckpriv_journal") == [(0,)]
+    assert not list(folder.folder.glob("*.outbox"))
+    assert not list((folder.folder / f"{me}.keys").glob(".*"))
+
+
 NAMES = {"host": "bank", "guest": "shop"}
 
 

@@ -205,6 +205,22 @@ def test_ctrl_c_leaves_no_half_message_and_no_half_table(folder: Path, moment: s
         assert tables - {"duckpriv_audit"} == {"duckpriv_journal", "duckpriv_runs", "people"}
 
 
+def test_ctrl_c_while_duckdb_works_for_the_main_thread(folder: Path) -> None:
+    """As it does for the journal, or here for a condition: DuckDB raises no KeyboardInterrupt."""
+    (folder / "again.sql").write_text(
+        "-- part again while (SELECT count(*) FROM range(2000000) t(i) WHERE i % 7 = 3) > 0\n"
+        "SET VARIABLE x = 1;\n"
+    )
+    process = start(folder, "run", "again.sql", *party("guest")[2:])
+    wait_for(lambda: process.poll() is not None or _uses(folder, process))
+    time.sleep(1.5)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130, errors
+    assert "the same command goes on from there" in errors
+    assert "Traceback" not in errors
+
+
 def _uses(folder: Path, process: subprocess.Popen[str]) -> bool:
     """Whether the process has opened its database."""
     files = Path(f"/proc/{process.pid}/fd")

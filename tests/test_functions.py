@@ -9,7 +9,7 @@ import pytest
 
 import duckpriv
 from duckpriv.functions import FUNCTIONS, Function
-from tests.conftest import give_keys
+from tests.keys import fill
 
 SCALARS = [f for f in FUNCTIONS if f.kind == "scalar"]
 CT = "paillier_encrypt(i, 'paillier')"
@@ -139,7 +139,8 @@ def ready(tmp_path_factory, rsa_key, joint_key):
     """One party for the whole file: the functions leave nothing behind that another one sees."""
     folder = tmp_path_factory.mktemp("functions")
     with duckpriv.connect(keyring=folder / "keys", session="s1") as party:
-        yield give_keys(party, rsa_key, joint_key).con
+        fill(party.keyring, rsa_key, joint_key)
+        yield party.con
 
 
 @named(FUNCTIONS)

@@ -18,11 +18,7 @@ import duckpriv
 from duckpriv import ProtocolError
 from tests.effort import THOROUGH
 from tests.parties import Folder, at_once, check_receivers
-
-
-def standard(x: np.ndarray, by: np.ndarray | None = None) -> np.ndarray:
-    by = x if by is None else by
-    return (x - by.mean(axis=0)) / by.std(axis=0)
+from tests.plain import descend, standard
 
 
 class Seen:
@@ -142,28 +138,6 @@ class Training(Folder):
         return {
             f"{f.parts[-3]}/{f.stem}": pa.ipc.open_stream(f.read_bytes()).read_all() for f in files
         }
-
-
-def descend(a, y, present, order, *, iterations, batch, rate, kind="logistic", l2=0.0, decay=0.0):
-    """The algorithm in float64; `order` is the row numbers of each epoch."""
-    rows = a.shape[0]
-    batches = -(-rows // batch)
-    w, losses = np.zeros(a.shape[1]), []
-    for i in range(iterations):
-        epoch, number = divmod(i, batches)
-        chosen = order[epoch][np.arange(rows) * batches // rows == number]
-        x, m, t = a[chosen], present[chosen], y[chosen]
-        z = x @ w
-        g, loss = {
-            "logistic": (1 / (1 + np.exp(-z)), np.logaddexp(0, z) - t * z),
-            "identity": (z, (z - t) ** 2 / 2),
-            "exp": (np.exp(z), np.exp(z) - t * z),
-        }[kind]
-        losses.append((m * loss).sum() / len(x))
-        pull = l2 * w
-        pull[0] = 0
-        w = w - rate / (1 + decay * i) * (x.T @ (m * (g - t)) / len(x) + pull)
-    return w, losses
 
 
 def epochs(results: dict, ids: np.ndarray) -> dict[int, np.ndarray]:

@@ -23,6 +23,7 @@ import duckpriv
 from duckpriv import ExchangeTimeout, ProtocolError
 from duckpriv.columns.ciphertext import HEADER_BYTES, PARTIAL, layout_of
 from tests.parties import Folder, at_once, check_receivers
+from tests.plain import descend_taylor, standard
 
 X, Y = load_breast_cancer(return_X_y=True)
 IDS = np.array([f"patient {i}" for i in range(len(X))])
@@ -102,39 +103,6 @@ class Training(Folder):
         return np.array([w for i, (f, w) in enumerate(rows) if f != "(intercept)" or i == 0])
 
 
-def standard(x: np.ndarray, by: np.ndarray) -> np.ndarray:
-    return (x - by.mean(axis=0)) / by.std(axis=0)
-
-
-def descend(
-    a: np.ndarray,
-    y: np.ndarray,
-    present: np.ndarray,
-    iterations: int,
-    batch: int = 10_000,
-    rate: float = 0.15,
-    l2: float = 0.0,
-    start: np.ndarray | None = None,
-) -> tuple[np.ndarray, list[float], list[np.ndarray]]:
-    """Gradient descent on the Taylor loss in float64; rows in the order of the batches."""
-    rows = len(a)
-    batches = -(-rows // batch)
-    number = np.arange(rows) * batches // rows
-    w = np.zeros(a.shape[1]) if start is None else start
-    shrink = np.full(a.shape[1], l2)
-    shrink[0] = 0
-    losses, norms = [], []
-    for i in range(iterations):
-        chosen = number == i % batches
-        x, m = a[chosen], present[chosen]
-        z = x @ w
-        losses.append(np.log(2) + (m * ((0.5 - y[chosen]) * z + z * z / 8)).sum() / len(x))
-        gradient = x.T @ (m * (z / 4 + 0.5 - y[chosen])) / len(x) + shrink * w
-        norms.append(gradient)
-        w = w - rate * gradient
-    return w, losses, norms
-
-
 @pytest.fixture(scope="module")
 def aligned(tmp_path_factory) -> tuple[Training, dict, np.ndarray, np.ndarray]:
     """Breast cancer, 10 + 20 features, trained on a shared id; and test rows, scored."""
@@ -163,7 +131,7 @@ def test_coefficients_and_log_are_those_of_the_plain_algorithm(aligned) -> None:
     first = np.concatenate([results[me, "seen"].first for me in ("host", "guest")])
     assert len(set(first)) == 31
     assert np.abs(first).max() < 0.02
-    w, losses, gradients = descend(a, Y[order], np.ones(len(fit)), 10, rate=0.3, start=first)
+    w, losses, gradients = descend_taylor(a, Y[order], np.ones(len(fit)), 10, rate=0.3, start=first)
     assert np.abs(training.weights() - w).max() < 1e-4
     log = training.query("host", "SELECT loss, gradient_norm, seconds, bytes FROM training_log")
     assert [loss for loss, *_ in log[::5]] == pytest.approx(losses[::5], abs=1e-4)
@@ -301,7 +269,7 @@ def test_a_hidden_intersection_trains_as_the_plain_one_does(hidden) -> None:
             standard(X[order][:, GUEST], X[common][:, GUEST]),
         ]
     )
-    w, losses, gradients = descend(a, Y[order], present, iterations=4, batch=150, l2=0.1)
+    w, losses, gradients = descend_taylor(a, Y[order], present, iterations=4, batch=150, l2=0.1)
     assert np.abs(training.weights() - w).max() < 1e-4
     log = training.query("host", "SELECT loss, gradient_norm FROM training_log")
     assert [loss for loss, _ in log[::2]] == pytest.approx(losses[::2], abs=1e-4)
@@ -521,7 +489,7 @@ def test_an_assistant_makes_the_modulus_and_passes_gradients_on(small) -> None:
     at = {name: i for i, name in enumerate(IDS)}
     order = np.array([at[name] for name in results["host", "order"]])
     a = np.column_stack([np.ones(60), standard(X[order][:, :4], X[:60, :4])])
-    w, *_ = descend(a, Y[order], np.ones(60), iterations=2)
+    w, *_ = descend_taylor(a, Y[order], np.ones(60), iterations=2)
     assert np.abs(small.weights() - w).max() < 1e-4
     mailbox = small.folder / "mailbox" / "s1"
     direct = [f.name for f in (mailbox / "host" / "guest").glob("lr.gradient-*")]
@@ -546,7 +514,7 @@ def test_a_host_without_features_and_odd_names(tmp_path) -> None:
     order = np.array([int(name) for name in results["host", "order"]])
     x = np.column_stack(list(odd.values()))
     a = np.column_stack([np.ones(64), standard(x, x)[order]])
-    w, *_ = descend(a, label[order], np.ones(64), iterations=2)
+    w, *_ = descend_taylor(a, label[order], np.ones(64), iterations=2)
     assert np.abs(training.weights() - w).max() < 1e-4
     training.run(
         "s2",

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import duckpriv
 from duckpriv import DuckprivError, ExchangeTimeout, InvalidValue, ProtocolError
 from tests.effort import examples
+from tests.plain import integer_product
 
 RING = 2**64
 
@@ -77,13 +78,6 @@ def two(processes, tmp_path_factory):
         return tuple(job.result() for job in jobs)
 
     return run
-
-
-def integer_product(x, w, scale: int) -> list[list[int]]:
-    """The product of the rounded matrices, in Python's integers."""
-    a, b = ([[round(v * 2**scale) for v in row] for row in m] for m in (x, w))
-    columns = list(zip(*b, strict=True))
-    return [[sum(p * q for p, q in zip(r, c, strict=True)) for c in columns] for r in a]
 
 
 def check(left: dict, right: dict, x, w) -> None:

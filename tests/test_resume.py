@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -29,7 +30,7 @@ from examples.introduction import introduce
 from tests.effort import THOROUGH
 from tests.killed import MOMENTS
 from tests.network import free_port
-from tests.parties import Folder
+from tests.parties import Folder, assert_nothing_left
 
 IDS = {"host": [f"c{i}" for i in range(0, 30)], "guest": [f"c{i}" for i in range(20, 50)]}
 
@@ -100,16 +101,6 @@ def assert_matched(folder: Folder) -> None:
     assert sorted(host) == sorted(IDS["host"])
     assert sorted(guest) == sorted(set(IDS["host"]) & set(IDS["guest"]))
     assert guest.items() <= host.items()
-
-
-def assert_nothing_left(folder: Folder, me: str) -> None:
-    schemas = folder.query(
-        me, "SELECT schema_name FROM duckdb_schemas() WHERE database_name = current_database()"
-    )
-    assert not [name for (name,) in schemas if name.startswith("duckpriv_")]
-    assert folder.query(me, "SELECT count(*) FROM duckpriv_journal") == [(0,)]
-    assert not list(folder.folder.glob("*.outbox"))
-    assert not list((folder.folder / f"{me}.keys").glob(".*"))
 
 
 def test_matching_survives_a_kill_in_every_statement(folder) -> None:
@@ -436,6 +427,58 @@ def test_by_hand_too_a_channel_carries_one_message(connect, tmp_path, monkeypatc
         bank.con.execute("CALL exchange_send('shop', 'z', 'SELECT 4 AS x')").fetchall()
         sent = {file.name for file in (tmp_path / "mailbox").rglob("*.json")}
         assert sent == {"z.json"}
+
+
+KILLED_AT_A_LINK = """
+import os, signal, sys, duckpriv
+base, script, last = sys.argv[1], sys.argv[2], int(sys.argv[3])
+link, links = os.link, []
+def dying(source, target):
+    links.append(target)
+    if len(links) == last:
+        os.kill(os.getpid(), signal.SIGKILL)
+    link(source, target)
+os.link = dying
+with duckpriv.connect(f"{base}/bank.duckdb", me="bank", exchange=f"dir:{base}/mailbox",
+                      keyring=f"{base}/bank.keys", session="s1", unprotected=True) as party:
+    party.run(script)
+"""
+
+
+@pytest.mark.parametrize("last", [1, 2])
+@pytest.mark.parametrize("then", ["run", "discard"])
+def test_a_kill_while_a_key_is_written_leaves_nothing_of_it(
+    connect, tmp_path, last: int, then: str
+) -> None:
+    """At the first link the journal's secret is written but not yet there, at the second a key."""
+    script = tmp_path / "makes.sql"
+    script.write_text("CALL seed_keygen('mine'); CALL exchange_send('shop', 'x', 'SELECT 1 AS x');")
+    killed = [sys.executable, "-c", KILLED_AT_A_LINK, str(tmp_path), str(script), str(last)]
+    assert subprocess.run(killed).returncode == -signal.SIGKILL
+    keys = tmp_path / "bank.keys"
+    assert len(list(keys.glob(".*.partial"))) == 1
+    with connect("bank", str(tmp_path / "bank.duckdb")) as bank:
+        if then == "run":
+            bank.run(str(script))
+        else:
+            discard(bank.con, bank.keyring, "s1")
+            bank.keyring.journal_secret()
+    made = ["journal.private", "mine.seed.private"] if then == "run" else ["journal.private"]
+    assert sorted(file.name for file in keys.iterdir()) == made
+
+
+def test_a_kill_behind_the_last_statement_leaves_no_folder(connect, tmp_path) -> None:
+    script = tmp_path / "send.sql"
+    script.write_text("CALL exchange_send('shop', 'x', 'SELECT 1 AS x');")
+    database = tmp_path / "bank.duckdb"
+    with connect("bank", str(database)) as bank:
+        bank.run(str(script))
+        ((run,),) = bank.con.execute("SELECT run FROM duckpriv_runs").fetchall()
+    folder = tmp_path / "bank.duckdb.outbox" / run
+    folder.mkdir(parents=True)  # as it is until a finished run's process ends
+    with connect("bank", str(database)) as bank:
+        bank.run(str(script))
+    assert not folder.parent.exists()
 
 
 def test_two_parties_on_one_connection_keep_one_chain(tmp_path) -> None:

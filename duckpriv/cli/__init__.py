@@ -10,7 +10,7 @@ import click
 import duckdb
 
 from ..disk import explained
-from ..errors import DuckprivError
+from ..errors import DuckprivError, interruptible
 from ..visible import visible_lines
 from . import keys, messages, run, runs, show
 from .group import cli
@@ -34,7 +34,8 @@ def main() -> NoReturn:
 
 def _run() -> int:
     try:
-        cli.main(standalone_mode=False)
+        with interruptible():
+            cli.main(standalone_mode=False)
     except click.exceptions.Exit as ended:
         return ended.exit_code
     except click.ClickException as error:

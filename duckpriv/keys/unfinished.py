@@ -10,6 +10,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from ..names import partials_of
+
 _PREFIX = ".unfinished-"
 
 
@@ -54,6 +56,7 @@ def settle(folder: Path, run: str, step: int) -> None:
 
 
 def delete(folder: Path, files: Iterable[str]) -> None:
-    """Delete key files that are there."""
+    """Delete key files that are there, and what a kill has left while they were written."""
     for file in files:
-        (folder / file).unlink(missing_ok=True)
+        for found in (folder / file, *folder.glob(partials_of(file))):
+            found.unlink(missing_ok=True)
