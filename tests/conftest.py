@@ -75,15 +75,15 @@ def give_keys(
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    one.keyring._write("mine.private.pem", pem)
+    one.keyring._write_first("mine.private.pem", pem)
     one.con.execute("SELECT key_import('host', rsa_public_key('mine'), 'rsa')").fetchall()
     numbers = rsa_key.private_numbers()
-    one.keyring._write("paillier.paillier.private.pem", factors_pem(numbers.p, numbers.q))
+    one.keyring._write_first("paillier.paillier.private.pem", factors_pem(numbers.p, numbers.q))
     for name in ("seed1", "seed2"):
         one.keyring.generate_seed_part(name)
     one.keyring.keep_secret("seed", b"a seed of 32 bytes for the tests")
     for file, content in joint_key.items():
-        one.keyring._write(file, content)
+        one.keyring._write_first(file, content)
     return one
 
 

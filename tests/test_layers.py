@@ -7,10 +7,10 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent / "duckpriv"
 LAYERS = [
-    {"visible"},
+    {"ctrlc", "stopping", "visible"},
     {"errors"},
     {"calls", "names", "parser"},
-    {"sends"},
+    {"certain", "sends"},
     {"crypto"},
     {"keys", "keyfiles"},
     {"keyring"},
