@@ -1,6 +1,7 @@
 """duckpriv: private data collaboration as SQL on DuckDB."""
 
 from .errors import (
+    Cancelled,
     DuckprivError,
     ExchangeTimeout,
     InvalidValue,
@@ -16,6 +17,7 @@ from .session import Party, connect, register
 __version__ = "0.1.0"
 
 __all__ = [
+    "Cancelled",
     "DuckprivError",
     "ExchangeTimeout",
     "InvalidValue",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -43,6 +44,7 @@ class Audit:
 
     def __init__(self, con: duckdb.DuckDBPyConnection, me: str = "") -> None:
         self._con, self._me = con, me
+        self._apart = threading.Lock()
         self.home: tuple[str, str] = con.execute(
             "SELECT current_database(), current_schema()"
         ).fetchall()[0]
@@ -55,9 +57,25 @@ class Audit:
 
     def record(self, messages: Sequence[Manifest]) -> None:
         """Add messages to the table, which is made where there is none."""
-        if not messages:
-            return
-        number, chain = self._last or self._read_last()
+        if messages:
+            last = self._last or self._read_last(self._con)
+            self._last = self._add(self._con, last, messages)
+
+    def record_apart(self, messages: Sequence[Manifest]) -> None:
+        """Add messages in a transaction of its own, while a statement runs on the connection: what
+        was moved stays so if that is rolled back."""
+        with self._apart, self._con.cursor() as con:
+            con.execute("BEGIN")
+            self._add(con, self._read_last(con), messages)
+            con.execute("COMMIT")
+
+    def _add(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        last: tuple[int, str],
+        messages: Sequence[Manifest],
+    ) -> tuple[int, str]:
+        number, chain = last
         rows: list[object] = []
         for manifest in messages:
             number += 1
@@ -70,21 +88,21 @@ class Audit:
             f"({', '.join(f'${i + j}' for j in range(1, width + 1))})"
             for i in range(0, len(rows), width)
         ]
-        self._con.execute(
+        con.execute(
             f"INSERT INTO {self.table} ({', '.join(COLUMNS)}) VALUES {', '.join(places)}", rows
         ).fetchall()
-        self._last = number, chain
+        return number, chain
 
-    def _read_last(self) -> tuple[int, str]:
+    def _read_last(self, con: duckdb.DuckDBPyConnection) -> tuple[int, str]:
         columns = ", ".join(
             f"{name} {type_}" + ("" if name == _ADDED else " NOT NULL")
             for name, type_ in COLUMNS.items()
         )
-        self._con.execute(f"CREATE TABLE IF NOT EXISTS {self.table} ({columns})")
-        if not self._has_added():
-            self._con.execute(f"ALTER TABLE {self.table} ADD COLUMN {_ADDED} {COLUMNS[_ADDED]}")
+        con.execute(f"CREATE TABLE IF NOT EXISTS {self.table} ({columns})")
+        if not self._has_added(con):
+            con.execute(f"ALTER TABLE {self.table} ADD COLUMN {_ADDED} {COLUMNS[_ADDED]}")
         query = f"SELECT number, chain FROM {self.table} ORDER BY number DESC LIMIT 1"
-        last = self._con.execute(query).fetchall()
+        last = con.execute(query).fetchall()
         return last[0] if last else (0, "")
 
     def moved(self, session: str) -> tuple[dict[tuple[str, str, str], str], int]:
@@ -111,7 +129,7 @@ class Audit:
             return []
         columns = ", ".join(COLUMNS)
         # A database of before has no such column until the next message, and may be read only.
-        without = "" if self._has_added() else f", NULL AS {_ADDED}"
+        without = "" if self._has_added(self._con) else f", NULL AS {_ADDED}"
         query = f"SELECT {columns} FROM (SELECT *{without} FROM {self.table}) ORDER BY number"
         rows = self._con.execute(query).fetchall()
         chain = ""
@@ -127,8 +145,8 @@ class Audit:
     def _exists(self) -> bool:
         return has_table(self._con, *self.home, TABLE)
 
-    def _has_added(self) -> bool:
-        found = self._con.execute(
+    def _has_added(self, con: duckdb.DuckDBPyConnection) -> bool:
+        found = con.execute(
             "SELECT count(*) FROM duckdb_columns() "
             "WHERE (database_name, schema_name, table_name, column_name) = ($1, $2, $3, $4)",
             [*self.home, TABLE, _ADDED],

@@ -204,12 +204,13 @@ def _guarded(udf: Udf, context: Context) -> Callable[..., pa.Array]:
             context.stop_if_cancelled()
             arrays = tuple(plain(_one_array(column)) for column in columns)
             started = time.perf_counter()
-            if udf.nulls:
-                result = udf.function(context, *arrays)
-            else:
-                result = without_nulls(
-                    lambda *kept: udf.function(context, *kept), arrays, udf.arrow
-                )
+            with context.call():
+                if udf.nulls:
+                    result = udf.function(context, *arrays)
+                else:
+                    result = without_nulls(
+                        lambda *kept: udf.function(context, *kept), arrays, udf.arrow
+                    )
             context.activity.done(public, len(result), time.perf_counter() - started)
             return result
         except DuckprivError:

@@ -79,6 +79,10 @@ class Cancelled(DuckprivError):
     code = "CANCELLED"
 
 
+# What it says.
+STOPPED = "stopped; the statement was not finished and nothing of it was kept"
+
+
 _CLASSES = {
     cls.code: cls
     for cls in (

@@ -189,7 +189,7 @@ class Journal:
             self._con.execute(f"SET search_path = {literal(extended)}")
             with self._exchange.outbox.holding(self._tables.outbox(self.run)):
                 self._variables |= self._tables.restore_variables(self.run)
-                self._exchange.outbox.deliver_again(self._held)
+                self._exchange.deliver_again(self._held)
                 yield
         finally:
             self._roll_back()
@@ -237,7 +237,7 @@ class Journal:
         if commits:
             self._commit()
         self._keyring.keep()
-        self._exchange.outbox.deliver()
+        self._exchange.deliver()
         return rows
 
     def _note(self, position: Position, title: str, keys: Unfinished | None = None) -> None:

@@ -18,7 +18,7 @@ import os
 import secrets
 import stat
 import threading
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -159,14 +159,17 @@ class KeyFiles:
         return data
 
     def write(self, file: str, data: bytes) -> None:
-        """Write a new file, whole or not at all. Raises KeyMismatch where it exists."""
+        """Write a new file, whole or not at all. Raises FileExistsError where there is one."""
         with self._disk():
             self.make_folder()
             if is_private(file):
                 with self._mutex:
                     if self._phrase is not None and not self.protected:
                         self._refuse_plain()
-                        self._put_lock(_Lock.make(self._phrase), new=True)
+                        with suppress(
+                            FileExistsError
+                        ):  # another process was first: its lock counts
+                            self._put_lock(_Lock.make(self._phrase), new=True)
                     key = self._key()
                 data = data if key is None else _sealed(file, data, key)
             self._put(file, data, new=True)
@@ -223,9 +226,10 @@ class KeyFiles:
     def _key(self) -> bytes | None:
         """Return the key of private files, None where the keyring has no passphrase."""
         lock = self._lock()
+        if lock is None and self._phrase is not None:
+            self._refuse_plain()
+            lock = self._lock()  # another process may just have made it
         if lock is None:
-            if self._phrase is not None:
-                self._refuse_plain()
             return None
         if lock.changing:
             raise InvalidValue(
@@ -252,7 +256,8 @@ class KeyFiles:
     def _refuse_plain(self) -> None:
         """With a passphrase given, a keyring of plain private files is not what was meant; nor
         may somebody who can write there pass off keys of their own."""
-        if any(self._private_files()):
+        # In this order: another process that makes the keyring writes its lock first.
+        if self._private_files() and not self.protected:
             raise InvalidValue(
                 f"a passphrase was given, and the private keys in {self.path} are not encrypted; "
                 "'duckpriv keys protect' encrypts them"
@@ -278,7 +283,7 @@ class KeyFiles:
         return at(self.path, "--keyring or DUCKPRIV_KEYRING names another folder for keys")
 
     def _put(self, file: str, data: bytes, new: bool = False) -> None:
-        """Write a file of mode 600, whole or not at all. Raises KeyMismatch where it has to be
+        """Write a file of mode 600, whole or not at all. Raises FileExistsError where it has to be
         new and is not."""
         partial = self.path / partial_of(file)
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -294,10 +299,8 @@ class KeyFiles:
             else:
                 partial.replace(self.path / file)
             self._sync_folder()
-        except (FileExistsError, FileNotFoundError):
-            raise KeyMismatch(
-                f"'{file}' was just made in this keyring by another process; run again"
-            ) from None
+        except FileNotFoundError:  # another process was first, and took ours for a remnant
+            raise FileExistsError(file) from None
         finally:
             partial.unlink(missing_ok=True)
 

@@ -193,10 +193,8 @@ class Keyring:
             raise KeyMismatch("the two key shares cancel each other; nothing was joined")
         public = JointPublicKey(joint_elgamal.PublicKey(own.modulus, h))
         with self._lock:
-            present = self._read(name, _JOINT_PUBLIC)
-            if present is None:
-                self._write(name + _JOINT_PUBLIC, public.encoded)
-            elif present != public.encoded:
+            self._write_first(name + _JOINT_PUBLIC, public.encoded)
+            if self._read(name, _JOINT_PUBLIC) != public.encoded:
                 raise KeyMismatch(f"'{name}' is part of another joint key already")
         return self.info(name)
 
@@ -300,8 +298,11 @@ class Keyring:
         with self._lock:
             known = self._load(name, _SECRET, parse)
             if known is None:
-                known = secrets.token_bytes(32)
-                self._write(name + _SECRET, known)
+                drawn = secrets.token_bytes(32)
+                self._write_first(name + _SECRET, drawn)
+                known = self._load(name, _SECRET, parse)
+            if known is None:
+                raise self._not_found(name)  # somebody has just removed it
             return known
 
     def journal_secret(self) -> bytes:
@@ -309,7 +310,7 @@ class Keyring:
         with self._lock:
             known = self._files.read(_JOURNAL)
             if known is None:
-                with suppress(KeyMismatch):  # another process was first
+                with suppress(FileExistsError):  # another process was first
                     self._files.write(_JOURNAL, secrets.token_bytes(32))
                 known = self._files.read(_JOURNAL)
         if known is None or len(known) != 32:
@@ -330,13 +331,16 @@ class Keyring:
     def create_identity(self, me: str) -> PublicIdentity:
         """Make the identity of this party, called `me`. Raises KeyMismatch where it has one."""
         check_name("your own name (me)", me)
-        if self._has(_identity(me), _IDENTITY):
+        try:
+            self._keep_new(_identity(me), _IDENTITY, lambda: Identity.generate(me).encoded)
+        except KeyMismatch:
+            if not self._has(_identity(me), _IDENTITY):
+                raise
             raise KeyMismatch(
                 f"'{me}' has an identity in the keyring {self.path} already; peers trust it. "
                 f"'duckpriv keys remove {_identity(me)}' deletes it, and then all have to trust "
                 "the new one"
-            )
-        self._keep_new(_identity(me), _IDENTITY, lambda: Identity.generate(me).encoded)
+            ) from None
         return self.identity(me).public
 
     def identity(self, me: str) -> Identity:
@@ -395,9 +399,13 @@ class Keyring:
     def keep_secret(self, name: str, secret: bytes) -> KeyInfo:
         """Keep 32 bytes under a new name. The same ones again change nothing; others raise
         KeyMismatch."""
-        if self._has(name, _SECRET) and secrets.compare_digest(self.secret(name), secret):
-            return self.info(name)
-        return self._keep_new(name, _SECRET, lambda: secret)
+        if not self._has(name, _SECRET):
+            with self._lock:
+                self._refuse_taken(name)
+                self._write_first(name + _SECRET, secret)
+        if not secrets.compare_digest(self.secret(name), secret):
+            raise self._taken(name)
+        return self.info(name)
 
     def info(self, name: str) -> KeyInfo:
         """Describe the key or secret `name`. Raises KeyNotFound."""
@@ -520,17 +528,17 @@ class Keyring:
         check_key_name(name)
         with self._lock:
             self._refuse_taken(name)
-            self._write(name + suffix, make())
+            if not self._write_first(name + suffix, make()):
+                raise self._taken(name)
         return self.info(name)
 
     def _keep_public(self, name: str, suffix: str, content: bytes) -> KeyInfo:
         """Write a peer's key, unless the same one is there. Raises KeyMismatch."""
         with self._lock:
-            present = self._read(name, suffix)
-            if present is None:
-                self._refuse_taken(name)
-                self._write(name + suffix, content)
-            elif present != content:
+            if not self._has(name, suffix):
+                self._refuse_taken(name, but=suffix)
+                self._write_first(name + suffix, content)
+            if self._read(name, suffix) != content:
                 raise KeyMismatch(
                     f"key '{name}' is another public key already; import this one under "
                     "another name, or remove the old one with 'duckpriv keys remove'"
@@ -546,12 +554,15 @@ class Keyring:
     def _has(self, name: str, suffix: str) -> bool:
         return (self.path / f"{name}{suffix}").is_file()
 
-    def _refuse_taken(self, name: str) -> None:
-        if any(self._has(name, suffix) for suffix in _SUFFIXES):
-            raise KeyMismatch(
-                f"the name '{name}' is taken in this keyring; choose another one (a script "
-                "makes its keys from the session's name: start a new session)"
-            )
+    def _refuse_taken(self, name: str, but: str = "") -> None:
+        if any(self._has(name, suffix) for suffix in _SUFFIXES if suffix != but):
+            raise self._taken(name)
+
+    def _taken(self, name: str) -> KeyMismatch:
+        return KeyMismatch(
+            f"the name '{name}' is taken in this keyring; choose another one (a script "
+            "makes its keys from the session's name: start a new session)"
+        )
 
     def _not_found(self, name: str) -> KeyNotFound:
         known = ", ".join(self._names()) or "none yet"
@@ -563,17 +574,19 @@ class Keyring:
     def _read(self, name: str, suffix: str) -> bytes | None:
         return self._files.read(check_key_name(name) + suffix)
 
-    def _write(self, file: str, data: bytes) -> None:
-        if self._unfinished is None:
-            self._files.write(file, data)
-            return
-        self._files.make_folder()
-        self._unfinished.make(file)
+    def _write_first(self, file: str, data: bytes) -> bool:
+        """Write a new file, whole; return False, and write nothing, where another process was
+        first. Nobody sees it before it is whole."""
+        if self._unfinished is not None:
+            self._files.make_folder()
+            self._unfinished.make(file)
         try:
             self._files.write(file, data)
-        except KeyMismatch:
-            self._unfinished.leave(file)
-            raise
+        except FileExistsError:
+            if self._unfinished is not None:
+                self._unfinished.leave(file)
+            return False
+        return True
 
 
 def check_modulus_bits(bits: int) -> None:

@@ -23,17 +23,19 @@ _EXCHANGE = frozenset(
 
 class Progress:
     """One line on standard error: the step, rows done, rate and time left, or what the
-    party waits for. On a terminal it is redrawn; elsewhere a line is written every ten seconds.
+    party waits for. On a terminal it is redrawn; elsewhere a line is written every ten seconds, and
+    while the party waits, ever more rarely.
     """
 
     def __init__(self, console: Console, activity: Activity) -> None:
         self._console = console
         self._activity = activity
         self._status: Status | None = None
-        self._title = ""
-        self._started = self._last_line = 0.0
+        self._title = "starting"
+        self._started = self._last_line = time.monotonic()
 
     def __enter__(self) -> Progress:
+        self._activity.display = self.tick
         if self._console.is_terminal:
             dots = self._console.encoding.startswith("utf")
             self._status = self._console.status("starting", spinner="dots" if dots else "line")
@@ -46,6 +48,7 @@ class Progress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._activity.display = None
         if self._status is not None:
             self._status.stop()
 
@@ -58,12 +61,18 @@ class Progress:
 
     def tick(self) -> None:
         """Some time has passed."""
-        text = visible(f"{self._title}{self._detail()}")
         if self._status is not None:
-            self._status.update(Text(text))
+            self._status.update(Text(visible(f"{self._title}{self._detail()}")))
+        elif self._activity.waiting_for is not None:
+            self._last_line = time.monotonic()
+            if (waits := self._activity.wait_to_tell()) is not None:
+                self._print(f"{self._title} · {waits}")
         elif time.monotonic() - self._last_line >= 10:
             self._last_line = time.monotonic()
-            self._console.print(text, highlight=False, markup=False)
+            self._print(f"{self._title}{self._detail()}")
+
+    def _print(self, text: str) -> None:
+        self._console.print(visible(text), highlight=False, markup=False)
 
     def _detail(self) -> str:
         activity = self._activity

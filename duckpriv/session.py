@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
@@ -18,13 +19,16 @@ import platformdirs
 import pyarrow as pa
 
 from .audit import Audit
+from .certain import SEND_PLAINLY, surely_runs
 from .columns.context import Activity, Context
 from .connection import plain_settings, refuse_data_file, refuse_without_files
 from .consent import Consent
+from .ctrlc import CtrlC
 from .database import open_database, refuse_read_only, refuse_transaction, with_remedy
 from .disk import explained
 from .engine import extend_search_path, install, literal, quoted
 from .errors import (
+    STOPPED,
     Cancelled,
     DuckprivError,
     ExchangeTimeout,
@@ -34,7 +38,7 @@ from .errors import (
     interruptible,
     translated,
 )
-from .exchange import FileExchange, Limits, open_exchange
+from .exchange import FileExchange, Limits, Manifest, open_exchange
 from .exchange import serve as serve_mailbox
 from .exchange.addresses import DEFAULT_TIMEOUT
 from .exchange.exchange import DEFAULT_SILENCE
@@ -43,7 +47,7 @@ from .journal import Journal, Position
 from .keyring import Keyring
 from .names import check_name
 from .scripts import PROVIDED, Part, Script, Statement, bundled, load
-from .sends import Receive, Send
+from .sends import SENDS, Receive, Send
 
 if TYPE_CHECKING:
     from .exchange.server import MailboxServer
@@ -54,6 +58,9 @@ Rows = list[dict[str, object]]
 _POLL_SECONDS = 0.1
 # A statement of a repeated part that was quicker is not asked how many rows it will read.
 _WORTH_ESTIMATING = 1.0
+# How long `close` waits for functions that it has ended.
+_END_SECONDS = 2.0
+_LOG = logging.getLogger("duckpriv")
 
 
 def default_keyring() -> Path:
@@ -96,6 +103,8 @@ class Party:
         self._audit = Audit(con, context.me or "")
         if exchange is not None:
             exchange.know(*self._audit.moved(exchange.session))
+            exchange.keep_record = self._keep_record
+        self._ctrl_c = CtrlC()
         self._took: dict[str, float] = {}  # seconds that a statement took the last time
 
     @property
@@ -114,6 +123,7 @@ class Party:
         A relation is lazy: an error of a function may come when its rows are fetched, then as
         DuckDB's exception. `duckpriv.errors.from_text` finds ours in its text.
         """
+        _refuse_unsure(query)
         try:
             with self._reading(query):
                 return self.con.sql(query)
@@ -151,10 +161,26 @@ class Party:
         refuse_transaction(self.con)
         refuse_read_only(self.con, writes=self._exchange is not None)
         try:
-            with plain_settings(self.con), _frames_as_views(self.con, variables) as named:
+            with (
+                plain_settings(self.con),
+                _frames_as_views(self.con, variables) as named,
+                self._context.script(),
+                CtrlC() as ctrl_c,
+            ):
+                self._ctrl_c = ctrl_c
                 return self._run_script(script, observer, on_rows, on_resume, named)
         except duckdb.Error as error:
             raise with_remedy(self.con, error) from None
+
+    def cancel(self) -> None:
+        """End what this party does, from another thread: a wait, a transfer, a script, a statement
+        on `con`. It raises Cancelled where it runs, or duckdb.InterruptException; what is on
+        another cursor and none of duckpriv's functions, DuckDB's `interrupt` ends. Without effect
+        where nothing runs. Afterwards the party goes on as after any error.
+        """
+        self._context.cancel()
+        with suppress(duckdb.Error):  # the connection may be closed
+            self.con.interrupt()
 
     def _run_script(
         self,
@@ -170,8 +196,9 @@ class Party:
                 raise InvalidValue(f"'{name}' is set when the party connects, not by run()")
         values = parsed.values({name: _as_variable(value) for name, value in variables.items()})
         parsed = parsed.with_tables(values)
+        for statement in parsed.statements:
+            _refuse_unsure(statement.sql)
         extend_search_path(self.con)
-        self._context.cancelled.clear()
         if self._exchange is None:
             return self._run(parsed, values, None, observer, on_rows)
         refuse_without_files(self.con)
@@ -186,7 +213,7 @@ class Party:
             if self._exchange is not None:  # peers may still wait, or think that we run
                 self._exchange.say_finished(_role(parsed))
         if self._server is not None:
-            with suppress(KeyboardInterrupt):
+            with suppress(KeyboardInterrupt, Cancelled):
                 self._exchange.linger(observer.tick if observer else lambda: None)
         return result
 
@@ -203,6 +230,7 @@ class Party:
         result: Rows = []
         with ExitStack() as entered:
             entered.enter_context(self._announced(script))
+            entered.callback(self._context.cancelled.clear)  # so that the peers are told
             entered.enter_context(self._letting_out([], []))
             entered.enter_context(_variables(self.con, values | provided))
             if journal is not None:
@@ -215,6 +243,7 @@ class Party:
                 for position, statement in self._in_order(
                     script, journal.after if journal else None
                 ):
+                    self._context.stop_if_cancelled()
                     self._context.activity.start_statement()
                     if observer:
                         observer.start(statement)
@@ -324,16 +353,21 @@ class Party:
                 table = journal.execute(position, statement, rows_of)
             return [] if table is None else table.to_pylist()
 
+        # It may have begun, and must end before anything else uses the connection.
         outcome = worker.submit(work)
         interrupted: BaseException | None = None
         while not outcome.done():
             try:
                 wait((outcome,), _POLL_SECONDS)
+                if interrupted is None:
+                    self._context.stop_if_cancelled()
+                    if self._ctrl_c.pressed():
+                        raise Cancelled(STOPPED)
                 if self._exchange is not None:
                     self._exchange.beat()
                 if observer:
                     observer.tick()
-            except BaseException as error:  # Ctrl-C, or the observer's
+            except BaseException as error:  # Ctrl-C, `cancel`, or the observer's
                 interrupted = error
                 self._context.cancelled.set()
                 self.con.interrupt()
@@ -355,16 +389,34 @@ class Party:
         return outcome.result()
 
     def _record(self) -> None:
-        """Bring the audit table up to date."""
+        """Bring the audit table up to date, in the connection's own transaction."""
         if self._exchange is not None:
             self._audit.forget()
             self._audit.record(self._exchange.moved)
             self._exchange.moved.clear()
 
+    def _keep_record(self, messages: Sequence[Manifest]) -> bool:
+        """Note in the audit table what a statement by hand has moved; return whether that could
+        be."""
+        try:
+            self._audit.record_apart(messages)
+        except duckdb.Error as error:  # such as a database that is read only
+            _LOG.warning(
+                "a message was moved, and duckpriv_audit does not have it (%s)",
+                type(error).__name__,
+            )
+            return False
+        return True
+
     @interruptible()
     def close(self) -> None:
-        """Discard unfinished messages and received copies, and close an own connection. What
-        was moved outside a script is noted in the audit table now."""
+        """End what the party does, discard unfinished messages and received copies, and close an
+        own connection."""
+        self._context.cancel()
+        if self._owns:
+            with suppress(duckdb.Error):  # it may be closed
+                self.con.interrupt()
+        self._context.wait_for_calls(_END_SECONDS)
         if self._exchange is not None:
             with suppress(duckdb.Error):  # the connection may be closed, or in a transaction
                 self._record()
@@ -504,6 +556,15 @@ def _role(script: Script) -> str | None:
     peer."""
     one_peer = "peer" in (variable.name for variable in script.variables)
     return script.name if one_peer and script.name in bundled() else None
+
+
+def _refuse_unsure(sql: str) -> None:
+    """Raise InvalidValue where a statement may succeed and not send what stands in it. The exchange
+    does so too, where DuckDB asks it; of a query in WITH that nothing reads it never does."""
+    if not surely_runs(sql, SENDS):
+        raise InvalidValue(
+            f"'{' '.join(sql.split())[:60]}' might succeed and send nothing: {SEND_PLAINLY}"
+        )
 
 
 def _estimated_rows(con: duckdb.DuckDBPyConnection, sql: str) -> int | None:

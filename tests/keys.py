@@ -36,12 +36,12 @@ def fill(keyring: Keyring, own: rsa.RSAPrivateKey, joint: dict[str, bytes]) -> N
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    keyring._write("mine.private.pem", pem)
+    keyring._write_first("mine.private.pem", pem)
     keyring.import_public("host", keyring.rsa_private("mine").public.der, "rsa")
     numbers = own.private_numbers()
-    keyring._write("paillier.paillier.private.pem", factors_pem(numbers.p, numbers.q))
+    keyring._write_first("paillier.paillier.private.pem", factors_pem(numbers.p, numbers.q))
     for name in ("seed1", "seed2"):
         keyring.generate_seed_part(name)
     keyring.keep_secret("seed", b"a seed of 32 bytes for the tests")
     for file, content in joint.items():
-        keyring._write(file, content)
+        keyring._write_first(file, content)

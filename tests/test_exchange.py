@@ -473,10 +473,12 @@ def test_any_changed_byte_is_found(bank, connect, files, position: float, value:
 
 def test_waiting_ends_when_the_message_comes(bank, connect) -> None:
     shop = connect("shop", timeout=20)
-    threading.Timer(0.5, lambda: send(bank, "SELECT 1 AS x")).start()
+    later = threading.Timer(0.5, lambda: send(bank, "SELECT 1 AS x"))
+    later.start()
     started = time.monotonic()
     assert receive(shop) == [(1,)]
     assert time.monotonic() - started < 10
+    later.join()
 
 
 def test_waiting_says_for_whom_and_what(bank, connect, together) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent / "duckpriv"
 LAYERS = [
-    {"disk", "visible"},
+    {"ctrlc", "disk", "stopping", "visible"},
     {"errors"},
     {"calls", "names", "parser"},
-    {"sends"},
+    {"certain", "sends"},
     {"crypto"},
     {"keys", "keyfiles"},
     {"keyring"},

@@ -112,7 +112,7 @@ def test_nothing_that_the_host_has_depends_on_which_ids_match(run_both, monkeypa
             generate(keyring, name, bits)
             first["pem"] = (keyring.path / f"{name}.private.pem").read_bytes()
         else:
-            keyring._write(f"{name}.private.pem", first["pem"])
+            keyring._write_first(f"{name}.private.pem", first["pem"])
         return keyring.info(name)
 
     monkeypatch.setattr(Keyring, "generate_rsa", same_key)

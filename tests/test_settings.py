@@ -13,8 +13,8 @@ import pytest
 import duckpriv
 from duckpriv.engine import extend_search_path
 from duckpriv.errors import InvalidValue, from_text
-from tests.conftest import give_keys
 from tests.effort import THOROUGH
+from tests.keys import fill
 from tests.parties import Folder, at_once
 from tests.test_functions import ARGUMENTS, SCALARS
 from tests.test_functions import call as call_of
@@ -436,7 +436,7 @@ def by_hand(
 def keyring(tmp_path_factory, rsa_key, joint_key) -> Path:
     folder = tmp_path_factory.mktemp("by-hand") / "keys"
     with duckpriv.connect(keyring=folder, session="s1") as party:
-        give_keys(party, rsa_key, joint_key)
+        fill(party.keyring, rsa_key, joint_key)
     return folder
 
 

@@ -140,6 +140,7 @@ def run(
     ):
         party.con.execute("SET enable_progress_bar = false")  # we have our own
         if quiet:
+            party.activity.display = lambda: None
             party.run(parsed, **variables)  # type: ignore[arg-type]
             return
 

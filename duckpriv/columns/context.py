@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 import pyarrow as pa
 
-from ..errors import Cancelled, InvalidValue
+from .. import stopping
+from ..errors import STOPPED, Cancelled, InvalidValue
 from ..keyring import Keyring
+from ..visible import visible
 
 # What DuckDB has as the number of a query where it reads one and runs none.
 _NO_QUERY = 2**64 - 1
+# After so many seconds a wait is told of where nobody sees a display; later, once in each of the
+# last.
+_TOLD_AFTER = (2.0, 10.0, 60.0, 300.0, 900.0)
+_LOG = logging.getLogger("duckpriv.waiting")
 
 
 @dataclass(frozen=True)
@@ -62,18 +71,18 @@ class Exchange(Protocol):
     def stage(self, handle: int, rows: pa.StructArray) -> None:
         """Add rows to an open message."""
 
-    def publish(self, handle: int, rows: int) -> Sent:
-        """Finish a message and make it visible."""
-
-    def may_receive(
-        self, peers: tuple[str, ...], channel: str, columns: str, running: Running
-    ) -> None:
-        """Raise NotAccepted where nothing lets the party ask for these messages."""
+    def publish(self, handle: int, rows: int) -> Sent | None:
+        """Finish a message and make it visible; None: ask again, that takes longer."""
 
     def receive(
-        self, peer: str, channel: str, columns: str, protocol: str, parameters: str
-    ) -> ReceivedFile:
-        """Wait for a message and check it."""
+        self,
+        peers: tuple[str, ...],
+        channel: str,
+        columns: str,
+        settings: tuple[str, str],
+        running: Running,
+    ) -> list[ReceivedFile] | None:
+        """Wait for a message of each peer and check it; None: ask again, that takes longer."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +102,8 @@ class Activity:
     expected_rows: int | None = None
     waiting_for: str | None = None
     waiting_since: float = 0.0
+    display: Callable[[], None] | None = None  # shows this; without one, waits are logged
+    _told: int = 0  # how often, of this wait
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def start_statement(self) -> None:
@@ -120,7 +131,27 @@ class Activity:
 
     def wait_for(self, what: str | None) -> None:
         """Say for what the party waits from now on; None: for nothing."""
-        self.waiting_for, self.waiting_since = what, time.monotonic()
+        if what is None or what != self.waiting_for:
+            self._told, self.waiting_since = 0, time.monotonic()
+        self.waiting_for = what
+
+    def wait_to_tell(self) -> str | None:
+        """Return what there is to say of a wait now, None for nothing: first after a moment, and
+        then ever more rarely."""
+        with self._lock:
+            what, waited = self.waiting_for, time.monotonic() - self.waiting_since
+            due = sum(waited >= after for after in _TOLD_AFTER) + int(waited // _TOLD_AFTER[-1])
+            if what is None or due <= self._told:
+                return None
+            self._told = due
+        return f"waiting for {what}, {waited:.0f} s"
+
+    def tell_of_wait(self) -> None:
+        """Let the display show a wait, or Python's log have it if it is time for that."""
+        if self.display is not None:
+            self.display()
+        elif (text := self.wait_to_tell()) is not None:
+            _LOG.warning("%s", visible(text))
 
 
 @dataclass
@@ -132,7 +163,12 @@ class Context:
     session: str | None = None
     exchange: Exchange | None = None
     activity: Activity = field(default_factory=Activity)
+    # While a script's statement has to end.
     cancelled: threading.Event = field(default_factory=threading.Event)
+    _runs: int = 0  # scripts
+    _cancels: int = 0
+    _calls: int = 0  # functions that are at work
+    _changed: threading.Condition = field(default_factory=threading.Condition)
 
     def need_keyring(self) -> Keyring:
         """Return the keyring, or raise InvalidValue that says how to give one."""
@@ -161,7 +197,56 @@ class Context:
             )
         return self.exchange
 
+    def cancel(self) -> None:
+        """End what the functions do now, and the script that runs."""
+        with self._changed:
+            self._cancels += 1
+            if self._runs:
+                self.cancelled.set()
+
+    @contextmanager
+    def script(self) -> Iterator[None]:
+        """Within this a script runs, which `cancel` ends as a whole."""
+        with self._changed:
+            self._runs += 1
+            self.cancelled.clear()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._runs -= 1
+                self.cancelled.clear()
+
+    @contextmanager
+    def call(self) -> Iterator[None]:
+        """Within this a function is at work, which `cancel` ends: `stopping.check` raises."""
+        with self._changed:
+            self._calls += 1
+        try:
+            with stopping.by(self.stopper()):
+                yield
+        finally:
+            with self._changed:
+                self._calls -= 1
+                self._changed.notify_all()
+
+    def wait_for_calls(self, seconds: float) -> None:
+        """Wait until no function is at work, but not for longer."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._calls, seconds)
+
+    def stopper(self) -> Callable[[], None]:
+        """Return what raises Cancelled once the user has asked to stop what begins now."""
+        before = self._cancels
+
+        def stop() -> None:
+            if self._cancels != before or self.cancelled.is_set():
+                raise Cancelled(STOPPED)
+
+        return stop
+
     def stop_if_cancelled(self) -> None:
-        """Raise Cancelled once the user has asked to stop."""
+        """Raise Cancelled once the user has asked to stop what this thread does."""
+        stopping.check()
         if self.cancelled.is_set():
-            raise Cancelled("stopped; the statement was not finished and nothing of it was kept")
+            self.stopper()()

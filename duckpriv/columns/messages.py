@@ -15,15 +15,21 @@ SENT = pa.struct({"rows": pa.int64(), "bytes": pa.int64(), "sha256": pa.string()
 
 # The name is unusual, since the user's query sees it before its own tables. The call with typeof is
 # a constant that DuckDB computes once, rows or none; a text with every row would take long. A row
-# that is not there shows it the type in Arrow.
+# that is not there shows it the type in Arrow. A filter has to be computed, also for a count(*)
+# that needs no column.
 _SENDING = """
 SELECT unnest(duckpriv_internal_sent) FROM (
-    SELECT duckpriv_udf_exchange_publish({handle}::BIGINT, CAST(coalesce(sum(
-        duckpriv_udf_exchange_stage(
-            duckpriv_udf_exchange_typed({handle}::BIGINT, typeof(duckpriv_internal_row),
-                CASE WHEN false THEN duckpriv_internal_row END),
-            duckpriv_internal_row)), 0) AS BIGINT)) AS duckpriv_internal_sent
-    FROM system.main.query('{query}') AS duckpriv_internal_row)
+    SELECT duckpriv.main.duckpriv_patiently(
+        NULL::STRUCT(rows BIGINT, bytes BIGINT, sha256 VARCHAR),
+        duckpriv_udf_exchange_publish({handle}::BIGINT, duckpriv_internal_rows)
+    ) AS duckpriv_internal_sent FROM (
+        SELECT CAST(coalesce(sum(
+            duckpriv_udf_exchange_stage(
+                duckpriv_udf_exchange_typed({handle}::BIGINT, typeof(duckpriv_internal_row),
+                    CASE WHEN false THEN duckpriv_internal_row END),
+                duckpriv_internal_row)), 0) AS BIGINT) AS duckpriv_internal_rows
+        FROM system.main.query('{query}') AS duckpriv_internal_row))
+WHERE duckpriv_internal_sent IS NOT NULL
 """
 
 
@@ -73,9 +79,9 @@ def exchange_stage(context: Context, handles: pa.Array, rows: pa.Array) -> pa.Ar
 
 
 def exchange_publish(context: Context, handles: pa.Array, counts: pa.Array) -> pa.Array:
-    """Finish a message and hand it to the carrier."""
+    """Finish a message and hand it to the carrier; NULL: it takes longer."""
     sent = context.need_exchange().publish(handles[0].as_py(), counts[0].as_py())
-    return pa.array([vars(sent)], SENT)
+    return pa.array([None if sent is None else vars(sent)], SENT)
 
 
 def exchange_source(
@@ -88,13 +94,11 @@ def exchange_source(
     numbers: pa.Array,
     statements: pa.Array,
 ) -> pa.Array:
-    """Wait for a message, check it, and return the query that scans it. `numbers` and `statements`
-    are as in exchange_begin."""
+    """Wait for a message, check it, and return the query that scans it; NULL: it takes longer.
+    `numbers` and `statements` are as in exchange_begin."""
     peer = constant(peers, "the peer")
-    (query,) = _scans(
-        context, (peer,), channels, columns, protocols, parameters, numbers, statements
-    )
-    return pa.array([query] * len(peers), pa.string())
+    scans = _scans(context, (peer,), channels, columns, protocols, parameters, numbers, statements)
+    return pa.nulls(1, pa.string()) if scans is None else pa.array(scans, pa.string())
 
 
 def exchange_source_all(
@@ -107,13 +111,16 @@ def exchange_source_all(
     numbers: pa.Array,
     statements: pa.Array,
 ) -> pa.Array:
-    """Wait for one message of each peer; return the query that scans them, with their senders."""
+    """Wait for one message of each peer; return the query that scans them, with their senders.
+    NULL: it takes longer."""
     names = tuple(constant(peers, "the peers").split(","))
     scans = _scans(context, names, channels, columns, protocols, parameters, numbers, statements)
+    if scans is None:
+        return pa.nulls(1, pa.string())
     queries = [
         f"SELECT '{peer}' AS sender, * {scan}" for peer, scan in zip(names, scans, strict=True)
     ]
-    return pa.array([" UNION ALL ".join(queries)] * len(peers), pa.string())
+    return pa.array([" UNION ALL ".join(queries)], pa.string())
 
 
 def _scans(
@@ -125,25 +132,22 @@ def _scans(
     parameters: pa.Array,
     numbers: pa.Array,
     statements: pa.Array,
-) -> list[str]:
-    """Wait for a message of each peer, check it, and return the query that scans it."""
-    exchange = context.need_exchange()
-    channel, expected = constant(channels, "the channel"), constant(columns, "the columns")
-    running = Running(numbers[0].as_py(), statements[0].as_py())
-    exchange.may_receive(peers, channel, expected, running)
-    found = []
-    for peer in peers:
-        received = exchange.receive(
-            peer,
-            channel,
-            expected,
-            constant(protocols, "the protocol"),
-            constant(parameters, "the parameters"),
-        )
-        context.activity.expected_rows = max(context.activity.expected_rows or 0, received.rows)
-        path = utf8_path(received.path).replace("'", "''")
-        found.append(f"FROM read_parquet('{path}', binary_as_string = false)")
-    return found
+) -> list[str] | None:
+    """Wait for a message of each peer, check it, and return the query that scans it; None: it takes
+    longer."""
+    received = context.need_exchange().receive(
+        peers,
+        constant(channels, "the channel"),
+        constant(columns, "the columns"),
+        (constant(protocols, "the protocol"), constant(parameters, "the parameters")),
+        Running(numbers[0].as_py(), statements[0].as_py()),
+    )
+    if received is None:
+        return None
+    rows = max(file.rows for file in received)
+    context.activity.expected_rows = max(context.activity.expected_rows or 0, rows)
+    paths = (utf8_path(file.path).replace("'", "''") for file in received)
+    return [f"FROM read_parquet('{path}', binary_as_string = false)" for path in paths]
 
 
 def require(context: Context, conditions: pa.Array, texts: pa.Array) -> pa.Array:

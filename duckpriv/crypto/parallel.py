@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import stopping
+
 ByteMatrix = NDArray[np.uint8]
+_SLICE_SECONDS, _CHECK_SECONDS = 0.2, 0.1
 
 
 def cores() -> int:
@@ -29,22 +34,62 @@ def _pool() -> ThreadPoolExecutor:
 def map_rows(
     function: Callable[..., ByteMatrix], *columns: ByteMatrix, smallest: int = 16
 ) -> ByteMatrix:
-    """Apply `function` to slices of equally long columns, one slice a core, and
+    """Apply `function` to slices of equally long columns, one after the other on each core, and
     stack the results.
 
     `function` has to release the GIL where it works (libcrypto and gmpy2's list
-    functions do). Slices have at least `smallest` rows. The first exception of a
-    slice is raised after all slices have ended.
+    functions do). Slices have at least `smallest` rows, and take so long that whoever stops this
+    (`stopping.py`) does not wait. The first exception of a slice is raised after all have ended.
     """
     rows = len(columns[0])
     parts = max(1, min(cores(), rows // smallest))
     if parts == 1:
-        return function(*columns)
+        return _in_turn(function, columns, smallest, stopping.check)
+    stopped = threading.Event()
+
+    def check() -> None:
+        if stopped.is_set():
+            raise _StoppedError
+
     bounds = [rows * i // parts for i in range(parts + 1)]
     futures = [
-        _pool().submit(function, *(column[start:stop] for column in columns))
+        _pool().submit(
+            _in_turn, function, [column[start:stop] for column in columns], smallest, check
+        )
         for start, stop in pairwise(bounds)
     ]
-    for future in futures:
-        future.exception()  # waits
+    try:
+        while wait(futures, _CHECK_SECONDS).not_done:
+            stopping.check()
+    finally:
+        stopped.set()
+        wait(futures)
     return np.concatenate([future.result() for future in futures])
+
+
+class _StoppedError(Exception):
+    """The others are to stop, too."""
+
+
+def _in_turn(
+    function: Callable[..., ByteMatrix],
+    columns: Sequence[ByteMatrix],
+    smallest: int,
+    check: Callable[[], None],
+) -> ByteMatrix:
+    """Apply `function` to slices, one after the other, and call `check` in between."""
+    rows, at, size = len(columns[0]), 0, smallest
+    results: list[ByteMatrix] = []
+    while at < rows or not results:
+        if rows - at < size + smallest:
+            size = max(rows - at, 0)
+        began = time.perf_counter()
+        results.append(function(*(column[at : at + size] for column in columns)))
+        at += size
+        if at < rows:
+            check()
+            took = time.perf_counter() - began
+            size = max(
+                smallest, int(size * _SLICE_SECONDS / max(took, 1e-6)) // smallest * smallest
+            )
+    return results[0] if len(results) == 1 else np.concatenate(results)

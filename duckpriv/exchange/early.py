@@ -21,6 +21,9 @@ from ..errors import DuckprivError
 _CALL_SECONDS = 20.0  # then it ends, and another one begins when there is more
 _CHUNKS = 8  # in memory
 _NAP = 0.1
+# The query waits so long for a network that is slower, and DuckDB does not notice what ends it
+# meanwhile. Then the rest goes with the manifest.
+_FULL_SECONDS = 0.5
 
 
 def name_of(content: Path) -> str:
@@ -41,8 +44,8 @@ class EarlyUpload:
         self._given_up = False
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Take what comes next; wait where much is under way. One chunk alone is not worth a call.
-        Raises what `stop` does."""
+        """Take what comes next; wait a little where much is under way. One chunk alone is not worth
+        a call. Raises what `stop` does."""
         if self._given_up:
             return
         self._put(bytes(data))
@@ -65,11 +68,14 @@ class EarlyUpload:
             self._queue.put_nowait(None)
 
     def _put(self, chunk: bytes | None) -> None:
+        until = time.monotonic() + _FULL_SECONDS
         while not self._given_up:
             self._stop()
             with suppress(queue.Full):
                 self._queue.put(chunk, timeout=_NAP)
                 return
+            if chunk is not None and time.monotonic() > until:
+                self.give_up()
 
     def _run(self) -> None:
         sent = 0

@@ -6,10 +6,11 @@ import secrets
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
@@ -30,12 +31,18 @@ from .permission import Permission
 from .protection import Protection
 from .status import LONGEST_BEAT, Heart, Status, Watch
 from .types import expected_columns
+from .work import Work
 
 DEFAULT_SILENCE = 120.0
 # Look again after a fiftieth of the time waited so far, within these bounds (seconds), and at the
 # peer's status more rarely.
 _SHORTEST_PAUSE, _LONGEST_PAUSE, _STATUS_PAUSE = 0.005, 1.0, 0.2
 _LINGER_PAUSE = 0.2
+# How long a run that failed tries to say so.
+_FAREWELL_SECONDS = 0.5
+# Of so many messages it is remembered that they are sent, while their statement goes on.
+_MOST_PUBLISHED = 100
+_Result = TypeVar("_Result")
 
 
 def open_exchange(
@@ -96,12 +103,16 @@ class FileExchange:
         self._beating.set_result(None)
         self._context, self._protection, self._limits = context, protection, limits
         self._open: dict[int, OutgoingMessage] = {}
-        self._published: tuple[int, Sent] | None = None  # the last one
+        self._published: dict[int, Sent] = {}  # the last ones, by handle
+        # What statements by hand wait for, by what they ask for.
+        self._works: dict[tuple[Any, ...], Work[Any]] = {}
+        # Takes `moved` over, and says whether it could; a script's journal does that itself.
+        self.keep_record: Callable[[Sequence[Manifest]], bool] | None = None
         self._received: dict[tuple[str, str, bool], tuple[Manifest, ReceivedFile]] = {}
         self._private = tempfile.TemporaryDirectory(prefix=PRIVATE)
         self.permission = Permission()
         self.outbox = Outbox(mailbox, Path(self._private.name), self._check_own)
-        self._lock = threading.Lock()
+        self._lock, self._recording = threading.Lock(), threading.Lock()
 
     def open(
         self,
@@ -165,16 +176,32 @@ class FileExchange:
         if message is None:
             raise ProtocolError(
                 "the statement that runs has not begun this message, or another one has taken its "
-                "place; run the statement again"
+                "place: does it send two on one channel? A channel carries one in a session"
             )
         return message
 
-    def publish(self, handle: int, rows: int) -> Sent:
+    def publish(self, handle: int, rows: int) -> Sent | None:
         """Finish a message and make it visible to its receivers: at once, or, while a journal
-        holds messages back, by `deliver`. DuckDB asks once for each column of the result."""
-        if self._published is not None and self._published[0] == handle:
-            return self._published[1]
+        holds messages back, by `deliver`. DuckDB asks once for each column of the result.
+
+        None: ask again. It takes longer, and DuckDB is to notice meanwhile what ends a statement.
+        """
+        if handle in self._published:
+            return self._published[handle]
+        return self._looked_at(("publish", handle), lambda: self._publish(handle, rows))
+
+    def _publish(self, handle: int, rows: int) -> Sent:
         message = self._begun(handle)
+        receivers = ", ".join(message.receivers)
+        self._context.activity.wait_for(
+            f"{self.mailbox.address} to take message '{message.channel}' to {receivers}"
+        )
+        try:
+            return self._finish(message, handle, rows)
+        finally:
+            self._context.activity.wait_for(None)
+
+    def _finish(self, message: OutgoingMessage, handle: int, rows: int) -> Sent:
         written = message.finish(rows)
         for receiver in message.receivers:  # another message of the same statement
             if (self.me, receiver, message.channel) in self._known:
@@ -188,7 +215,9 @@ class FileExchange:
         for one in staged:
             self._note(one.manifest)
         sent = Sent(rows, written.bytes * len(staged), written.sha256)
-        self._published = handle, sent
+        while len(self._published) >= _MOST_PUBLISHED:
+            self._published.pop(next(iter(self._published)))
+        self._published[handle] = sent
         return sent
 
     def _manifest(self, message: OutgoingMessage, receiver: str, written: Written) -> Manifest:
@@ -215,6 +244,41 @@ class FileExchange:
         self._known[manifest.sender, manifest.receiver, manifest.channel] = manifest.sha256
         self.bytes_moved += manifest.bytes
         self.moved.append(manifest)
+        self.record()
+
+    def record(self) -> None:
+        """Hand what was moved over to `keep_record`, unless a journal is to note it."""
+        if self.keep_record is None or self.outbox.holds:
+            return
+        with self._recording:
+            recorded = list(self.moved)
+            if self.keep_record(recorded):
+                del self.moved[: len(recorded)]
+
+    def _looked_at(self, key: tuple[Any, ...], function: Callable[[], _Result]) -> _Result | None:
+        """Begin the work of this name where it is not under way, and look at it: return its result,
+        None where it takes longer. Raises its error."""
+        with self._lock:
+            for name, work in list(self._works.items()):
+                if work.forgotten:
+                    del self._works[name]
+            if key not in self._works:
+                self._works[key] = self._work(function)
+            work = self._works[key]
+        try:
+            if not work.look():
+                return None
+            return work.result()  # type: ignore[no-any-return]
+        except BaseException:
+            self._works.pop(key, None)
+            self._context.activity.wait_for(None)
+            raise
+        finally:
+            if work.ended:
+                self._works.pop(key, None)
+
+    def _work(self, function: Callable[[], _Result]) -> Work[_Result]:
+        return Work(function, self._context.stopper(), self._context.activity.tell_of_wait)
 
     def _check_own(self, manifest: Manifest) -> None:
         """Raise ProtocolError unless this party has made the manifest in this session, and signed
@@ -250,7 +314,7 @@ class FileExchange:
         self.outbox.leave()
         self.moved.clear()
 
-    def may_receive(
+    def _may_receive(
         self, peers: tuple[str, ...], channel: str, columns: str, running: Running
     ) -> None:
         """Raise NotAccepted where nothing lets the party ask for these messages: who serves the
@@ -263,15 +327,31 @@ class FileExchange:
             self.permission.check_receive(peers, channel, running)
 
     def receive(
+        self,
+        peers: tuple[str, ...],
+        channel: str,
+        columns: str,
+        settings: tuple[str, str],
+        running: Running,
+    ) -> list[ReceivedFile] | None:
+        """Wait for a message of each peer, check everything that their manifests claim, and return
+        the checked copies. The same message again is the same copy.
+
+        Where `columns` is not empty, a message has to have exactly these, without NULLs. None: ask
+        again. It takes longer, and DuckDB is to notice meanwhile what ends a statement.
+        Raises ExchangeTimeout, MessageRejected, NotAccepted, or ProtocolError where the parties'
+        protocol or settings differ.
+        """
+        key = "receive", peers, channel, columns, settings, running.number
+        if key not in self._works:
+            self._may_receive(peers, channel, columns, running)
+        return self._looked_at(
+            key, lambda: [self._receive(peer, channel, columns, *settings) for peer in peers]
+        )
+
+    def _receive(
         self, peer: str, channel: str, columns: str, protocol: str, parameters: str
     ) -> ReceivedFile:
-        """Wait for a message, check everything that its manifest claims, and return the
-        checked copy. The same message again is the same copy.
-
-        Where `columns` is not empty, the message has to have exactly these, without NULLs.
-        Raises ExchangeTimeout, MessageRejected, or ProtocolError where the parties' protocol
-        or settings differ.
-        """
         self._check_peer(peer)
         check_channel(channel)
         expected = expected_columns(columns) if columns else None
@@ -295,6 +375,7 @@ class FileExchange:
         if known:
             return known[1]
         received = self._accept(manifest, nulls)
+        self._context.stop_if_cancelled()
         self._received[peer, channel, nulls] = manifest, received
         if before is None:
             self._note(manifest)
@@ -323,11 +404,17 @@ class FileExchange:
             raise MessageRejected(f"{manifest.what} is encrypted, and you run unprotected")
 
     def _accept(self, manifest: Manifest, nulls: bool) -> ReceivedFile:
-        stem = f"{manifest.sender}.{manifest.channel.replace('/', '.')}"
-        target = Path(self._private.name) / f"{stem}.{'any' if nulls else 'whole'}.parquet"
+        # Another name each time: what was given up may still be written.
+        stem = f"{manifest.sender}.{manifest.channel.replace('/', '.')}.{secrets.token_hex(4)}"
+        target = Path(self._private.name) / f"{stem}.parquet"
         key = None if self._protection is None else self._protection.content_key(manifest)
-        with self.mailbox.open(manifest) as source:
-            accept(manifest, source, target, nulls, key, self._limits)
+        activity: Activity = self._context.activity
+        activity.wait_for(f"the content of message '{manifest.channel}' from {manifest.sender}")
+        try:
+            with self.mailbox.open(manifest) as source:
+                accept(manifest, source, target, nulls, key, self._limits)
+        finally:
+            activity.wait_for(None)
         return ReceivedFile(target, manifest.rows)
 
     def received(self) -> frozenset[tuple[str, str, bool]]:
@@ -343,17 +430,29 @@ class FileExchange:
     def running(self, script: str | None) -> Iterator[None]:
         """Tell the peers that this party runs, and at the end, whether it failed. `script` is
         one that two parties cannot both run, or None."""
-        self._statuses_before = self.mailbox.statuses(self.session)
-        self._begin_beating(script)
-        self._tell("running")
+        activity: Activity = self._context.activity
+        activity.wait_for(self.mailbox.address)
+        try:
+            self._statuses_before = self._work(lambda: self.mailbox.statuses(self.session)).result()
+            self._begin_beating(script)
+            self._work(lambda: self._tell("running")).result()
+        finally:
+            activity.wait_for(None)
         state = "failed"
         try:
             yield
             state = "finished"
         finally:
-            self._beating.result()
-            self._tell(state)
+            last = self._work(lambda: self._say_goodbye(state))
+            if state == "finished":
+                last.result()
+            else:
+                last.look(_FAREWELL_SECONDS)
             self._heart = None
+
+    def _say_goodbye(self, state: str) -> None:
+        self._beating.result()
+        self._tell(state)
 
     def say_finished(self, script: str | None) -> None:
         """Tell the peers again that this party's run has finished, if they are soon reached."""
@@ -370,9 +469,9 @@ class FileExchange:
             self._beating = self._beats.submit(self._tell, "running")
 
     def _tell(self, state: str) -> None:
-        assert self._heart is not None
-        with suppress(OSError, DuckprivError):  # the next one may reach them
-            self.mailbox.set_status(self.session, self.me, self._heart.status(state))
+        if (heart := self._heart) is not None:
+            with suppress(OSError, DuckprivError):  # the next one may reach them
+                self.mailbox.set_status(self.session, self.me, heart.status(state))
 
     def linger(self, tick: Callable[[], None]) -> None:
         """Wait until the peers of this session have ended their runs, or are silent: they may
@@ -380,8 +479,10 @@ class FileExchange:
         waiting = {name for *names, _ in self._known for name in names} - {self.me}
         last: dict[str, bytes | None] = {}
         changed = dict.fromkeys(waiting, time.monotonic())
+        stop = self._context.stopper()
         while waiting:
             self._context.activity.wait_for(f"{', '.join(sorted(waiting))} to finish")
+            stop()
             for name in list(waiting):
                 status = self.mailbox.status(self.session, name)
                 said = Status.from_json(status)
@@ -392,8 +493,25 @@ class FileExchange:
                 if silent or (said and said.state != "running"):
                     waiting.remove(name)
             tick()
+            self._context.activity.tell_of_wait()
             time.sleep(_LINGER_PAUSE)
         self._context.activity.wait_for(None)
+
+    def deliver(self) -> None:
+        """Hand committed messages to the carrier."""
+        self._deliver(self.outbox.deliver)
+
+    def deliver_again(self, held: list[str]) -> None:
+        """Deliver messages that an earlier run has written down last."""
+        self._deliver(lambda: self.outbox.deliver_again(held))
+
+    def _deliver(self, function: Callable[[], None]) -> None:
+        activity: Activity = self._context.activity
+        activity.wait_for(f"{self.mailbox.address} to take messages")
+        try:
+            self._work(function).result()
+        finally:
+            activity.wait_for(None)
 
     def discard(self) -> None:
         """Delete messages that were begun, or finished and not committed; forget that they were to

@@ -80,6 +80,11 @@ class Outbox:
         return self._held_in or self._private
 
     @property
+    def holds(self) -> bool:
+        """Whether finished messages wait for a commit."""
+        return self._held_in is not None
+
+    @property
     def small(self) -> int:
         """Up to how many bytes content stays in memory."""
         return _SMALL if self._held_in is None else _SMALL_HELD

@@ -15,9 +15,10 @@ from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
+from ..certain import SEND_PLAINLY, surely_runs
 from ..columns.context import Running
-from ..errors import InvalidValue, NotAccepted
-from ..sends import Receive, Send, typed
+from ..errors import InvalidValue, NotAccepted, ProtocolError
+from ..sends import SENDS, Receive, Send, typed
 
 LONGEST_PARAMETERS = 200
 _PROTOCOL = re.compile("[a-z0-9/_.-]{0,64}")
@@ -70,9 +71,10 @@ class Permission:
                 f"duckpriv_parameters {LONGEST_PARAMETERS} plain characters: who carries a "
                 "message can read them"
             )
+        standing = typed(running.text)[0]
         with self._lock:
             allowance = self._of(running)
-            stands = any(one.allows(receivers, channel) for one in typed(running.text)[0])
+            stands = any(one.allows(receivers, channel) for one in standing)
             send = allowance.sends.take(receivers, channel, query) if stands else None
         what = f"a message '{channel}' to {', '.join(receivers)}"
         if send is None:
@@ -87,6 +89,16 @@ class Permission:
                 f"{what} would be sent, and it is not what was shown before the run: here the "
                 f"script may send {may}. Name receiver and channel in the script, or give the "
                 "receiver as its peer; look for what sends in views and macros that it uses"
+            )
+        if not surely_runs(running.text, SENDS):
+            raise InvalidValue(
+                f"{what} might not be sent although the statement succeeds: {SEND_PLAINLY}"
+            )
+        known = [one for one in standing if one.peers and one.channel]
+        if sum(_same(one, receivers, channel) for one in known) > 1:
+            raise ProtocolError(
+                f"the statement sends {what} twice, and a channel carries one message in a "
+                "session; name another channel for the second one"
             )
         along = f"{protocol} {parameters}"
         if send.settings is not None and not any(form.matches(along) for form in send.settings):
@@ -166,6 +178,10 @@ class _Each(Generic[_Message]):
                     self._taken[key] = message
                     break
         return self._taken.get(key)
+
+
+def _same(one: Send, receivers: tuple[str, ...], channel: str) -> bool:
+    return bool({*(one.peers or ())} & {*receivers}) and str(one.channel) == channel
 
 
 def _listed(messages: Iterable[Receive], preposition: str) -> str:

@@ -29,7 +29,8 @@ EXCHANGE: tuple[Function, ...] = (
         "decrypt may lie in the mailbox for a while); once sent, ROLLBACK does not take it back. "
         "The variables duckpriv_protocol and duckpriv_parameters, where set, go along; a "
         "receiver with others refuses the message. The call has to stand in the statement that you "
-        "run: what a view, a macro or a text sends is not let out, nor what a script sends and has "
+        "run, where DuckDB surely runs it (after CALL or FROM; not with WHERE or JOIN): what a "
+        "view, a macro or a text sends is not let out, nor what a script sends and has "
         "not shown before.",
         reveals="To the peer: the rows of the query. To who carries the messages: the same.",
         example="CALL exchange_send('shop', 'note', $$ SELECT 42 AS answer $$)",

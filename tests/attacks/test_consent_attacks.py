@@ -545,7 +545,8 @@ BY_HAND = {
     ),
     "within what is sent": ("CALL exchange_send('shop', 'y', 'FROM t')", RECURSION),
     "beside what is sent": (
-        "FROM exchange_send(getvariable('p'), getvariable('c'), 'SELECT 1 AS x'), t",
+        "FROM exchange_send(getvariable('p'), getvariable('c'), 'SELECT 1 AS x') UNION ALL "
+        "SELECT id, 1, email FROM t",
         "it sends something to anyone",
     ),
     "a comment": ("FROM t -- exchange_send('mallory', 'x', 'FROM t')", "it sends nothing"),
@@ -629,9 +630,10 @@ WAYS = {
     ).fetchall(),
     "sql": lambda con: con.sql("FROM exchange_send('shop', 'x', 'SELECT 1 AS x')").fetchall(),
     "sql call": lambda con: con.sql("CALL exchange_send('shop', 'x', 'SELECT 1 AS x')").show(),
-    "filter": lambda con: (
-        con.sql("FROM exchange_send('shop', 'x', 'SELECT 1 AS x')").filter("rows = 1").fetchall()
+    "project": lambda con: (
+        con.sql("FROM exchange_send('shop', 'x', 'SELECT 1 AS x')").project("rows").fetchall()
     ),
+    "show": lambda con: con.sql("FROM exchange_send('shop', 'x', 'SELECT 1 AS x')").show(),
     "function": lambda con: con.table_function(
         "exchange_send", ["shop", "x", "SELECT 1 AS x"]
     ).fetchall(),

@@ -177,7 +177,7 @@ def test_the_owner_of_a_paillier_key_reads_no_character(connect, order: int) -> 
     0 or 1, and looks at the answers: all characters come equally often, whatever the factor."""
     key = chosen_key()
     owner, other = connect("owner"), connect("other")
-    owner.keyring._write("own.paillier.private.pem", factors_pem(key.p, key.q))
+    owner.keyring._write_first("own.paillier.private.pem", factors_pem(key.p, key.q))
     encoded = PaillierPrivateKey(key).public.encoded
     other.con.execute("SELECT key_import('theirs', $1, 'paillier')", [encoded]).fetchall()
     ((good,),) = owner.con.execute("SELECT paillier_encrypt(0, 'own')").fetchall()
