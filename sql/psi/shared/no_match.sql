@@ -2,7 +2,7 @@
 -- any matches or not, since the host sees when we end; of 100,000 ids at most, which are in random order.
 CREATE OR REPLACE TEMP TABLE psi_notes AS
     WITH settings AS (
-        SELECT list_transform(string_split(getvariable('id'), ','), lambda c: trim(c)) AS columns,
+        SELECT split_names(getvariable('id')) AS columns,
                list_transform(string_split(getvariable('kind'), ','), lambda k: trim(k)) AS kinds
     ), parts AS (
         SELECT unnest(CASE WHEN len(columns) = 1 THEN [psi_id] ELSE from_json(psi_id, '["VARCHAR"]') END) AS text,
@@ -76,4 +76,4 @@ CREATE OR REPLACE TEMP TABLE psi_notes AS
     FROM notes WHERE note.n > 0;
 
 -- nothing matched; what our own ids look like
-SELECT note FROM psi_notes WHERE NOT EXISTS (FROM alignment) ORDER BY place, ids DESC, note;
+SELECT note FROM psi_notes WHERE NOT EXISTS (FROM "${result}") ORDER BY place, ids DESC, note;
