@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import duckdb
 
+from .disk import utf8_path
 from .errors import InvalidValue
 
 # Names, and the values that scripts are written for: DuckDB's own defaults.
@@ -62,7 +63,7 @@ def plain_settings(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 def refuse_without_files(con: duckdb.DuckDBPyConnection) -> None:
     """Raise InvalidValue where DuckDB may not read the private copies of received messages."""
-    place = f"{tempfile.gettempdir()}/duckpriv-".replace("'", "''")
+    place = utf8_path(f"{tempfile.gettempdir()}/duckpriv-").replace("'", "''")
     try:
         con.execute(f"SELECT count(*) FROM glob('{place}')").fetchall()
     except duckdb.PermissionException:

@@ -363,7 +363,7 @@ def notes(tmp_path: Path, ids: list, matched: bool = False, **settings: str) -> 
             "(SELECT DISTINCT psi_id FROM psi_ids('people', getvariable('id'), "
             "kind := getvariable('kind')) WHERE psi_id IS NOT NULL)"
         )
-        text = SHARED.read_text("utf-8")
+        text = SHARED.read_text("utf-8").replace('"${result}"', "alignment")
         for statement in statements(text):
             said = [row[0] for row in con.execute(statement).fetchall()]
     return said
