@@ -97,7 +97,7 @@ class Fuzzer:
             )
 
     def _fault(self, kind: str, seed: str, what: str) -> None:
-        """Of the process as a whole: at what it tried last, or at its start, and then it is over."""
+        """Of the whole process: at what it tried last, or at its start, and then it is over."""
         name = self._folder / NAME
         self._starts = name.exists()
         if not self._starts:
