@@ -73,6 +73,20 @@ def refuse_without_files(con: duckdb.DuckDBPyConnection) -> None:
         ) from None
 
 
+def roll_back(con: duckdb.DuckDBPyConnection) -> None:
+    """End the transaction, if there is one. An interrupt that was meant for the statement before
+    may come only now, and would leave the connection in a transaction in which nothing works."""
+    try:
+        con.execute("ROLLBACK")
+    except duckdb.InterruptException:
+        roll_back(con)
+    except duckdb.Error:  # DuckDB has rolled back already, or the connection is closed
+        pass
+    except BaseException:  # Ctrl-C
+        roll_back(con)
+        raise
+
+
 def refuse_data_file(con: duckdb.DuckDBPyConnection, database: str) -> None:
     """Raise InvalidValue where `database` is a data file: DuckDB opens a view of it in memory, and
     results would be lost."""

@@ -33,6 +33,7 @@ import pyarrow as pa
 
 from .audit import TABLE as AUDIT
 from .audit import Audit
+from .connection import roll_back
 from .crypto.hashing import labelled
 from .disk import python_path
 from .engine import has_table, literal, quoted
@@ -286,8 +287,7 @@ class Journal:
         if self._open:
             self._open, self._last = False, None
             self._audit.forget()
-            with suppress(duckdb.Error):  # DuckDB may have rolled back already
-                self._con.execute("ROLLBACK")
+            roll_back(self._con)
 
     def _placed(self, sql: str) -> str:
         """Return the statement with a TEMP table in the run's schema instead."""
@@ -563,8 +563,7 @@ def _transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
         yield
         con.execute("COMMIT")
     except BaseException:
-        with suppress(duckdb.Error):  # a COMMIT that fails has rolled back
-            con.execute("ROLLBACK")
+        roll_back(con)
         raise
 
 

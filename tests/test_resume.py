@@ -347,35 +347,56 @@ def test_what_is_committed_is_delivered_after_any_failure(connect, tmp_path, mon
     assert connect("shop").con.execute(query).fetchall() == [(50000,)]
 
 
+class Interrupted:
+    """A connection whose COMMIT, or another query, works and raises, as after a late interrupt; or,
+    with `times`, does not work so often, and raises."""
+
+    def __init__(self, con, query: str = "COMMIT", times: int | None = None) -> None:
+        self.con, self.query, self.times = con, query, times
+
+    def __getattr__(self, name: str):
+        return getattr(self.con, name)
+
+    def execute(self, query: str, *values):
+        if query == self.query and self.times:
+            self.times -= 1
+            raise duckdb.InterruptException("INTERRUPT Error: Interrupted!")
+        result = self.con.execute(query, *values)
+        if query == self.query and self.times is None:
+            raise duckdb.InterruptException("INTERRUPT Error: Interrupted!")
+        return result
+
+
+def interrupted(bank, monkeypatch, *how) -> None:
+    """Let the journals of a party work with a connection that is `Interrupted`."""
+    execute, con = Journal.execute, Interrupted(bank.con, *how)
+
+    def executing(journal, *what):
+        journal._con = con
+        return execute(journal, *what)
+
+    monkeypatch.setattr(Journal, "execute", executing)
+
+
+def test_a_rollback_that_is_interrupted_is_repeated(connect, tmp_path, monkeypatch) -> None:
+    script = tmp_path / "fails.sql"
+    script.write_text("CREATE TEMP TABLE d AS SELECT 1 AS x; SELECT error('mine') FROM d;")
+    bank = connect("bank", str(tmp_path / "bank.duckdb"))
+    interrupted(bank, monkeypatch, "ROLLBACK", 2)
+    with pytest.raises(duckdb.InvalidInputException, match="mine"):
+        bank.run(str(script))
+    assert bank.con.execute("SELECT 1").fetchall() == [(1,)]
+
+
 def test_a_commit_that_raises_and_has_committed(connect, tmp_path) -> None:
     script = tmp_path / "large.sql"
     script.write_text("CALL seed_keygen('mine'); " + LARGE)
     database = str(tmp_path / "bank.duckdb")
 
-    class Interrupted:
-        def __init__(self, con) -> None:
-            self.con = con
-
-        def __getattr__(self, name: str):
-            return getattr(self.con, name)
-
-        def execute(self, query: str, *values):
-            result = self.con.execute(query, *values)
-            if query == "COMMIT":
-                raise duckdb.InterruptException("INTERRUPT Error: Interrupted!")
-            return result
-
     for _ in range(3):
-        with connect("bank", database) as bank:
-            journal_con = Interrupted(bank.con)
-            execute = Journal.execute
-
-            def interrupted(journal, *what, con=journal_con, execute=execute):
-                journal._con = con
-                return execute(journal, *what)
-
-            with pytest.MonkeyPatch.context() as patch, pytest.raises(duckdb.InterruptException):
-                patch.setattr(Journal, "execute", interrupted)
+        with connect("bank", database) as bank, pytest.MonkeyPatch.context() as patch:
+            interrupted(bank, patch)
+            with pytest.raises(duckdb.InterruptException):
                 bank.run(str(script))
     with connect("bank", database) as bank:
         bank.run(str(script))

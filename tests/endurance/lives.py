@@ -146,7 +146,8 @@ class Life:
         elif code == 1 and EXPECTED.search(text):
             tally.add(self._where.protocol, "retries")
         elif code == 1:
-            raise Fault("refused", f"{self.command.me} ended with an error:\n{text}")
+            ended = f"ended with an error after {self.name_of_signal}"
+            raise Fault("refused", f"{self.command.me} {ended}:\n{text}")
         else:
             ended = f"ended with {code} after {self.name_of_signal}"
             raise Fault("crash", f"{self.command.me} {ended}:\n{text}")

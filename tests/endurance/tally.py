@@ -7,6 +7,7 @@ import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
+SIGNALS = ("SIGKILL", "SIGINT", "SIGTERM")
 # A result that is not that of an unbroken run; a process that ended as none may, or not at all; a
 # command that did not go on.
 KINDS = ("wrong", "crash", "hang", "refused")
@@ -62,6 +63,8 @@ class Tally:
         for protocol, counts in sorted(self.counts.items()):
             lines.append(f"{protocol:36}" + "".join(f"{counts[name]:9}" for name in names))
         lines.append(f"{'all':36}" + "".join(f"{self.total(name):9}" for name in names))
+        signals = ", ".join(f"{self.total(f'kills by {name}')} by {name}" for name in SIGNALS)
+        lines.append(f"kills: {signals}")
         for script, places in sorted(self.places.items()):
             lines.append(
                 f"{script}: went on {places.total()} times, after {len(places)} different numbers "

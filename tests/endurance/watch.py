@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tests.endurance.tally import Fault, Tally
 
 # It tells every few seconds what it has tried; the machine may have other work, too.
 LONGEST_SILENCE = 120.0
+MOST_ALIKE = 3  # faults of one kind whose inputs are kept
 REPOSITORY = Path(__file__).parent.parent.parent
 
 
@@ -25,12 +27,13 @@ class Fuzzer:
 
     def __init__(self, seed: int, folder: Path, kept: Path, tally: Tally) -> None:
         self._seed, self._folder, self._kept, self._tally = seed, folder, kept, tally
-        self._number = 0
+        self._number, self._starts = 0, True
+        self._seen: Counter[tuple[str, str, str]] = Counter()
         folder.mkdir()
         (folder / "tmp").mkdir()
 
     def run(self, over: Callable[[], bool]) -> None:
-        while not over():
+        while self._starts and not over():
             self._number += 1
             self._watch(f"{self._seed}/{self._number}", over)
 
@@ -94,13 +97,20 @@ class Fuzzer:
             )
 
     def _fault(self, kind: str, seed: str, what: str) -> None:
-        """Of the process as a whole: at what it tried last."""
+        """Of the whole process: at what it tried last, or at its start, and then it is over."""
         name = self._folder / NAME
-        if not name.exists():
-            raise RuntimeError(f"fuzzing does not start: {what}")
+        self._starts = name.exists()
+        if not self._starts:
+            self._tally.fault("fuzz", Fault(kind, what), f"the start of fuzzing, seed {seed}")
+            return
         self._keep(kind, name.read_text(), tried(self._folder), seed, what)
 
     def _keep(self, kind: str, name: str, data: bytes, seed: str, what: str) -> None:
+        alike = (kind, name, what.strip().splitlines()[-1])
+        self._seen[alike] += 1
+        if self._seen[alike] > MOST_ALIKE:
+            self._tally.add(f"fuzz: {name}", kind)
+            return
         folder = self._kept / f"fuzz-{len(self._tally.faults) + 1}"
         shutil.copytree(self._folder / "keys", folder / "keys")
         file = folder / "input"
