@@ -7,7 +7,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -239,6 +239,7 @@ class Party:
                 if journal.result is not None:
                     result = journal.result.to_pylist()
             worker = entered.enter_context(ThreadPoolExecutor(1, "duckpriv-statement"))
+            worker.submit(time.monotonic).result()  # its thread is there before it matters
             try:
                 for position, statement in self._in_order(
                     script, journal.after if journal else None
@@ -353,11 +354,25 @@ class Party:
                 table = journal.execute(position, statement, rows_of)
             return [] if table is None else table.to_pylist()
 
-        # It may have begun, and must end before anything else uses the connection.
-        outcome = worker.submit(work)
+        outcome: Future[Rows] = Future()
+
+        def once() -> None:
+            if outcome.done() or not outcome.set_running_or_notify_cancel():
+                return
+            try:
+                outcome.set_result(work())
+            except BaseException as error:
+                outcome.set_exception(error)
+
+        # Ctrl-C may come at any point here. The statement has to end before anything else uses the
+        # connection, and to begin once or not at all: it is handed over again where that failed.
         interrupted: BaseException | None = None
+        handed_over = False
         while not outcome.done():
             try:
+                if not handed_over:
+                    worker.submit(once)
+                    handed_over = True
                 wait((outcome,), _POLL_SECONDS)
                 if interrupted is None:
                     self._context.stop_if_cancelled()
@@ -369,10 +384,13 @@ class Party:
                     observer.tick()
             except BaseException as error:  # Ctrl-C, `cancel`, or the observer's
                 interrupted = error
+                outcome.cancel()
                 self._context.cancelled.set()
                 self.con.interrupt()
         self._took[statement.sql] = time.monotonic() - started
         self._context.cancelled.clear()
+        if interrupted and outcome.cancelled():
+            raise interrupted
         failure = outcome.exception()
         if failure is not None:
             if self._exchange is not None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import duckdb
@@ -394,3 +395,35 @@ def test_what_is_forgotten_is_not_kept(party, tmp_path) -> None:
     party.con.execute("CALL exchange_send('shop', 'y', 'SELECT 1 AS x')").fetchall()
     assert not party._exchange._works
     assert not list(party._exchange.outbox.folder.iterdir())
+
+
+@pytest.mark.parametrize("number", [2, 3, 4])
+@pytest.mark.parametrize("handed_over", [False, True])
+def test_ctrl_c_while_a_statement_is_handed_over(
+    tmp_path, monkeypatch, number, handed_over
+) -> None:
+    """It ends or does not begin, before anything else uses the connection, and runs once."""
+    real, calls = ThreadPoolExecutor.submit, []
+
+    def submit(self, work, *arguments):
+        calls.append(work)
+        if len(calls) != number:
+            return real(self, work, *arguments)
+        if handed_over:
+            real(self, work, *arguments)
+        raise KeyboardInterrupt
+
+    script = tmp_path / "s.sql"
+    script.write_text(
+        "CREATE OR REPLACE TABLE numbers AS SELECT 1 AS x;\n"
+        "INSERT INTO numbers SELECT 2;\nSELECT sum(x) AS total FROM numbers;\n"
+    )
+    settings = {"exchange": f"dir:{tmp_path / 'box'}", "keyring": tmp_path / "keys"}
+    with duckpriv.connect(
+        tmp_path / "a.duckdb", me="a", session="s", unprotected=True, **settings
+    ) as party:
+        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+            patched.setattr(ThreadPoolExecutor, "submit", submit)
+            party.run(str(script))
+        assert party.con.execute("SELECT 1").fetchall() == [(1,)]
+        assert party.run(str(script)) == [{"total": 3}]
