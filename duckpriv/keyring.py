@@ -401,7 +401,7 @@ class Keyring:
         KeyMismatch."""
         if not self._has(name, _SECRET):
             with self._lock:
-                self._refuse_taken(name)
+                self._refuse_taken(name, but=_SECRET)  # another process may just have kept it
                 self._write_first(name + _SECRET, secret)
         if not secrets.compare_digest(self.secret(name), secret):
             raise self._taken(name)

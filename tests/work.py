@@ -90,17 +90,19 @@ class Recorder:
         self.steps[-1].sent |= set(peers.split(","))
         return self._open(peers, *rest)
 
-    def _receives(self, peer: str, channel: str, *rest: object) -> object:
-        if (peer, channel) not in self._known:
-            self._known.add((peer, channel))
-            self.steps[-1].received.add(peer)
+    def _receives(self, peers: tuple[str, ...], channel: str, *rest: object) -> object:
+        new = {peer for peer in peers if (peer, channel) not in self._known}
+        self._known |= {(peer, channel) for peer in new}
+        self.steps[-1].received |= new
         started = time.process_time()
-        received = self._receive(peer, channel, *rest)
+        received = self._receive(peers, channel, *rest)
         self._waited += time.process_time() - started
         return received
 
     def _calls(self, function: str, rows: int, seconds: float) -> None:
-        self.steps[-1].calls.setdefault(function, []).append(rows)
+        calls = self.steps[-1].calls.setdefault(function, [])
+        if not calls or not function.startswith("exchange_"):  # they look again while they wait
+            calls.append(rows)
         self._done(function, rows, seconds)
 
     def record(

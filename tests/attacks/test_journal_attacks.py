@@ -14,6 +14,7 @@ import duckdb
 import pytest
 
 from duckpriv import ExchangeTimeout, InvalidValue, Keyring, ProtocolError
+from duckpriv.errors import DuckprivError
 from duckpriv.exchange import Manifest
 from duckpriv.exchange.folder import Folder
 from duckpriv.journal import Journal, discard
@@ -247,7 +248,7 @@ def waiting(connect, tmp_path, monkeypatch) -> str:
     database = str(tmp_path / "bank.duckdb")
     with monkeypatch.context() as patch, connect("bank", database) as bank:
         patch.setattr(Folder, "publish", fails)
-        with pytest.raises(OSError, match="No space"):
+        with pytest.raises(DuckprivError, match="No space"):
             bank.run(str(script))
     return str(script)
 
