@@ -442,7 +442,18 @@ class Party:
         if self._server is not None:
             self._server.close()
         if self._owns:
-            self.con.close()
+            self._close_connection()
+
+    def _close_connection(self) -> None:
+        """A call that was ended a moment ago may still be on its way out of DuckDB."""
+        until = time.monotonic() + _END_SECONDS
+        while True:
+            try:
+                return self.con.close()
+            except duckdb.Error:
+                if time.monotonic() > until:
+                    raise
+            time.sleep(_POLL_SECONDS)
 
     def __enter__(self) -> Party:
         return self

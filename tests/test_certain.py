@@ -16,6 +16,7 @@ import duckpriv
 from duckpriv.audit import Audit
 from duckpriv.certain import surely_runs
 from duckpriv.errors import InvalidValue, KeyMismatch, ProtocolError, from_text
+from tests.effort import thorough
 
 SEND = "exchange_send('shop', 'x', 'FROM t')"
 
@@ -281,7 +282,7 @@ else:
 """
 
 
-@pytest.mark.parametrize("phrase", ["", "correct horse battery staple"])
+@pytest.mark.parametrize("phrase", ["", *thorough("correct horse battery staple")])
 @pytest.mark.parametrize("kind", ["secret", "journal", "kept", "identity"])
 def test_processes_that_begin_together_have_one_secret(tmp_path: Path, kind, phrase) -> None:
     start = str(time.time() + 1.5)

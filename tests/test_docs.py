@@ -19,7 +19,7 @@ from duckpriv.consent import RECEIVES
 from duckpriv.functions import FUNCTIONS
 from duckpriv.scripts import bundled, load
 from duckpriv.sends import SENDS, channel_of
-from tests.effort import THOROUGH
+from tests.effort import THOROUGH, takes_long
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -145,6 +145,7 @@ def test_the_example_of_private_scores_runs(tmp_path: Path) -> None:
     assert "The same as computed in the clear" in done.stdout
 
 
+@takes_long
 def test_the_demo_runs(tmp_path: Path) -> None:
     done = example("private_matching.demo", tmp_path)
     assert "148 common patients: the same as the plain join" in done.stdout

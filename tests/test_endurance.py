@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from duckpriv import DuckprivError
+from tests.effort import takes_long
 from tests.endurance import lives, rounds
 from tests.endurance.fuzz import Fuzzing
 from tests.endurance.lives import Pace
@@ -29,6 +30,7 @@ def endurance(tmp_path: Path, monkeypatch) -> Endurance:
     )
 
 
+@takes_long
 def test_a_round_is_killed_and_right(endurance, monkeypatch) -> None:
     monkeypatch.setattr(lives, "planned", lambda *_: [(0.3, signal.SIGKILL)])
     endurance.round(0)

@@ -22,6 +22,7 @@ from sklearn.model_selection import train_test_split
 import duckpriv
 from duckpriv import ExchangeTimeout, ProtocolError
 from duckpriv.columns.ciphertext import HEADER_BYTES, PARTIAL, layout_of
+from tests.effort import takes_long
 from tests.parties import Folder, at_once, check_receivers
 from tests.plain import descend_taylor, standard
 
@@ -350,6 +351,7 @@ def test_more_than_an_eighth_of_a_bit_a_row_is_refused(small, settings: dict, te
     assert "or with lr_helper and reveal=none" in str(results["guest"])
 
 
+@takes_long
 def test_noise_changes_the_numbers_and_hardly_the_model(aligned) -> None:
     """426 rows allow 10 steps with noise of deviation 1: the model is nearly as good."""
     training, _, fit, test = aligned

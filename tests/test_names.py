@@ -229,6 +229,34 @@ def test_a_pipeline_with_odd_names(tmp_path) -> None:
     assert parties.query("guest", "FROM model") == [(1,)]
 
 
+def test_a_name_with_a_comma_is_one_where_the_table_has_it(tmp_path) -> None:
+    parties = Folder(tmp_path)
+    parties.make_table("host", pa.table({"last, first": ["a", "b"], "n, m": [1.5, 2.0]}))
+    parties.make_table("guest", pa.table({"id": ["b", "c"]}))
+    found = both(
+        parties,
+        "s",
+        ("psi/host", {"table": "t", "id": "Last, first", "bits": 2048}),
+        ("psi/guest", {"table": "t", "id": "id"}),
+    )
+    assert found[1][0]["matched"] == 1, found
+    with parties.connect("host", "look") as party:
+        query = "FROM feature_columns('t', 'N, M', ['last, first'])"
+        assert party.con.execute(query).fetchall() == [("n, m",)]
+
+
+def test_rows_of_w_whose_ids_are_numbers_as_text_are_refused(tmp_path) -> None:
+    """Their order is that of X's columns, and as text 10 comes before 2."""
+    parties = Folder(tmp_path)
+    with parties.connect("host") as party:
+        con = party.con
+        con.execute("CREATE TABLE w AS SELECT i::VARCHAR AS id, i AS v FROM range(1, 12) t(i)")
+        with pytest.raises(DuckprivError, match="as text 10 comes before 2"):
+            party.run("matmul/right", peer="guest", table="w", id="id")
+    left = (tmp_path / "mailbox").rglob("*.json")
+    assert [file.name for file in left if file.name != "status.json"] == []
+
+
 def test_a_product_under_a_name_of_ones_own_from_a_file(tmp_path) -> None:
     parties = Folder(tmp_path)
     rng = np.random.default_rng(1)

@@ -27,7 +27,7 @@ from duckpriv.audit import Audit
 from duckpriv.exchange.folder import Folder as Folder_
 from duckpriv.journal import Journal, discard, runs
 from examples.introduction import introduce
-from tests.effort import THOROUGH
+from tests.effort import THOROUGH, takes_long
 from tests.killed import MOMENTS
 from tests.network import free_port
 from tests.parties import Folder, assert_nothing_left
@@ -184,6 +184,7 @@ TRAINING = {
 }
 
 
+@takes_long
 def test_a_training_survives_kills_in_its_statements(tmp_path: Path) -> None:
     """In one of sixteen; in every one in make test-all."""
     folder = training_data(tmp_path)

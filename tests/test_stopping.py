@@ -22,6 +22,7 @@ from duckpriv.columns import context
 from duckpriv.columns.context import Activity
 from duckpriv.crypto.parallel import map_rows
 from duckpriv.errors import Cancelled, from_text
+from tests.effort import thorough
 from tests.network import free_port
 
 RECEIVE = "FROM duckpriv.exchange_recv('shop', 'x')"
@@ -251,7 +252,9 @@ print(signal.getsignal(signal.SIGINT) is signal.default_int_handler, flush=True)
 
 
 @EVERYWHERE
-@pytest.mark.parametrize("way", ["to_thread", "in time", "pool", "script", "dbt", "main"])
+@pytest.mark.parametrize(
+    "way", ["to_thread", "script", "dbt", *thorough("in time", "pool", "main")]
+)
 def test_ctrl_c_ends_a_wait(mailbox, tmp_path, way) -> None:
     """Also where the main thread waits for the one that waits, and Ctrl-C is the main thread's."""
     keyring = duckpriv.Keyring(tmp_path / "keys")

@@ -32,7 +32,7 @@ SELECT require(getvariable('modulus') = 'rsa-2048' OR (getvariable('modulus') = 
        require(getvariable('accept_disclosure') IN ('yes', 'no'), 'accept_disclosure is yes or no'),
        require_result(getvariable('result'), ['feature', 'weight', 'mean', 'deviation', 'weight_original', 'training']),
        require_result(getvariable('log'), ['iteration', 'loss', 'gradient_norm', 'seconds', 'bytes']);
-SET VARIABLE id_column = getvariable('id');
+SET VARIABLE id_column = duckpriv_written(getvariable('table'), getvariable('id'));
 
 -- part alignment if getvariable('id') = ''
 

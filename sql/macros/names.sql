@@ -34,6 +34,12 @@ CREATE MACRO table_columns(tbl) AS TABLE
     SELECT column_name, column_type, row_number() OVER () AS position
     FROM query('DESCRIBE FROM ' || duckpriv.main.duckpriv_source(tbl));
 
+-- Names of columns as split_names reads them: a text that is the name of a column, commas and all, is that column.
+CREATE MACRO duckpriv_written(tbl, names) AS (
+    SELECT CASE WHEN count(*) FILTER (duckpriv.main.duckpriv_folded(column_name) = duckpriv.main.duckpriv_folded(trim(names))) > 0
+                THEN duckpriv.main.duckpriv_quoted(trim(names)) ELSE names END
+    FROM duckpriv.main.table_columns(tbl));
+
 -- Whether DuckDB finds a table or view of this name without its schema.
 CREATE MACRO has_table(name) AS CASE WHEN name IS NOT NULL THEN EXISTS (
     FROM (SELECT schema_name, table_name AS found FROM duckdb_tables() UNION ALL SELECT schema_name, view_name FROM duckdb_views())

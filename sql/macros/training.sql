@@ -4,7 +4,7 @@ CREATE MACRO feature_columns(tbl, columns, without) AS TABLE
     FROM (SELECT *, duckpriv.main.duckpriv_folded(column_name) AS folded FROM duckpriv.main.table_columns(tbl)),
          (SELECT wanted, list_transform(wanted, lambda c: duckpriv.main.duckpriv_folded(c)) AS wanted_folded,
                  list_transform(without, lambda c: duckpriv.main.duckpriv_folded(c)) AS unwanted
-          FROM (SELECT duckpriv.main.split_names(columns) AS wanted)),
+          FROM (SELECT duckpriv.main.split_names(duckpriv.main.duckpriv_written(tbl, columns)) AS wanted)),
          (SELECT list(duckpriv.main.duckpriv_folded(column_name)) AS there, list(column_name ORDER BY position ASC) AS names
           FROM duckpriv.main.table_columns(tbl))
     WHERE CASE

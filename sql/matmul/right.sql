@@ -25,13 +25,21 @@ SELECT require(getvariable('reveal') IN ('none', 'left', 'right', 'both')
        require_result(getvariable('result') || '_share', ['id', 'share']), require_result(getvariable('result'), ['id', 'value']);
 
 -- our matrix
+SET VARIABLE id_column = duckpriv_written(getvariable('table'), getvariable('id'));
+SET VARIABLE number_columns = duckpriv_written(getvariable('table'), getvariable('columns'));
 CREATE OR REPLACE TEMP TABLE matmul_rows AS
-    FROM matrix_rows(getvariable('table'), getvariable('id'),
-                     columns := getvariable('columns'), list := getvariable('list'));
+    FROM matrix_rows(getvariable('table'), getvariable('id_column'),
+                     columns := getvariable('number_columns'), list := getvariable('list'));
 SELECT require(count(DISTINCT id) = count(*) AND count(DISTINCT len(x)) <= 1
                AND coalesce(bool_and(len(x) > 0 AND len(x) = len(list_filter(x, lambda v: isfinite(v)))), true),
                'each row of a matrix needs an id of its own and equally many numbers, no NULL, NaN or infinity')
 FROM matmul_rows;
+-- W's rows belong to X's columns by their order
+SELECT require(count(number) < count(*) OR coalesce(bool_and(row = place), true),
+               'the ids are numbers written as text, and as text 10 comes before 2; cast that column to a number in a view, since the order of '
+               || 'W''s rows is that of X''s columns')
+FROM (SELECT row, number, row_number() OVER (ORDER BY number, row) AS place
+      FROM (SELECT row, TRY_CAST(id::VARCHAR AS DOUBLE) AS number FROM matmul_rows));
 
 -- the dimensions of both
 CALL exchange_send(getvariable('peer'), 'matmul/right-shape',

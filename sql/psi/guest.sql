@@ -8,6 +8,8 @@
 -- set result = alignment  the name of the table that it makes, in your current schema; the host's unmatched random ids go into
 --                      one of that name and _unmatched
 
+SET VARIABLE id = duckpriv_written(getvariable('table'), getvariable('id'));
+
 -- both parties have to run with the same settings; the host's messages are checked for them
 SET VARIABLE duckpriv_protocol = 'psi/1';
 SET VARIABLE duckpriv_parameters =

@@ -9,6 +9,8 @@
 -- set most_ids = 0     refuse a guest with more distinct ids than this; 0: any number
 -- set result = alignment  the name of the table that it makes, in your current schema
 
+SET VARIABLE id = duckpriv_written(getvariable('table'), getvariable('id'));
+
 -- both parties have to run with the same settings; the guest's messages are checked for them
 SET VARIABLE duckpriv_protocol = 'psi/1';
 SET VARIABLE duckpriv_parameters =

@@ -10,7 +10,7 @@ import pytest
 
 from duckpriv import ProtocolError
 from tests.attacks.evil import HiddenRows
-from tests.effort import THOROUGH
+from tests.effort import THOROUGH, takes_long
 from tests.parties import Folder, at_once
 
 
@@ -110,6 +110,7 @@ def right_guesses(tmp_path, seed: int, **settings) -> tuple[float, float]:
     return (guess == rows.labels[order])[present[order]].mean(), members.mean()
 
 
+@takes_long
 def test_within_the_rule_labels_and_members_are_guessed_hardly_better_than_blindly(
     tmp_path,
 ) -> None:

@@ -22,7 +22,7 @@ import pyarrow as pa
 import pytest
 
 from duckpriv.scripts import bundled, load
-from tests.effort import THOROUGH
+from tests.effort import THOROUGH, takes_long
 from tests.parties import Folder
 from tests.work import Scripts, Step, run, visible
 
@@ -282,7 +282,14 @@ def steps_of(case: Case, folder: Path, rows: int, much: bool) -> list[Step]:
 NAMES = [f"{case.script}-{i}" for i, case in enumerate(CASES)]
 
 
-@pytest.mark.parametrize("case", CASES, ids=NAMES)
+# Those of the helper's training take as long as all others together.
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, id=name, marks=[takes_long] if name.startswith("lr_helper") else [])
+        for case, name in zip(CASES, NAMES, strict=True)
+    ],
+)
 def test_work_that_peers_can_time_is_the_same(case: Case, tmp_path) -> None:
     little, much = (
         steps_of(case, tmp_path / name, case.rows, name == "much") for name in ("little", "much")

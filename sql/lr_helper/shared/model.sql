@@ -10,7 +10,7 @@ SELECT require(getvariable('kind') IN ('logistic', 'identity', 'exp'), 'the tabl
        require(list_contains(getvariable('parties'), getvariable('asker')), 'asker is the host or a guest'),
        require_result(getvariable('result'), ['id', 'pid', 'score']);
 SELECT require(count(DISTINCT training) = 1, 'the table ' || getvariable('model') || ' is not of one training') FROM "${model}";
-SET VARIABLE id_column = getvariable('id');
+SET VARIABLE id_column = duckpriv_written(getvariable('table'), getvariable('id'));
 SET VARIABLE features = (SELECT coalesce(list(feature), []::VARCHAR[]) FROM (FROM "${model}" WHERE mean IS NOT NULL ORDER BY rowid));
 SET VARIABLE means = (SELECT coalesce(list(mean), []::DOUBLE[]) FROM (FROM "${model}" WHERE mean IS NOT NULL ORDER BY rowid));
 SET VARIABLE deviations = (SELECT coalesce(list(deviation), []::DOUBLE[]) FROM (FROM "${model}" WHERE mean IS NOT NULL ORDER BY rowid));

@@ -22,6 +22,6 @@ SELECT require(getvariable('kind') IN ('logistic', 'identity', 'exp'), 'kind is 
        require_result(getvariable('result'), ['feature', 'weight', 'mean', 'deviation', 'weight_original', 'training']),
        require_result(getvariable('result') || '_share', ['party', 'position', 'share', 'training']),
        require_result(getvariable('log'), ['iteration', 'loss', 'gradient_norm', 'seconds', 'bytes']);
-SET VARIABLE id_column = getvariable('id');
+SET VARIABLE id_column = duckpriv_written(getvariable('table'), getvariable('id'));
 SET VARIABLE with_loss = getvariable('loss') = 'yes' OR (getvariable('loss') = 'auto' AND getvariable('id') <> '');
 SET VARIABLE training = getvariable('session') || ' ' || getvariable('kind');

@@ -1,7 +1,7 @@
 SET VARIABLE duckpriv_parameters = 'modulus=' || getvariable('modulus');
 SET VARIABLE settings = 'join=' || CASE WHEN getvariable('id') = '' THEN 'alignment' ELSE 'id' END
     || ' training=' || (SELECT any_value(training) FROM "${model}");
-SET VARIABLE id_column = getvariable('id');
+SET VARIABLE id_column = duckpriv_written(getvariable('table'), getvariable('id'));
 SET VARIABLE features = (SELECT coalesce(list(feature), []::VARCHAR[]) FROM (FROM "${model}" WHERE mean IS NOT NULL ORDER BY rowid));
 SET VARIABLE means = (SELECT coalesce(list(mean), []::DOUBLE[]) FROM (FROM "${model}" WHERE mean IS NOT NULL ORDER BY rowid));
 SET VARIABLE deviations = (SELECT coalesce(list(deviation), []::DOUBLE[]) FROM (FROM "${model}" WHERE mean IS NOT NULL ORDER BY rowid));
