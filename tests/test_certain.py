@@ -283,7 +283,7 @@ else:
 
 
 @pytest.mark.parametrize("phrase", ["", *thorough("correct horse battery staple")])
-@pytest.mark.parametrize("kind", ["secret", "journal", "kept", "identity"])
+@pytest.mark.parametrize("kind", ["secret", "kept", *thorough("journal", "identity")])
 def test_processes_that_begin_together_have_one_secret(tmp_path: Path, kind, phrase) -> None:
     start = str(time.time() + 1.5)
     arguments = [str(tmp_path / "keys"), phrase, start, kind]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import duckpriv
 from duckpriv import DuckprivError, ExchangeTimeout, InvalidValue, ProtocolError
-from tests.effort import examples
+from tests.effort import examples, thorough
 from tests.plain import integer_product
 
 RING = 2**64
@@ -122,7 +122,7 @@ SHAPES = {"left": (3, 4, 9), "right": (9, 4, 3)}
 
 
 @pytest.mark.parametrize("encrypts", SHAPES)
-@pytest.mark.parametrize("reveal", ["none", "left", "right", "both"])
+@pytest.mark.parametrize("reveal", ["left", "both", *thorough("none", "right")])
 def test_who_encrypts_and_who_sees_what(two, tmp_path, encrypts: str, reveal: str) -> None:
     m, k, n = SHAPES[encrypts]
     random = np.random.default_rng(1)

@@ -27,7 +27,7 @@ from duckpriv.audit import Audit
 from duckpriv.exchange.folder import Folder as Folder_
 from duckpriv.journal import Journal, discard, runs
 from examples.introduction import introduce
-from tests.effort import THOROUGH, takes_long
+from tests.effort import THOROUGH, takes_long, thorough
 from tests.killed import MOMENTS
 from tests.network import free_port
 from tests.parties import Folder, assert_nothing_left
@@ -125,7 +125,7 @@ def test_matching_survives_kills_at_random(folder) -> None:
     assert_matched(folder)
 
 
-@pytest.mark.parametrize("server", ["host", "guest"])
+@pytest.mark.parametrize("server", ["host", *thorough("guest")])
 def test_matching_over_the_network_survives_kills_at_random(folder, server) -> None:
     introduce(folder.folder, "host", "guest")
     deaths = 12 if THOROUGH else 2

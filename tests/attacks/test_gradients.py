@@ -10,7 +10,7 @@ import pytest
 
 from duckpriv import ProtocolError
 from tests.attacks.evil import HiddenRows
-from tests.effort import THOROUGH, takes_long
+from tests.effort import THOROUGH, takes_long, thorough
 from tests.parties import Folder, at_once
 
 
@@ -62,8 +62,10 @@ def test_the_settings_under_which_all_labels_were_read_are_refused(tmp_path) -> 
     "settings",
     [
         {"iterations": 1, "batch": 10, "noise": 0.5},
-        {"iterations": 5, "batch": 1000, "noise": 0},
-        {"iterations": 300, "batch": 1000, "noise": 0.5},
+        *thorough(
+            {"iterations": 5, "batch": 1000, "noise": 0},
+            {"iterations": 300, "batch": 1000, "noise": 0.5},
+        ),
     ],
 )
 def test_few_rows_many_steps_or_no_noise_are_refused(tmp_path, settings) -> None:

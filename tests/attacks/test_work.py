@@ -282,11 +282,17 @@ def steps_of(case: Case, folder: Path, rows: int, much: bool) -> list[Step]:
 NAMES = [f"{case.script}-{i}" for i, case in enumerate(CASES)]
 
 
-# Those of the helper's training take as long as all others together.
+# Those of the helper's training take as long as all others together, and some are twice there.
+LONG = [
+    *(name for name in NAMES if name.startswith("lr_helper")),
+    *("matmul/left-3", "matmul/right-5", "lr_joint_key/predict-8"),
+]
+
+
 @pytest.mark.parametrize(
     "case",
     [
-        pytest.param(case, id=name, marks=[takes_long] if name.startswith("lr_helper") else [])
+        pytest.param(case, id=name, marks=[takes_long] if name in LONG else [])
         for case, name in zip(CASES, NAMES, strict=True)
     ],
 )
