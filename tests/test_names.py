@@ -11,10 +11,12 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
 import duckpriv
+from duckpriv.cli import cli
 from duckpriv.errors import DuckprivError, InvalidValue
 from duckpriv.scripts import load
 from tests.parties import Folder, at_once
@@ -118,6 +120,16 @@ def test_files_and_table_functions_are_tables(con, tmp_path) -> None:
     ):
         assert con.execute(f"FROM matrix_rows({lit(table)}, 'id')").fetchall() == expected, table
         assert len(con.execute(f"FROM psi_ids({lit(table)}, 'id')").fetchall()) == 2
+
+
+@pytest.mark.parametrize(
+    ("table", "status"), [("'c.csv'", 0), ("read_csv('c.csv')", 0), ("c", 2), ("", 2)]
+)
+def test_who_has_files_may_begin_without_a_database(tmp_path, table: str, status: int) -> None:
+    settings = ["--set", f"table={table}", "--set", "id=a", "--session", "s", "--dry-run"]
+    parties = ["--me", "a", "--peer", "b", "--exchange", f"dir:{tmp_path}"]
+    command = ["run", "psi/host", "--db", str(tmp_path / "new.duckdb"), *parties, *settings]
+    assert CliRunner().invoke(cli, command).exit_code == status
 
 
 def lit(text: str) -> str:

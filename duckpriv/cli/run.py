@@ -109,8 +109,11 @@ def run(
     if peer is not None:
         variables["peer"] = peer
     parsed = load(script)
-    # A party without data has a database for its journal only, and may begin with none.
-    if not db or (db != ":memory:" and (parsed.takes_table or not Path(db).parent.is_dir())):
+    # A party whose data are in files, or that has none, may begin without a database: it is for
+    # results and the journal then.
+    table = str(variables.get("table", "")).strip()
+    has_tables = parsed.takes_table and not (table.startswith("'") or table.endswith(")"))
+    if not db or (db != ":memory:" and (has_tables or not Path(db).parent.is_dir())):
         need_database(db)
     output, progress = Console(), Console(stderr=True)
     asks = sys.stdin.isatty() and not (yes or quiet)
