@@ -95,5 +95,6 @@ def refuse_data_file(con: duckdb.DuckDBPyConnection, database: str) -> None:
     if path is None and database and not database.startswith(":memory:"):
         raise InvalidValue(
             f"{database} is a data file and no DuckDB database, so results would have no place; "
-            f"name a new database file, and make a view in it: CREATE VIEW t AS FROM '{database}'"
+            "name a new database file, and give this one as the table: "
+            f"--set table=\"'{database}'\""
         )
