@@ -1,4 +1,5 @@
-"""Settings of the user's connection that would change what our statements mean."""
+"""The user's connection: settings that would change what our statements mean, or forbid what they
+do, and the end of a transaction."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from contextlib import contextmanager
 
 import duckdb
 
-from .disk import utf8_path
+from .disk import PRIVATE, utf8_path
 from .errors import InvalidValue
 
 # Names, and the values that scripts are written for: DuckDB's own defaults.
@@ -63,7 +64,7 @@ def plain_settings(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 def refuse_without_files(con: duckdb.DuckDBPyConnection) -> None:
     """Raise InvalidValue where DuckDB may not read the private copies of received messages."""
-    place = utf8_path(f"{tempfile.gettempdir()}/duckpriv-").replace("'", "''")
+    place = utf8_path(f"{tempfile.gettempdir()}/{PRIVATE}").replace("'", "''")
     try:
         con.execute(f"SELECT count(*) FROM glob('{place}')").fetchall()
     except duckdb.PermissionException:
@@ -85,16 +86,3 @@ def roll_back(con: duckdb.DuckDBPyConnection) -> None:
     except BaseException:  # Ctrl-C
         roll_back(con)
         raise
-
-
-def refuse_data_file(con: duckdb.DuckDBPyConnection, database: str) -> None:
-    """Raise InvalidValue where `database` is a data file: DuckDB opens a view of it in memory, and
-    results would be lost."""
-    query = "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
-    ((path,),) = con.execute(query).fetchall()
-    if path is None and database and not database.startswith(":memory:"):
-        raise InvalidValue(
-            f"{database} is a data file and no DuckDB database, so results would have no place; "
-            "name a new database file, and give this one as the table: "
-            f"--set table=\"'{database}'\""
-        )

@@ -30,17 +30,27 @@ _FULL = ("No space left on device", "File too large", "Disk quota exceeded", "fa
 def open_database(
     database: str | os.PathLike[str], read_only: bool = False
 ) -> duckdb.DuckDBPyConnection:
-    """Open a DuckDB file. Raises InvalidValue that says what to do where that cannot be."""
+    """Open a DuckDB file. Raises InvalidValue that says what to do where that cannot be, and where
+    it is a data file: DuckDB opens a view of it in memory, and results would be lost."""
     path = Path(database)
     named = utf8_path(database)
     if named and path.is_dir():
         raise InvalidValue(f"{named} is a folder; name a DuckDB file, such as {named}/own.duckdb")
     try:
-        return duckdb.connect(named, read_only=read_only)
+        con = duckdb.connect(named, read_only=read_only)
     except duckdb.Error as error:
         problem = visible(str(error).split("\n")[0]).rstrip("!.")
         remedy = _remedy(path, named, problem)
         raise InvalidValue(f"the database {named} cannot be opened: {problem}; {remedy}") from None
+    query = "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
+    ((stored,),) = con.execute(query).fetchall()
+    if stored is None and named and not named.startswith(":memory:"):
+        con.close()
+        raise InvalidValue(
+            f"{named} is a data file and no DuckDB database, so results would have no place; name "
+            f"a new database file, and give this one as the table: --set table=\"'{named}'\""
+        )
+    return con
 
 
 def _remedy(path: Path, named: str, problem: str) -> str:

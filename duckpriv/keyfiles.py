@@ -166,9 +166,8 @@ class KeyFiles:
                 with self._mutex:
                     if self._phrase is not None and not self.protected:
                         self._refuse_plain()
-                        with suppress(
-                            FileExistsError
-                        ):  # another process was first: its lock counts
+                        # Where another process was first its lock counts.
+                        with suppress(FileExistsError):
                             self._put_lock(_Lock.make(self._phrase), new=True)
                     key = self._key()
                 data = data if key is None else _sealed(file, data, key)

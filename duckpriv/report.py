@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from .connection import refuse_data_file
 from .database import open_database
 from .disk import utf8_path
 from .engine import extend_search_path, literal, quoted
@@ -85,7 +84,6 @@ def _opened(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """Yield a connection that reads `database` with duckpriv's functions, and locks and writes
     nothing there."""
     with open_database(database, read_only=True) as con:
-        refuse_data_file(con, str(database))
         ((name,),) = con.execute("SELECT current_database()").fetchall()
     name = "report" if name in ("memory", "duckpriv") else name
     with connect() as party:
@@ -97,11 +95,11 @@ def _opened(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 def _scored(con: duckdb.DuckDBPyConnection, scored: str, score: str, label: str) -> list[str]:
     names = [scored, score, label]
-    there = [
-        row[0] for row in con.execute(f"DESCRIBE FROM query_table({literal(scored)})").fetchall()
-    ]
+    columns = f"SELECT column_name FROM table_columns({literal(scored)})"
+    there = [row[0] for row in con.execute(columns).fetchall()]
     for name in (score, label):
-        if name.lower() not in map(str.lower, there):
+        found = f"FROM ({columns}) WHERE duckpriv_folded(column_name) = "
+        if not con.execute(f"{found} duckpriv_folded(plain_name($1))", [name]).fetchall():
             raise InvalidValue(
                 f"{scored} has no column '{name}'; --score and --label name two of its columns: "
                 f"{', '.join(there)}"

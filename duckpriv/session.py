@@ -21,7 +21,7 @@ import pyarrow as pa
 from .audit import Audit
 from .certain import SEND_PLAINLY, surely_runs
 from .columns.context import Activity, Context
-from .connection import plain_settings, refuse_data_file, refuse_without_files
+from .connection import plain_settings, refuse_without_files
 from .consent import Consent
 from .ctrlc import CtrlC
 from .database import open_database, refuse_read_only, refuse_transaction, with_remedy
@@ -499,7 +499,6 @@ def connect(
     context = _context(keys, me, session)
     con = open_database(database)
     try:
-        refuse_data_file(con, os.fspath(database))
         return _join(
             con, context, exchange, timeout, silence, serve, limits, unprotected, owns=True
         )

@@ -249,4 +249,4 @@ class Context:
         """Raise Cancelled once the user has asked to stop what this thread does."""
         stopping.check()
         if self.cancelled.is_set():
-            self.stopper()()
+            raise Cancelled(STOPPED)

@@ -36,11 +36,7 @@ SET VARIABLE id_column = duckpriv_written(getvariable('table'), getvariable('id'
 
 -- part alignment if getvariable('id') = ''
 
--- the alignment that private matching left, and the column with its ids
-SELECT require(has_table(getvariable('alignment')),
-               'there is no table ' || getvariable('alignment') || '; run private matching first (psi/host), name its result with '
-               || '--set alignment=NAME, or name an id column that both tables share with --set id=COLUMN');
-SELECT require(count(*) > 0, 'the alignment is empty: private matching found no common row') FROM "${alignment}";
+-- include shared/alignment.sql
 -- include ../shared/id_column.sql
 
 -- part rows

@@ -13,20 +13,12 @@
 
 -- settings: the model has to be of the same training as the peer's
 SET VARIABLE duckpriv_protocol = 'lr_joint_key/predict/1';
-SELECT require(has_table(getvariable('model')),
-               'there is no table ' || getvariable('model') || '; train one first with lr_joint_key/host or lr_joint_key/guest, or name it '
-               || 'with --set model=NAME'),
-       require(getvariable('unmatched') IN ('refuse', 'mean'), 'unmatched is refuse or mean');
-SELECT require(count(DISTINCT training) = 1, 'the table ' || getvariable('model') || ' is not of one training') FROM "${model}";
+SELECT require(getvariable('unmatched') IN ('refuse', 'mean'), 'unmatched is refuse or mean');
 -- include shared/model.sql
 
 -- part alignment if getvariable('id') = ''
 
--- the alignment that private matching left, and the column with its ids
-SELECT require(has_table(getvariable('alignment')),
-               'there is no table ' || getvariable('alignment') || '; name the result of private matching with --set alignment=NAME, or '
-               || 'an id column that both tables share with --set id=COLUMN');
-SELECT require(count(*) > 0, 'the alignment is empty: private matching found no common row') FROM "${alignment}";
+-- include shared/alignment.sql
 -- include ../shared/id_column.sql
 
 -- part rows

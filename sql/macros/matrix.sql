@@ -14,7 +14,7 @@ CREATE MACRO duckpriv_matrix_query(tbl, keys, columns, list_column) AS
                  || ' AS "duckpriv_internal_id", duckpriv.main.duckpriv_exact_column(COLUMNS(lambda c: NOT list_contains(['
                  || array_to_string(list_transform(keys, lambda part:
                         duckpriv.main.duckpriv_literal(duckpriv.main.duckpriv_folded(part))), ', ')
-                 || '], translate(c, ''ABCDEFGHIJKLMNOPQRSTUVWXYZ'', ''abcdefghijklmnopqrstuvwxyz'')))) FROM '
+                 || '], duckpriv.main.duckpriv_folded(c)))) FROM '
                  || duckpriv.main.duckpriv_source(tbl) || ')'
         ELSE 'SELECT ' || duckpriv.main.duckpriv_key_expression(keys) || ' AS id, ['
              || array_to_string(list_transform(columns, lambda part:
