@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from sklearn.model_selection import train_test_split
 
 import duckpriv
 from duckpriv import ProtocolError
+from duckpriv.engine import sql_folder
+from duckpriv.scripts import load
 from tests.effort import THOROUGH, takes_long, thorough
 from tests.parties import Folder, at_once, check_receivers
 from tests.plain import descend, standard
@@ -495,3 +498,16 @@ def test_mistakes_end_all_parties(tmp_path) -> None:
         assert "guest has ended its run with an error" in str(results[me])
     results = training.train("s2", id="who", kind="cubic")
     assert "kind is logistic, identity or exp" in str(results["host"])
+
+
+def test_what_the_helper_is_told_follows_from_rows_and_settings() -> None:
+    """The plan has nothing of a table but how many rows it has, and `most` neither."""
+    public = {"kind", "rows", "batches", "iterations", "learning_rate", "decay", "l2"}
+    limits = (sql_folder() / "lr_helper" / "shared" / "limits.sql").read_text("utf-8")
+    own = {"largest_batch", "reach", "most", "last_rate"}
+    assert set(re.findall(r"getvariable\('(\w+)'\)", limits)) <= public | own
+    for script in ("lr_helper/host", "lr_helper/predict_host"):
+        (plan,) = [s.sql for s in load(script).statements if "'lrh/plan'" in s.sql]
+        told = set(re.findall(r"getvariable\('(\w+)'\)", plan))
+        assert told <= {"helper", "parties", "asker", "most", *public}
+        assert " FROM " not in plan

@@ -89,6 +89,15 @@ def test_only_the_letters_a_to_z_have_no_case(con) -> None:
         con.execute("FROM feature_columns('cases', 'k,è', [])")
 
 
+def test_a_table_of_another_database_is_not_there(con) -> None:
+    """DuckDB would not find it without its database either."""
+    con.execute("ATTACH ':memory:' AS other; CREATE TABLE other.main.elsewhere (a INTEGER)")
+    con.execute("CREATE OR REPLACE TEMP TABLE Here (a INTEGER)")
+    found = con.execute("SELECT has_table('elsewhere'), has_table('hERE')").fetchall()
+    con.execute("DETACH other")
+    assert found == [(False, True)]
+
+
 @pytest.mark.parametrize(
     ("columns", "message"),
     [

@@ -45,7 +45,8 @@ NAMES: tuple[Function, ...] = (
         kind="scalar",
         parameters=(Parameter("name", "VARCHAR", "the name of a table or view, without a schema"),),
         returns="BOOLEAN",
-        about="Whether the search path has a table or view of this name.",
+        about="Whether the database that is used has a table or view of this name in the search "
+        "path.",
         reveals=_NOTHING,
         example="SELECT has_table('features') AS there",
         setup=(MAKE_TABLE,),

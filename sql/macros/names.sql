@@ -40,8 +40,9 @@ CREATE MACRO duckpriv_written(tbl, names) AS (
                 THEN duckpriv.main.duckpriv_quoted(trim(names)) ELSE names END
     FROM duckpriv.main.table_columns(tbl));
 
--- Whether DuckDB finds a table or view of this name without its schema.
+-- Whether DuckDB finds a table or view of this name in the database that is used, without its schema.
 CREATE MACRO has_table(name) AS CASE WHEN name IS NOT NULL THEN EXISTS (
-    FROM (SELECT schema_name, table_name AS found FROM duckdb_tables() UNION ALL SELECT schema_name, view_name FROM duckdb_views())
-    WHERE duckpriv.main.duckpriv_folded(found) = duckpriv.main.duckpriv_folded(name)
+    FROM (SELECT database_name, schema_name, table_name AS found FROM duckdb_tables()
+          UNION ALL SELECT database_name, schema_name, view_name FROM duckdb_views())
+    WHERE database_name IN (current_database(), 'temp') AND duckpriv.main.duckpriv_folded(found) = duckpriv.main.duckpriv_folded(name)
       AND list_contains(current_schemas(true), schema_name)) END;
