@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.types as pat
 from numpy.typing import NDArray
 
 from ..crypto.hashing import labelled
@@ -33,13 +35,14 @@ MOST_RANDOM = 1 << 28
 def ring_encode(context: Context, lists: pa.Array, scales: pa.Array) -> pa.Array:
     """Return round(x * 2^scale) modulo 2^64 of every number."""
     scale = fraction_bits(scales)
-    return _each(lambda xs: encode(xs, scale), lists, kind=np.float64)
+    encoded = [encode(_numbers(xs), scale) for xs in lists]
+    return pa.array(encoded, VECTOR)
 
 
 def ring_decode(context: Context, lists: pa.Array, scales: pa.Array) -> pa.Array:
     """Return the numbers that ring elements stand for."""
     scale = fraction_bits(scales)
-    decoded = [decode(_vector(xs), scale) for xs in lists]
+    decoded = [decode(_vector(xs), scale) for xs in elements(lists)]
     return pa.array(decoded, pa.list_(pa.float64()))
 
 
@@ -79,7 +82,7 @@ def ring_sum(context: Context, lists: pa.Array) -> pa.Array:
     """Return the sum of the vectors of each list."""
     sums = []
     for vectors in lists:
-        rows = [_vector(value) for value in vectors.values]
+        rows = [_vector(value) for value in elements(vectors.values)]
         if len({len(row) for row in rows}) != 1:
             raise InvalidValue("there is no vector to add, or they differ in length")
         sums.append(np.sum(rows, axis=0, dtype=np.uint64))
@@ -88,7 +91,7 @@ def ring_sum(context: Context, lists: pa.Array) -> pa.Array:
 
 def ring_scale(context: Context, a: pa.Array, factors: pa.Array) -> pa.Array:
     """Return a times an integer, which may be negative."""
-    rows = zip(a, factors.to_pylist(), strict=True)
+    rows = zip(elements(a), factors.to_pylist(), strict=True)
     return pa.array([_vector(v) * np.uint64(k % (1 << 64)) for v, k in rows], VECTOR)
 
 
@@ -175,7 +178,7 @@ def helper_activation(
     if not 0 <= scale <= _MOST_SCORE_SCALE:
         raise InvalidValue(f"the scale is {scale}; use 0 to {_MOST_SCORE_SCALE} fractional bits")
     values, losses, scores = [], [], []
-    for row in zs:
+    for row in elements(zs):
         z = decode(_vector(row), 2 * scale)
         with np.errstate(over="ignore"):
             if kind == "logistic":
@@ -223,23 +226,41 @@ def decode(elements: Vector, scale: int) -> NDArray[np.float64]:
     return numbers
 
 
-def _vector(row: pa.ListScalar, kind: type = np.uint64) -> Any:
+def elements(column: pa.Array) -> pa.Array:
+    """Return a column of vectors as such. Raises InvalidValue for other numbers: a cast would round
+    them. Here and not in a macro, which would repeat its argument: three nested calls had 27."""
+    if column.type == VECTOR:
+        return column
+    type_ = column.type
+    if pat.is_list(type_) or pat.is_fixed_size_list(type_):
+        of = type_.value_type
+        if pat.is_integer(of) or pat.is_null(of) or (pat.is_decimal(of) and of.scale == 0):
+            with suppress(pa.ArrowInvalid):
+                return column.cast(VECTOR)
+    raise InvalidValue(
+        "a list of shares has whole numbers from 0 to 2^64 - 1; ring_encode makes them of numbers"
+    )
+
+
+def _vector(row: pa.ListScalar) -> Vector:
+    vector: Vector = _numbers(row)
+    return vector
+
+
+def _numbers(row: pa.ListScalar) -> Any:
     if row.values.null_count:
         raise InvalidValue("a vector has a NULL")
-    vector = row.values.to_numpy(zero_copy_only=False)
-    return vector.astype(kind, copy=False)
+    return row.values.to_numpy(zero_copy_only=False)
 
 
-def _each(function: Callable[..., Vector], *columns: pa.Array, kind: type = np.uint64) -> pa.Array:
+def _each(function: Callable[..., Vector], *columns: pa.Array) -> pa.Array:
     """Apply a function of vectors to each row."""
-    rows = [
-        function(*(_vector(value, kind) for value in row)) for row in zip(*columns, strict=True)
-    ]
-    return pa.array(rows, VECTOR)
+    vectors = zip(*map(elements, columns), strict=True)
+    return pa.array([function(*map(_vector, row)) for row in vectors], VECTOR)
 
 
 def _same_length(a: pa.Array, b: pa.Array) -> tuple[pa.Array, pa.Array]:
-    if not a.value_lengths().equals(b.value_lengths()):
+    if not elements(a).value_lengths().equals(elements(b).value_lengths()):
         raise InvalidValue("two vectors do not have the same length")
     return a, b
 

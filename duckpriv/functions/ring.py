@@ -19,11 +19,11 @@ _SQL = "UBIGINT[]"
 def _on_vectors(
     function: object,
     parameters: tuple[Parameter, ...],
-    types: tuple[str, ...],
     about: str,
     example: str,
+    body: str | None = None,
 ) -> Function:
-    udf = Udf(function, types, _SQL, ring.VECTOR)  # type: ignore[arg-type]
+    udf = Udf(function, None, _SQL, ring.VECTOR)  # type: ignore[arg-type]
     return Function(
         name=udf.name.removeprefix("duckpriv_udf_"),
         kind="scalar",
@@ -33,7 +33,7 @@ def _on_vectors(
         reveals=_LINEAR,
         example=f"SELECT {example} AS result",
         udfs=(udf,),
-        body="ring.sql",
+        body=body,
     )
 
 
@@ -58,7 +58,7 @@ RING: tuple[Function, ...] = (
         about="The numbers that ring elements stand for.",
         reveals="Nothing leaves.",
         example="SELECT ring_decode(ring_encode([1.5, -1])) AS xs",
-        udfs=(Udf(ring.ring_decode, (_SQL, "BIGINT"), "DOUBLE[]", pa.list_(pa.float64())),),
+        udfs=(Udf(ring.ring_decode, None, "DOUBLE[]", pa.list_(pa.float64())),),
         body="ring.sql",
     ),
     Function(
@@ -82,40 +82,36 @@ RING: tuple[Function, ...] = (
         ),
         udfs=(Udf(ring.ring_random, ("VARCHAR", "VARCHAR", "BIGINT"), _SQL, ring.VECTOR),),
     ),
-    _on_vectors(ring.ring_add, (_A, _B), (_SQL, _SQL), "a + b.", "ring_add([1, 2], [3, 4])"),
-    _on_vectors(ring.ring_sub, (_A, _B), (_SQL, _SQL), "a - b.", "ring_sub([1, 2], [3, 4])"),
+    _on_vectors(ring.ring_add, (_A, _B), "a + b.", "ring_add([1, 2], [3, 4])"),
+    _on_vectors(ring.ring_sub, (_A, _B), "a - b.", "ring_sub([1, 2], [3, 4])"),
     _on_vectors(
         ring.ring_mul,
         (_A, _B),
-        (_SQL, _SQL),
         "Products, element by element.",
         "ring_mul([1, 2], [3, 4])",
     ),
     _on_vectors(
         ring.ring_scale,
         (_A, Parameter("factor", "BIGINT", "an integer, perhaps negative")),
-        (_SQL, "BIGINT"),
         "A vector times an integer.",
         "ring_scale([1, 2], -1)",
+        body="ring.sql",
     ),
     _on_vectors(
         ring.ring_matvec,
         (_MATRIX, _VECTOR),
-        (_SQL, _SQL),
         "X·v: the matrix has a column for each element.",
         "ring_matvec([1, 2, 3, 4], [1, 1])",
     ),
     _on_vectors(
         ring.ring_vecmat,
         (_VECTOR, _MATRIX),
-        (_SQL, _SQL),
         "v·X: the matrix has a row for each element.",
         "ring_vecmat([1, 1], [1, 2, 3, 4])",
     ),
     _on_vectors(
         ring.ring_shift,
         (_A, Parameter("bits", "INTEGER", "how many, 1 to 63")),
-        (_SQL, "BIGINT"),
         "The elements, from 0 to 2^64 - 1, without their last bits.",
         "ring_shift([8, 9], 2)",
     ),
@@ -127,7 +123,7 @@ RING: tuple[Function, ...] = (
         about="Aggregate: the sum of vectors of one length. NULLs take no part.",
         reveals=_LINEAR,
         example="SELECT ring_sum(v) AS result FROM (SELECT [i, 1] AS v FROM range(4) t(i))",
-        udfs=(Udf(ring.ring_sum, ("UBIGINT[][]",), _SQL, ring.VECTOR),),
+        udfs=(Udf(ring.ring_sum, None, _SQL, ring.VECTOR),),
         body="ring.sql",
     ),
     Function(
@@ -146,15 +142,7 @@ RING: tuple[Function, ...] = (
         reveals="Nothing leaves. What was opened before is uniform.",
         example="SELECT share_truncate([4611686018427387904 + 40 + 5], [5 // 8], [0], 3, true) "
         "AS result",
-        udfs=(
-            Udf(
-                ring.share_truncate,
-                (_SQL, _SQL, _SQL, "BIGINT", "BOOLEAN"),
-                _SQL,
-                ring.VECTOR,
-            ),
-        ),
-        body="ring.sql",
+        udfs=(Udf(ring.share_truncate, None, _SQL, ring.VECTOR),),
     ),
     Function(
         name="helper_activation",
@@ -175,7 +163,7 @@ RING: tuple[Function, ...] = (
         udfs=(
             Udf(
                 ring.helper_activation,
-                (_SQL, "VARCHAR", "BIGINT", "BOOLEAN"),
+                None,
                 "STRUCT(value UBIGINT[], loss UBIGINT[], score UBIGINT[])",
                 ring.ACTIVATION,
             ),

@@ -31,12 +31,6 @@ CREATE MACRO duckpriv_element(x) AS
     CASE WHEN x IS NULL OR TRY_CAST(x AS UBIGINT) = x THEN TRY_CAST(x AS UBIGINT)
          ELSE CAST(error('DUCKPRIV_INVALID_VALUE: a share is a whole number from 0 to 2^64 - 1') AS UBIGINT) END;
 
-CREATE MACRO duckpriv_elements(xs) AS
-    CASE WHEN regexp_matches(typeof(xs), '^(DOUBLE|FLOAT|VARCHAR|DECIMAL\(.*\))\[[0-9]*\]$')
-         THEN [CAST(error('DUCKPRIV_INVALID_VALUE: a list of shares has whole numbers from 0 to 2^64 - 1, and no ' || typeof(xs)
-                          || '; ring_encode makes them of numbers') AS UBIGINT)]
-         ELSE CAST(xs AS UBIGINT[]) END;
-
 CREATE MACRO duckpriv_factor(x) AS
     CASE WHEN x IS NULL OR TRY_CAST(x AS BIGINT) = x THEN TRY_CAST(x AS BIGINT)
          ELSE CAST(error('DUCKPRIV_INVALID_VALUE: the factor has to be a whole number of 64 bits') AS BIGINT) END;
