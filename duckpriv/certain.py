@@ -8,6 +8,7 @@ effect. So only places are accepted of which it is known that DuckDB runs them.
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import lru_cache
 
 from .calls import Token, tokens
 
@@ -30,7 +31,8 @@ _BEFORE_QUERY = frozenset({"from", "union", "all", "name", "as", "copy", "call"}
 _OPEN, _CLOSE = frozenset("([{"), frozenset(")]}")
 
 
-def surely_runs(sql: str, names: Collection[str]) -> bool:
+@lru_cache(maxsize=256)  # a script's step runs the same statements again and again
+def surely_runs(sql: str, names: tuple[str, ...]) -> bool:
     """Whether the calls of `names` in these statements run whenever they succeed."""
     statement: Tokens = []
     for token in tokens(f"{sql};"):

@@ -225,12 +225,14 @@ def load(name: str) -> Script:
     )
 
 
-def _with_includes(path: Path) -> str:
+def _with_includes(path: Path, within: tuple[Path, ...] = ()) -> str:
     def included(line: re.Match[str]) -> str:
-        file = path.parent / line[1]
+        file = (path.parent / line[1]).resolve()
         if not file.is_file():
             raise InvalidValue(f"{path.name} includes {line[1]}, which is not there")
-        return file.read_text(_ENCODING)
+        if file in within:
+            raise InvalidValue(f"{line[1]} includes itself")
+        return _with_includes(file, (*within, file))
 
     return _INCLUDE.sub(included, path.read_text(_ENCODING))
 

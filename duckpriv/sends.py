@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from .calls import Argument, Call, Token, calls
 
@@ -72,12 +73,13 @@ def receives(sql: str) -> list[Call]:
     return shown + [replace(call, quoted=True) for call in found[len(shown) :]]
 
 
-def typed(sql: str) -> tuple[list[Send], list[Receive]]:
+@lru_cache(maxsize=256)  # a script's step runs the same statements again and again
+def typed(sql: str) -> tuple[tuple[Send, ...], tuple[Receive, ...]]:
     """Return what a statement sends, and for what it asks, that somebody wrote by hand: each call
     that stands in it, but not those within its texts. What it computes may be anything."""
     return (
-        [Send(*_typed(call)) for call in calls(sql, SENDS) if _stands(call)],
-        [Receive(*_typed(call)) for call in receives(sql) if _stands(call)],
+        tuple(Send(*_typed(call)) for call in calls(sql, SENDS) if _stands(call)),
+        tuple(Receive(*_typed(call)) for call in receives(sql) if _stands(call)),
     )
 
 

@@ -276,27 +276,27 @@ class Party:
                 continue
             entered = after is not None and number == after.part
             round_ = after.round if after and entered else 0
+            received = self._exchange.received() if self._exchange else frozenset()
             if entered:
                 yield from self._round(part, number, round_, after)
             if part.repeats:
                 while self._holds(part.condition):
                     round_ += 1
                     yield from self._round(part, number, round_, None)
+                    if self._exchange:
+                        self._exchange.forget(but=received)
             elif not entered and (part.condition is None or self._holds(part.condition)):
                 yield from self._round(part, number, 0, None)
 
     def _round(
         self, part: Part, number: int, round_: int, after: Position | None
     ) -> Iterator[tuple[Position, Statement]]:
-        received = self._exchange.received() if self._exchange else frozenset()
         for index, statement in enumerate(part.statements):
             if after is None or index > after.statement or statement.about_connection:
                 title = (
                     f"{part.name} {round_}: {statement.title}" if part.repeats else statement.title
                 )
                 yield Position(number, round_, index), replace(statement, title=title)
-        if self._exchange and part.repeats:
-            self._exchange.forget(but=received)
 
     def _holds(self, condition: str | None) -> bool:
         try:

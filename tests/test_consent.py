@@ -57,7 +57,7 @@ def test_what_goes_along_with_messages_is_shown() -> None:
     given = {"peer": "shop", "table": "t", "id": "a,b", "kind": "lower"}
     script = load("psi/host")
     assert Consent(script, script.values(given)).settings == ["psi/1 kind=lower columns=N"]
-    assert Consent(load("lr_helper/helper"), VALUES).settings == ["lr_helper/1"]
+    assert Consent(load("lr_helper/helper"), VALUES).settings == ["lr_helper/2"]
     assert Consent(parse("own.sql", "SELECT 1"), {}).settings == []
 
 

@@ -16,8 +16,11 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import train_test_split
 
 import duckpriv
-from duckpriv import ProtocolError
+from duckpriv import Keyring, ProtocolError
+from duckpriv.crypto.hashing import sha256
 from duckpriv.engine import sql_folder
+from duckpriv.keyring import _SEED_PART
+from duckpriv.keys import SeedPart
 from duckpriv.scripts import load
 from tests.effort import THOROUGH, takes_long, thorough
 from tests.parties import Folder, at_once, check_receivers
@@ -33,9 +36,9 @@ class Seen:
         self.first: dict[str, np.ndarray] = {}
 
     def start(self, statement) -> None:
-        if "scores: features and weights" in statement.title:
+        if "weights, masked" in statement.title or "scores: features and" in statement.title:
             self.note_order()
-            if not self.first:
+            if not self.first and "scores:" in statement.title:
                 for name, table in (("x", "batch"), ("u", "deal"), ("t", "deal"), ("c", "deal")):
                     self.first[name] = self.vector(f"SELECT {name} FROM lr_{table}")
         if "residuals: prediction less" in statement.title and "z" not in self.first:
@@ -43,11 +46,17 @@ class Seen:
 
     def note_order(self) -> None:
         tables = self.con.execute("SELECT table_name FROM duckdb_tables()").fetchall()
-        if {("lr_matrix",), ("lr_order",)} <= set(tables):
+        if ("lr_matrix",) not in tables:  # a guest
+            return
+        if ("lr_order",) in tables:
             query = "SELECT epoch, id FROM lr_order JOIN lr_matrix USING (row) ORDER BY place"
-            found = self.con.execute(query).fetchall()
-            if not self.order or self.order[-1][0] != found[0][0]:
-                self.order += found
+        else:
+            query = """
+                SELECT (getvariable('iteration') - 1) // getvariable('batches'), id
+                FROM lr_matrix ORDER BY row"""
+        found = self.con.execute(query).fetchall()
+        if found and (not self.order or self.order[-1][0] != found[0][0]):
+            self.order += found
 
     def vector(self, query: str) -> np.ndarray:
         return np.array(self.con.execute(query).fetchall()[0][0], dtype=np.uint64)
@@ -56,6 +65,7 @@ class Seen:
         pass
 
 
+OPENED = {"activation": "open"}
 # Without noise the loss is that of the plain algorithm; few rows for so many numbers.
 EXACT = {"noise": 0, "accept_disclosure": "yes"}
 
@@ -110,7 +120,8 @@ class Training(Folder):
         settings = {"table": "t", **names, **EXACT, **settings}
         scripts = {"host": ("lr_helper/host", {"label": "y", **settings})}
         scripts |= dict.fromkeys(self.guests, ("lr_helper/guest", settings))
-        return self.run(session, scripts | {"helper": ("lr_helper/helper", names)})
+        helper = names | {k: v for k, v in settings.items() if k == "activation"}
+        return self.run(session, scripts | {"helper": ("lr_helper/helper", helper)})
 
     def predict(
         self,
@@ -153,33 +164,53 @@ def epochs(results: dict, ids: np.ndarray) -> dict[int, np.ndarray]:
 
 CANCER, BENIGN = load_breast_cancer(return_X_y=True)
 FIT, TEST = train_test_split(np.arange(len(CANCER)), test_size=0.25, random_state=0)
-SETTINGS = {"id": "who", "iterations": 12, "batch": 142, "learning_rate": 1, "l2": 0.02}
+# Steps of 1 on 30 features that belong together: scores go beyond 12 in the beginning.
+SETTINGS = {
+    **{"id": "who", "iterations": 12, "batch": 142, "learning_rate": 1, "l2": 0.02},
+    "range": 48,
+}
+OPEN = {**SETTINGS, **OPENED, "range": ""}
 
 
-@pytest.fixture(scope="module")
-def cancer(tmp_path_factory) -> tuple[Training, dict]:
+def of_cancer(folder: Path) -> Training:
     """Breast cancer, 10 + 20 features, on a shared id; three batches an epoch."""
-    training = Training(tmp_path_factory.mktemp("cancer"))
+    training = Training(folder)
     for table, rows in (("t", FIT), ("new", TEST)):
         more = {"y": BENIGN[rows]} if table == "t" else {}
         training.make("host", rows, CANCER[rows][:, :10], table, **more)
         training.make("guest", rows, CANCER[rows][:, 10:], table)
+    return training
+
+
+@pytest.fixture(scope="module")
+def cancer(tmp_path_factory) -> tuple[Training, dict]:
+    training = of_cancer(tmp_path_factory.mktemp("cancer"))
     return training, training.train("s1", **SETTINGS)
 
 
-def test_weights_and_loss_are_those_of_the_plain_algorithm(cancer) -> None:
-    training, results = cancer
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory) -> tuple[Training, dict]:
+    """The same with activation=open."""
+    training = of_cancer(tmp_path_factory.mktemp("opened"))
+    return training, training.train("s1", **OPEN)
+
+
+@pytest.mark.parametrize("form", ["cancer", "opened"])
+def test_weights_and_loss_are_those_of_the_plain_algorithm(request, form: str) -> None:
+    training, results = request.getfixturevalue(form)
     order = epochs(results, FIT)
     assert all(sorted(rows) == list(range(len(FIT))) for rows in order.values())
-    assert len({tuple(rows) for rows in order.values()}) == len(order) == 4
+    assert len(order) == 4
+    assert len({tuple(rows) for rows in order.values()}) == (4 if form == "opened" else 1)
     a = np.column_stack([np.ones(len(FIT)), standard(CANCER[FIT])])
     w, losses = descend(
         a, BENIGN[FIT], np.ones(len(FIT)), order, iterations=12, batch=142, rate=1, l2=0.02
     )
-    # Each step rounds weights and scores to 2^-20 and truncates twice: some units of 2^-20 a step.
-    assert np.abs(training.weights() - w).max() < 12 * 4 * 2.0**-20
+    # Each step rounds weights and scores to 2^-20, and with `open` truncates twice: some units of
+    # 2^-20 a step. The series is off by less than 0.0004.
+    assert np.abs(training.weights() - w).max() < 12 * (4 * 2.0**-20 if form == "opened" else 1e-5)
     log = training.query("host", "SELECT loss FROM training_log ORDER BY iteration")
-    assert [loss for (loss,) in log] == pytest.approx(losses, abs=1e-4)
+    assert [loss for (loss,) in log] == pytest.approx(losses, abs=1e-3)
     assert training.query("guest", "SELECT DISTINCT loss FROM training_log") == [(None,)]
 
 
@@ -207,10 +238,10 @@ def test_the_guest_can_ask_too(cancer) -> None:
     training.query("guest", "DROP TABLE predictions")
 
 
-def test_the_helper_sees_nothing_that_names_a_row_or_its_values(cancer) -> None:
+def test_with_open_the_helper_sees_scores_and_nothing_that_names_a_row(opened) -> None:
     """It gets shapes, public keys, and shares of scores; the seed of the batches not even
     sealed; and no opening goes through it."""
-    training, _ = cancer
+    training, _ = opened
     received = training.received("helper", "s1")
     kinds = {name.partition("/")[2].rstrip("0123456789") for name in received}
     assert kinds == {"lrh.commitment", "lrh.part", "lrh.plan", "lrh.shape", "lrh.score-"}
@@ -234,10 +265,11 @@ def test_the_helper_sees_nothing_that_names_a_row_or_its_values(cancer) -> None:
     assert all((values == 0).all() for values in z[:1])  # at the first step all weights are 0
 
 
-def test_the_helper_cannot_solve_a_partys_scores_for_its_features(cancer) -> None:
+def test_the_helper_cannot_solve_a_partys_scores_for_its_features(opened) -> None:
     """It dealt U, t and c. At the first step all weights are 0, so what is left of a score share
     would be features times known numbers; shares of 0 that it does not know hide them."""
-    _, results = cancer
+    training, results = opened
+    sent = training.received("helper", "s1")
     host, guest = (results[me, "seen"].first for me in ("host", "guest"))
     x, u, t = ([one[name] for one in (host, guest)] for name in ("x", "u", "t"))
     x, u = ([m[i].reshape(142, width) for i, width in enumerate((11, 20))] for m in (x, u))
@@ -246,7 +278,8 @@ def test_the_helper_cannot_solve_a_partys_scores_for_its_features(cancer) -> Non
     for me, other in ((0, 1), (1, 0)):
         share = (host, guest)[me]
         dealt = share["c"] - x[me] @ t[other][own[me]] + (x[other] - u[other]) @ t[me][own[other]]
-        zeros.append(share["z"] - dealt)
+        z = sent[f"{training.parties[me]}/lrh.score-1"]["z"][0].values.to_numpy()
+        zeros.append(z - dealt)
         assert len(np.unique(zeros[-1])) == 142
         assert 40 < (zeros[-1] >> np.uint64(63)).sum() < 102
     assert (zeros[0] + zeros[1] == 0).all()
@@ -262,17 +295,26 @@ def test_the_loss_is_opened_only_where_no_intersection_is_hidden(cancer, tmp_pat
     training.train("s1", iterations=2, batch=40)
     assert training.query("host", "SELECT loss FROM training_log") == [(None,), (None,)]
     sent = training.received("host", "s1")
+    assert [sent[f"guest/lrh.open-update-{i}"]["loss"].to_pylist() for i in (1, 2)] == [[[]], [[]]]
+    training.train("s2", iterations=2, batch=40, result="opened", **OPENED)
+    sent = training.received("host", "s2")
     assert [len(sent[f"guest/lrh.loss-{i}"]) for i in (1, 2)] == [0, 0]
 
 
 @pytest.mark.parametrize(
     "change, settings, at, text",
     [
-        ("y * 1e5", {"kind": "identity"}, "host", "the label is too large for sums over a batch"),
-        ("y", {"learning_rate": 1e-7}, "host", "the learning rate, or l2, is too small"),
+        ("y * 1e5", {"kind": "identity"}, "host", "the label is too large: its largest magnitude"),
+        ("y", {"learning_rate": 1e-14}, "host", "the last learning rate, or l2, is too small"),
+        ("y", {"learning_rate": 1900}, "guest", "scores leave the range 12"),
+        ("y", {"range": 13}, "host", "the range of scores is 13; use 6, 12, 24"),
         *thorough(
-            ("y", {"kind": "exp", "learning_rate": 50}, "helper", "the training diverges"),
-            ("y", {"learning_rate": 1900}, "helper", "a score passes 1024"),
+            ("y * 1e5", {"kind": "identity", **OPENED}, "host", "the label is too large"),
+            ("y", {"learning_rate": 1e-7, **OPENED}, "host", "the learning rate, or l2, is too"),
+            ("y", {"kind": "exp", "learning_rate": 50}, "guest", "scores leave the range 12"),
+            ("y", {"kind": "identity", "learning_rate": 50}, "guest", "scores leave the range"),
+            ("y", {"kind": "exp", "learning_rate": 50, **OPENED}, "helper", "training diverges"),
+            ("y", {"learning_rate": 1900, **OPENED}, "helper", "a score passes 1024"),
         ),
     ],
 )
@@ -301,13 +343,13 @@ def test_long_steps_and_large_predictions_are_those_of_the_plain_algorithm(tmp_p
     for session, kind, rate, label in (("s1", "logistic", 60, "one"), ("s2", "identity", 0.5, "y")):
         settings = {"kind": kind, "learning_rate": rate, "id": "who", "iterations": 3}
         names = {"guests": "guest"}
-        common = {"table": "t", **names, **EXACT, **settings}
+        common = {"table": "t", **names, **EXACT, **settings, **OPENED}
         results = training.run(
             session,
             {
                 "host": ("lr_helper/host", {**common, "label": label, "columns": columns}),
                 "guest": ("lr_helper/guest", common),
-                "helper": ("lr_helper/helper", names),
+                "helper": ("lr_helper/helper", {**names, **OPENED}),
             },
         )
         target = {"one": (y > 0) * 1.0, "y": y}[label]
@@ -331,13 +373,90 @@ def test_what_parties_send_each_other_is_uniform(cancer) -> None:
         bits = []
         for name, table in training.received(me, "s1").items():
             for column in table.columns:
-                if pa.types.is_list(column.type) and "weights" not in name:
+                if pa.types.is_list(column.type) and name.partition("/")[2] != "lrh.weights":
                     values = column.combine_chunks().values.to_numpy()
                     if len(values) > 100:
                         bits.append((values >> np.uint64(63)).mean() - 0.5)
                         assert abs(bits[-1]) < 6 * 0.5 / np.sqrt(len(values)), name
                         assert len(np.unique(values)) == len(values), name
-        assert len(bits) > 40
+        assert len(bits) > 30
+
+
+def test_no_mask_hides_two_numbers(cancer) -> None:
+    """Of all that a party opens in a session, no two numbers are the same, nor their differences
+    from what the other party opens at the same place: a mask that came twice would show there."""
+    training, _ = cancer
+    opened: dict[str, list[np.ndarray]] = {}
+    for me, other in (training.parties, training.parties[::-1]):
+        for name, table in sorted(training.received(other, "s1").items()):
+            channel = name.partition("/")[2]
+            if channel.startswith("lrh.open-"):
+                for column in table.columns:
+                    if pa.types.is_list(column.type):
+                        opened.setdefault(me, []).append(column.combine_chunks().values.to_numpy())
+    host, guest = (np.concatenate(opened[me]) for me in training.parties)
+    for numbers in (host, guest):
+        assert len(np.unique(numbers)) == len(numbers) > 8000
+    same = min(len(host), len(guest))
+    assert len(np.unique(host[:same] + guest[:same])) == same
+
+
+def everything(path: Path) -> dict[str, bytes]:
+    """All messages below a folder, with their manifests."""
+    files = [file for file in path.rglob("lrh.*") if file.is_file()]
+    return {str(file.relative_to(path)): file.read_bytes() for file in files}
+
+
+@pytest.mark.parametrize("kind", ["logistic", *thorough("identity", "exp")])
+def test_views_are_those_of_any_other_data(tmp_path, monkeypatch, kind: str) -> None:
+    """Two tables of one shape, with other features, labels and common rows, and the same random
+    numbers: all that the helper has is the same, byte for byte. The service parties' messages are
+    of the same length, and differ in numbers that random numbers hide (see the other tests)."""
+
+    def fixed(keyring: Keyring, name: str) -> object:
+        digests = (sha256("a test's part", name.encode(), which) for which in (b"a", b"b"))
+        return keyring._keep_new(name, _SEED_PART, lambda: SeedPart(*digests).encoded)
+
+    monkeypatch.setattr(Keyring, "generate_seed_part", fixed)
+    views = []
+    for seed, common in ((0, range(0, 40)), (1, range(20, 60))):
+        rng = np.random.default_rng(seed)
+        training = Training(tmp_path / str(seed))
+        (tmp_path / str(seed)).mkdir()
+        training.make("host", np.arange(60), rng.normal(size=(60, 2)), y=rng.integers(0, 2, 60))
+        training.make("guest", np.arange(100), rng.exponential(size=(100, 3)))
+        named = "SELECT i AS id, uuid(i) AS pid"
+        pid = "CREATE MACRO uuid(i) AS lpad(i::VARCHAR, 32, '0')::UUID; CREATE TABLE "
+        training.query("host", f"{pid} alignment AS {named} FROM range(60) t(i)")
+        here = f"i BETWEEN {common[0]} AND {common[-1]}"
+        training.query("guest", f"{pid} alignment AS {named} FROM range(60) t(i) WHERE {here}")
+        rest = f"SELECT uuid(i) AS pid FROM range(60) t(i) WHERE NOT {here}"
+        training.query("guest", f"CREATE TABLE alignment_unmatched AS {rest}")
+        results = training.train("s1", iterations=4, batch=30, key="who", kind=kind, reveal="none")
+        assert results["helper"] == [{"iterations": 4}], results
+        mailbox = training.folder / "mailbox" / "s1"
+        views.append(
+            {
+                "helper": [everything(mailbox / me / "helper") for me in training.parties]
+                + [everything(mailbox / "helper")],
+                "helper's tables": training.query(
+                    "helper",
+                    "SELECT session, direction, peer, channel, rows, bytes, columns, sha256 "
+                    "FROM duckpriv_audit ORDER BY ALL",
+                ),
+                "helper's keys": duckpriv.Keyring(training.folder / "helper.keys").list(),
+                "lengths": [
+                    {name: len(data) for name, data in everything(mailbox / a / b).items()}
+                    for a, b in (training.parties, training.parties[::-1])
+                ],
+            }
+        )
+        opened = everything(mailbox / "guest" / "host")
+        views[-1]["opened"] = {k for k, v in opened.items() if ".open-" in k}
+        views[-1]["contents"] = [v for k, v in opened.items() if k.endswith("features-0.arrow")]
+    one, other = views
+    assert one["contents"] != other.pop("contents"), "the data are not in play"
+    assert {k: v for k, v in one.items() if k != "contents"} == other
 
 
 def test_seeds_are_deleted_and_no_table_keeps_a_share(cancer) -> None:
@@ -376,7 +495,9 @@ def test_weights_that_stay_shared(tmp_path) -> None:
     total = (shares[0] + shares[1]).view(np.int64) / 2.0**20
     assert np.abs(total - w).max() < 1e-4
     assert not any(
-        "weights" in name for me in training.parties for name in training.received(me, "s1")
+        name.endswith("/lrh.weights")
+        for me in training.parties
+        for name in training.received(me, "s1")
     )
     training.predict("p1", "t", id="who")
     scores = dict(training.query("host", "SELECT id, score FROM predictions"))
@@ -459,7 +580,7 @@ def test_hidden_intersections_of_several_guests(tmp_path, guests) -> None:
     )
     assert np.abs(training.weights() - w).max() < 1e-4
     log = training.query("host", "SELECT loss FROM training_log ORDER BY iteration")
-    assert [loss for (loss,) in log] == pytest.approx(losses, abs=1e-4)
+    assert [loss for (loss,) in log] == pytest.approx(losses, abs=1e-3)
     # What the host gets does not say which rows a guest has.
     spine = training.received(guests[0], "s1")["host/lrh.spine"]
     assert len(spine) == 100
@@ -503,11 +624,13 @@ def test_mistakes_end_all_parties(tmp_path) -> None:
 def test_what_the_helper_is_told_follows_from_rows_and_settings() -> None:
     """The plan has nothing of a table but how many rows it has, and `most` neither."""
     public = {"kind", "rows", "batches", "iterations", "learning_rate", "decay", "l2"}
-    limits = (sql_folder() / "lr_helper" / "shared" / "limits.sql").read_text("utf-8")
-    own = {"largest_batch", "reach", "most", "last_rate"}
-    assert set(re.findall(r"getvariable\('(\w+)'\)", limits)) <= public | own
+    own = {"largest_batch", "smallest_batch", "reach", "most", "last_rate", "score_range"}
+    own |= {"furthest", "bits", "room", "label_scale", "range", "with_loss", "activation"}
+    for form in ("blind", "open"):
+        limits = (sql_folder() / "lr_helper" / form / "limits.sql").read_text("utf-8")
+        assert set(re.findall(r"getvariable\('(\w+)'\)", limits)) <= public | own
     for script in ("lr_helper/host", "lr_helper/predict_host"):
         (plan,) = [s.sql for s in load(script).statements if "'lrh/plan'" in s.sql]
         told = set(re.findall(r"getvariable\('(\w+)'\)", plan))
-        assert told <= {"helper", "parties", "asker", "most", *public}
+        assert told <= {"helper", "parties", "asker", *own, *public}
         assert " FROM " not in plan

@@ -157,7 +157,7 @@ def test_whatever_is_not_refused_fits_into_64_bits(party, kind, rows, batch, rat
     """Also in batches of 2^31 rows: the largest gradient, step and loss that the limits allow."""
     found = with_variables(
         party.con,
-        "lr_helper/shared/limits.sql",
+        "lr_helper/open/limits.sql",
         kind=kind,
         rows=rows,
         batches=math.ceil(rows / batch),
@@ -197,7 +197,7 @@ def test_batches_of_features_that_reach_too_far(party) -> None:
         "SET VARIABLE kind = 'identity'; SET VARIABLE size = 2; SET VARIABLE reach = 4.0"
     )
     party.con.execute("SET VARIABLE width = 3; SET VARIABLE features = ['a', 'b']")
-    file = (sql_folder() / "lr_helper/shared/reach.sql").read_text()
+    file = (sql_folder() / "lr_helper/open/reach.sql").read_text()
     for row, name in (
         ([1, 2.1, 0, 1, -1.9, 1], None),
         ([1, 2, 0, 1, -2.1, 1], "a"),

@@ -165,6 +165,8 @@ class Context:
     activity: Activity = field(default_factory=Activity)
     # While a script's statement has to end.
     cancelled: threading.Event = field(default_factory=threading.Event)
+    # What statements by hand wait for, by a handle.
+    awaited: dict[int, Callable[[], str | None]] = field(default_factory=dict)
     _runs: int = 0  # scripts
     _cancels: int = 0
     _calls: int = 0  # functions that are at work
@@ -203,6 +205,11 @@ class Context:
             self._cancels += 1
             if self._runs:
                 self.cancelled.set()
+
+    @property
+    def runs_script(self) -> bool:
+        """Whether a script runs: its own thread ends its statements."""
+        return self._runs > 0
 
     @contextmanager
     def script(self) -> Iterator[None]:

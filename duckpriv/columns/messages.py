@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 import pyarrow as pa
 
@@ -19,10 +23,7 @@ SENT = pa.struct({"rows": pa.int64(), "bytes": pa.int64(), "sha256": pa.string()
 # that needs no column.
 _SENDING = """
 SELECT unnest(duckpriv_internal_sent) FROM (
-    SELECT duckpriv.main.duckpriv_patiently(
-        NULL::STRUCT(rows BIGINT, bytes BIGINT, sha256 VARCHAR),
-        duckpriv_udf_exchange_publish({handle}::BIGINT, duckpriv_internal_rows)
-    ) AS duckpriv_internal_sent FROM (
+    SELECT {published} AS duckpriv_internal_sent FROM (
         SELECT CAST(coalesce(sum(
             duckpriv_udf_exchange_stage(
                 duckpriv_udf_exchange_typed({handle}::BIGINT, typeof(duckpriv_internal_row),
@@ -31,6 +32,15 @@ SELECT unnest(duckpriv_internal_sent) FROM (
         FROM system.main.query('{query}') AS duckpriv_internal_row))
 WHERE duckpriv_internal_sent IS NOT NULL
 """
+_PUBLISHED = "duckpriv_udf_exchange_publish({handle}::BIGINT, duckpriv_internal_rows, {waits})"
+_PATIENTLY = (
+    "duckpriv.main.duckpriv_patiently(NULL::STRUCT(rows BIGINT, bytes BIGINT, sha256 VARCHAR), {})"
+)
+_AWAITED = (
+    "FROM system.main.query(duckpriv.main.duckpriv_patiently(NULL::VARCHAR, "
+    "duckpriv_udf_exchange_awaited({}::BIGINT)))"
+)
+_MOST_AWAITED = 100
 
 
 def exchange_begin(
@@ -60,7 +70,15 @@ def exchange_begin(
             constant(parameters, "the parameters"),
             running,
         )
-    text = _SENDING.format(handle=handle, query=query.replace("'", "''"))
+    # A script is ended by its own thread (`session.py`): it need not ask again and again, which
+    # takes DuckDB longer to plan than all the rest.
+    waits = context.runs_script
+    published = _PUBLISHED.format(handle=handle, waits=waits)
+    text = _SENDING.format(
+        handle=handle,
+        query=query.replace("'", "''"),
+        published=published if waits else _PATIENTLY.format(published),
+    )
     return pa.array([text] * len(peers), pa.string())
 
 
@@ -78,9 +96,14 @@ def exchange_stage(context: Context, handles: pa.Array, rows: pa.Array) -> pa.Ar
     return pa.array(np.ones(len(rows), np.int64))
 
 
-def exchange_publish(context: Context, handles: pa.Array, counts: pa.Array) -> pa.Array:
-    """Finish a message and hand it to the carrier; NULL: it takes longer."""
-    sent = context.need_exchange().publish(handles[0].as_py(), counts[0].as_py())
+def exchange_publish(
+    context: Context, handles: pa.Array, counts: pa.Array, waits: pa.Array
+) -> pa.Array:
+    """Finish a message and hand it to the carrier; NULL, unless it waits: it takes longer."""
+    handle, count, patient = (column[0].as_py() for column in (handles, counts, waits))
+    sent = context.need_exchange().publish(handle, count)
+    while sent is None and patient:
+        sent = context.need_exchange().publish(handle, count)
     return pa.array([None if sent is None else vars(sent)], SENT)
 
 
@@ -94,11 +117,14 @@ def exchange_source(
     numbers: pa.Array,
     statements: pa.Array,
 ) -> pa.Array:
-    """Wait for a message, check it, and return the query that scans it; NULL: it takes longer.
+    """Wait for a message, check it, and return the query that scans it, or one that waits longer.
     `numbers` and `statements` are as in exchange_begin."""
-    peer = constant(peers, "the peer")
-    scans = _scans(context, (peer,), channels, columns, protocols, parameters, numbers, statements)
-    return pa.nulls(1, pa.string()) if scans is None else pa.array(scans, pa.string())
+    asked = _Asked(
+        (constant(peers, "the peer"),),
+        *_settings(channels, columns, protocols, parameters),
+        Running(numbers[0].as_py(), statements[0].as_py()),
+    )
+    return pa.array([_source(context, asked, lambda scans: scans[0])], pa.string())
 
 
 def exchange_source_all(
@@ -111,36 +137,81 @@ def exchange_source_all(
     numbers: pa.Array,
     statements: pa.Array,
 ) -> pa.Array:
-    """Wait for one message of each peer; return the query that scans them, with their senders.
-    NULL: it takes longer."""
+    """Wait for one message of each peer; return the query that scans them, with their senders, or
+    one that waits longer."""
     names = tuple(constant(peers, "the peers").split(","))
-    scans = _scans(context, names, channels, columns, protocols, parameters, numbers, statements)
-    if scans is None:
-        return pa.nulls(1, pa.string())
-    queries = [
-        f"SELECT '{peer}' AS sender, * {scan}" for peer, scan in zip(names, scans, strict=True)
-    ]
-    return pa.array([" UNION ALL ".join(queries)], pa.string())
+    asked = _Asked(
+        names,
+        *_settings(channels, columns, protocols, parameters),
+        Running(numbers[0].as_py(), statements[0].as_py()),
+    )
+
+    def together(scans: list[str]) -> str:
+        return " UNION ALL ".join(
+            f"SELECT '{peer}' AS sender, * {scan}" for peer, scan in zip(names, scans, strict=True)
+        )
+
+    return pa.array([_source(context, asked, together)], pa.string())
 
 
-def _scans(
-    context: Context,
-    peers: tuple[str, ...],
-    channels: pa.Array,
-    columns: pa.Array,
-    protocols: pa.Array,
-    parameters: pa.Array,
-    numbers: pa.Array,
-    statements: pa.Array,
-) -> list[str] | None:
-    """Wait for a message of each peer, check it, and return the query that scans it; None: it takes
+def exchange_awaited(context: Context, handles: pa.Array) -> pa.Array:
+    """Wait for what a statement by hand asked for; return the query that scans it. NULL: it takes
     longer."""
-    received = context.need_exchange().receive(
-        peers,
+    handle = handles[0].as_py()
+    if handle not in context.awaited:
+        raise ProtocolError("the statement that runs has not asked for this message")
+    query = context.awaited[handle]()
+    if query is not None:
+        context.awaited.pop(handle)
+    return pa.array([query], pa.string())
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """For what a statement asks."""
+
+    peers: tuple[str, ...]
+    channel: str
+    columns: str
+    settings: tuple[str, str]
+    running: Running
+
+
+def _settings(
+    channels: pa.Array, columns: pa.Array, protocols: pa.Array, parameters: pa.Array
+) -> tuple[str, str, tuple[str, str]]:
+    return (
         constant(channels, "the channel"),
         constant(columns, "the columns"),
         (constant(protocols, "the protocol"), constant(parameters, "the parameters")),
-        Running(numbers[0].as_py(), statements[0].as_py()),
+    )
+
+
+def _source(context: Context, asked: _Asked, query_of: Callable[[list[str]], str]) -> str:
+    """Return the query that scans what is asked for, or, where it takes longer and a statement by
+    hand waits, one that goes on waiting: between two looks DuckDB notices interrupt()."""
+
+    def look() -> str | None:
+        scans = _scans(context, asked)
+        return None if scans is None else query_of(scans)
+
+    query = look()
+    while query is None and context.runs_script:
+        query = look()
+    if query is not None:
+        return query
+    handle = 1 + secrets.randbits(62)  # a number that no view can guess
+    while len(context.awaited) >= _MOST_AWAITED:
+        context.awaited.pop(next(iter(context.awaited)), None)
+    context.awaited[handle] = look
+    return _AWAITED.format(handle)
+
+
+def _scans(context: Context, asked: _Asked) -> list[str] | None:
+    """Wait for a message of each peer, check it, and return the query that scans it; None: it takes
+    longer."""
+    received = context.need_exchange().receive(
+        asked.peers, asked.channel, asked.columns, asked.settings, asked.running
     )
     if received is None:
         return None

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -35,14 +34,18 @@ MOST_RANDOM = 1 << 28
 def ring_encode(context: Context, lists: pa.Array, scales: pa.Array) -> pa.Array:
     """Return round(x * 2^scale) modulo 2^64 of every number."""
     scale = fraction_bits(scales)
-    encoded = [encode(_numbers(xs), scale) for xs in lists]
-    return pa.array(encoded, VECTOR)
+    if lists.flatten().null_count:
+        raise InvalidValue("a vector has a NULL")
+    # All rows together: a table may have many short ones.
+    encoded = encode(lists.flatten().to_numpy(zero_copy_only=False), scale)
+    ends = np.append(0, np.cumsum(lists.value_lengths().to_numpy(zero_copy_only=False)))
+    return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), pa.array(encoded, pa.uint64()))
 
 
 def ring_decode(context: Context, lists: pa.Array, scales: pa.Array) -> pa.Array:
     """Return the numbers that ring elements stand for."""
     scale = fraction_bits(scales)
-    decoded = [decode(_vector(xs), scale) for xs in elements(lists)]
+    decoded = [decode(vector(xs), scale) for xs in elements(lists)]
     return pa.array(decoded, pa.list_(pa.float64()))
 
 
@@ -82,7 +85,7 @@ def ring_sum(context: Context, lists: pa.Array) -> pa.Array:
     """Return the sum of the vectors of each list."""
     sums = []
     for vectors in lists:
-        rows = [_vector(value) for value in elements(vectors.values)]
+        rows = [vector(value) for value in elements(vectors.values)]
         if len({len(row) for row in rows}) != 1:
             raise InvalidValue("there is no vector to add, or they differ in length")
         sums.append(np.sum(rows, axis=0, dtype=np.uint64))
@@ -92,7 +95,7 @@ def ring_sum(context: Context, lists: pa.Array) -> pa.Array:
 def ring_scale(context: Context, a: pa.Array, factors: pa.Array) -> pa.Array:
     """Return a times an integer, which may be negative."""
     rows = zip(elements(a), factors.to_pylist(), strict=True)
-    return pa.array([_vector(v) * np.uint64(k % (1 << 64)) for v, k in rows], VECTOR)
+    return pa.array([vector(v) * np.uint64(k % (1 << 64)) for v, k in rows], VECTOR)
 
 
 def ring_matvec(context: Context, matrices: pa.Array, vectors: pa.Array) -> pa.Array:
@@ -179,7 +182,7 @@ def helper_activation(
         raise InvalidValue(f"the scale is {scale}; use 0 to {_MOST_SCORE_SCALE} fractional bits")
     values, losses, scores = [], [], []
     for row in elements(zs):
-        z = decode(_vector(row), 2 * scale)
+        z = decode(vector(row), 2 * scale)
         with np.errstate(over="ignore"):
             if kind == "logistic":
                 value, loss = 1 / (1 + np.exp(-np.clip(z, -700, 700))), np.logaddexp(0, z)
@@ -242,21 +245,18 @@ def elements(column: pa.Array) -> pa.Array:
     )
 
 
-def _vector(row: pa.ListScalar) -> Vector:
-    vector: Vector = _numbers(row)
-    return vector
-
-
-def _numbers(row: pa.ListScalar) -> Any:
+def vector(row: pa.ListScalar) -> Vector:
+    """Return one row of a column that `elements` gave. Raises InvalidValue for a NULL in it."""
     if row.values.null_count:
         raise InvalidValue("a vector has a NULL")
-    return row.values.to_numpy(zero_copy_only=False)
+    numbers: Vector = row.values.to_numpy(zero_copy_only=False)
+    return numbers
 
 
 def _each(function: Callable[..., Vector], *columns: pa.Array) -> pa.Array:
     """Apply a function of vectors to each row."""
     vectors = zip(*map(elements, columns), strict=True)
-    return pa.array([function(*map(_vector, row)) for row in vectors], VECTOR)
+    return pa.array([function(*map(vector, row)) for row in vectors], VECTOR)
 
 
 def _same_length(a: pa.Array, b: pa.Array) -> tuple[pa.Array, pa.Array]:

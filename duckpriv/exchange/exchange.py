@@ -109,6 +109,7 @@ class FileExchange:
         # Takes `moved` over, and says whether it could; a script's journal does that itself.
         self.keep_record: Callable[[Sequence[Manifest]], bool] | None = None
         self._received: dict[tuple[str, str, bool], tuple[Manifest, ReceivedFile]] = {}
+        self._read: set[tuple[str, str, bool]] = set()
         self._private = tempfile.TemporaryDirectory(prefix=PRIVATE)
         self.permission = Permission()
         self.outbox = Outbox(mailbox, Path(self._private.name), self._check_own)
@@ -372,6 +373,7 @@ class FileExchange:
                 f"message '{channel}' from {peer} has other columns than expected: "
                 f"{listed(manifest.columns)} instead of {listed(expected)}"
             )
+        self._read.add((peer, channel, nulls))
         if known:
             return known[1]
         received = self._accept(manifest, nulls)
@@ -422,9 +424,11 @@ class FileExchange:
         return frozenset(self._received)
 
     def forget(self, but: frozenset[tuple[str, str, bool]]) -> None:
-        """Delete private copies of received messages, but not these."""
-        for key in self._received.keys() - but:
+        """Delete private copies of received messages, but not these, nor those that were read since
+        the last call: a message may have what several rounds of a script need."""
+        for key in self._received.keys() - but - self._read:
             self._received.pop(key)[1].path.unlink(missing_ok=True)
+        self._read.clear()
 
     @contextmanager
     def running(self, script: str | None) -> Iterator[None]:

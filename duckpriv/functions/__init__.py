@@ -5,6 +5,7 @@ From a declaration come the function on the connection, its comment, a row of
 declaration may use functions declared before it.
 """
 
+from .activation import ACTIVATION
 from .declaration import Function, Parameter, Udf
 from .exchange import EXCHANGE
 from .homomorphic import HOMOMORPHIC
@@ -29,6 +30,7 @@ FUNCTIONS: tuple[Function, ...] = (
     *SHARES,
     *SEEDS,
     *RING,
+    *ACTIVATION,
     *EXCHANGE,
     *TRAINING,
     *METRICS,

@@ -47,7 +47,7 @@ EXCHANGE: tuple[Function, ...] = (
             Udf(messages.exchange_stage, None, "BIGINT", pa.int64(), volatile=True, nulls=True),
             Udf(
                 messages.exchange_publish,
-                ("BIGINT", "BIGINT"),
+                ("BIGINT", "BIGINT", "BOOLEAN"),
                 _SENT,
                 messages.SENT,
                 volatile=True,
@@ -86,6 +86,7 @@ EXCHANGE: tuple[Function, ...] = (
                 volatile=True,
                 hidden=True,
             ),
+            Udf(messages.exchange_awaited, ("BIGINT",), "VARCHAR", pa.string(), volatile=True),
         ),
         body="exchange.sql",
     ),

@@ -10,6 +10,9 @@
 -- set alignment = alignment  with the alignment: the name of the table that private matching left
 -- set columns =            your feature columns, with commas between; empty: all numeric ones but the id
 -- set kind = logistic      the model: logistic, identity (linear regression) or exp (Poisson regression)
+-- set activation = blind   the helper sees nothing (blind), or every score, without its row (open)
+-- set range =              with blind: the scores that are allowed, from -range to range: 6, 12, 24, …; kind=exp: from -2/3 to 1/3
+--                          of it. Empty: 12, and 384 with kind=identity
 -- set iterations = 100     how many steps, the same at all parties, as are the following
 -- set batch = 1000         how many rows at most in a step
 -- set learning_rate = 0.5  the length of a step
@@ -83,7 +86,7 @@ SET VARIABLE seed = (SELECT seed FROM lr_seeds WHERE party = getvariable('helper
 -- from the host: what is trained, the seed of the batches, and the rows by a hash of their names
 CREATE OR REPLACE TEMP TABLE lr_start AS
     FROM exchange_recv(getvariable('host'), 'lrh/start',
-                       columns := 'settings VARCHAR, name_seed VARCHAR, rows BIGINT, batch_seed BLOB');
+                       columns := 'settings VARCHAR, name_seed VARCHAR, rows BIGINT, series BIGINT[], batch_seed BLOB');
 SELECT require(count(*) = 1, 'the host has to send one start message'),
        require(bool_and(settings = getvariable('settings')),
                'the parties'' settings differ: the host has ' || left(any_value(settings), 500) || ' and we have '
@@ -103,7 +106,7 @@ FROM lr_spine;
 
 -- all rows by the host's numbers
 CREATE OR REPLACE TEMP TABLE lr_rows AS
-    SELECT row, x, present
+    SELECT row, x, NULL::DOUBLE AS y, present
     FROM lr_spine s JOIN (SELECT x, present, sha256((SELECT name_seed FROM lr_start) || '/' || name) AS hash FROM lr_names) n
         ON s.name = n.hash;
 SELECT require(count(*) = (SELECT count(*) FROM lr_names) AND count(*) = getvariable('rows'),
@@ -111,10 +114,23 @@ SELECT require(count(*) = (SELECT count(*) FROM lr_names) AND count(*) = getvari
                || ', and ' || count(*) || ' are common. Use the alignments of one and the same matching, or tables with the same ids')
 FROM lr_rows;
 
--- include shared/limits.sql
+-- part limits if getvariable('activation') = 'blind'
 
-SET VARIABLE plan = 'kind=' || getvariable('kind') || ' rows=' || getvariable('rows') || ' batches=' || getvariable('batches')
-    || ' iterations=' || getvariable('iterations')::BIGINT || ' most=' || getvariable('most');
+-- include blind/limits.sql
+
+-- the activation as a series: all need the very same numbers, and two machines may round one differently
+CREATE OR REPLACE TEMP TABLE lr_series AS SELECT series FROM lr_start;
+SELECT require(len(series) = len(own) AND list_max(list_transform(list_zip(series, own), lambda pair: abs(pair[1] - pair[2]))) <= 2,
+               'the host''s series is not that of the activation')
+FROM (SELECT series, activation_series(getvariable('kind'), getvariable('score_range')) AS own FROM lr_series);
+
+-- part open-limits if getvariable('activation') = 'open'
+
+-- include open/limits.sql
+
+-- part plan
+
+-- include shared/plan.sql
 -- include shared/widths.sql
 
 SET VARIABLE records = (SELECT count(*) FROM lr_named);
@@ -122,90 +138,45 @@ SET VARIABLE records = (SELECT count(*) FROM lr_named);
 
 -- shares of which rows all guests have: so far of the first guest's rows
 SET VARIABLE guest_number = list_position(getvariable('guest_list'), getvariable('me'));
-CREATE OR REPLACE TEMP TABLE lr_mask AS
-    SELECT list(CASE WHEN getvariable('guest_number') = 1 THEN present ELSE 0::UBIGINT END ORDER BY row) AS share FROM lr_rows;
-SET VARIABLE k = 1;
+CREATE OR REPLACE TEMP TABLE lr_masks AS
+    SELECT 0::BIGINT AS stage, list(CASE WHEN getvariable('guest_number') = 1 THEN present ELSE 0::UBIGINT END ORDER BY row) AS share FROM lr_rows;
+SET VARIABLE stage = 0;
 
--- part masks while getvariable('k') <= len(getvariable('guest_list'))
+-- part masks while getvariable('stage') < getvariable('stages')
 
 -- shares of the product with the next guest's rows; at the end, with the labels
-SET VARIABLE k = getvariable('k') + 1;
-SET VARIABLE stage = getvariable('k') - 1;
-SET VARIABLE last = getvariable('k') > len(getvariable('guest_list'));
+SET VARIABLE stage = getvariable('stage') + 1;
 CREATE OR REPLACE TEMP TABLE lr_factors AS
-    SELECT share AS x, (SELECT list(CASE WHEN getvariable('k') = getvariable('guest_number') THEN present ELSE 0::UBIGINT END ORDER BY row)
+    SELECT share AS x, (SELECT list(CASE WHEN getvariable('stage') + 1 = getvariable('guest_number') THEN present ELSE 0::UBIGINT END ORDER BY row)
                         FROM lr_rows) AS y
-    FROM lr_mask;
+    FROM lr_masks WHERE stage = getvariable('stage') - 1;
 CREATE OR REPLACE TEMP TABLE lr_deal AS
     SELECT ring_random(getvariable('seed'), 'all-' || getvariable('stage') || '-a', getvariable('rows')) AS a,
            ring_random(getvariable('seed'), 'all-' || getvariable('stage') || '-b', getvariable('rows')) AS b,
            ring_random(getvariable('seed'), 'all-' || getvariable('stage') || '-ab', getvariable('rows')) AS ab;
 -- include shared/masks.sql
 
--- part set-up
+-- part set-up if getvariable('activation') = 'blind'
 
--- the shares beside the rows; weights of 0
-CREATE OR REPLACE TEMP TABLE lr_data AS
-    SELECT row, x, m, my
-    FROM lr_rows
-    JOIN (SELECT generate_subscripts(m.share, 1) AS row, unnest(m.share) AS m, unnest(p.share) AS my
-          FROM lr_mask m, lr_product p) USING (row);
-CREATE OR REPLACE TEMP TABLE lr_order (epoch BIGINT, row BIGINT, place BIGINT);
-CREATE OR REPLACE TEMP TABLE lr_weights AS SELECT list_resize([]::UBIGINT[], getvariable('total'), 0::UBIGINT) AS w;
-CREATE OR REPLACE TEMP TABLE lr_log (iteration BIGINT, loss DOUBLE, gradient_norm DOUBLE, seconds DOUBLE, bytes BIGINT);
-SET VARIABLE iteration = 0;
+-- include blind/set_up.sql
 
--- part iteration while getvariable('iteration') < getvariable('iterations')::INTEGER
+-- part iteration while getvariable('activation') = 'blind' AND getvariable('iteration') < getvariable('iterations')::INTEGER
 
--- the batch
-SET VARIABLE iteration = getvariable('iteration') + 1;
-SET VARIABLE before = {'time': epoch_ms(now()), 'bytes': exchange_bytes()};
-SET VARIABLE epoch = (getvariable('iteration') - 1) // getvariable('batches');
-SET VARIABLE number = (getvariable('iteration') - 1) % getvariable('batches');
-DELETE FROM lr_order WHERE getvariable('number') = 0;
-INSERT INTO lr_order
-    SELECT getvariable('epoch'), row, row_number() OVER (ORDER BY batch_key(row, getvariable('batch_seed'), getvariable('epoch')))
-    FROM lr_rows WHERE getvariable('number') = 0;
-CREATE OR REPLACE TEMP TABLE lr_batch AS
-    SELECT flatten(list(x ORDER BY place)) AS x, list(m ORDER BY place) AS m, list(my ORDER BY place) AS my, count(*) AS size
-    FROM lr_order JOIN lr_data USING (row)
-    WHERE (place - 1) * getvariable('batches') // getvariable('rows') = getvariable('number');
-SET VARIABLE size = (SELECT size FROM lr_batch);
+-- include blind/begin.sql
+-- include blind/guest_deal.sql
 
--- include shared/reach.sql
-
--- random numbers of this step: with the helper's seed
-CREATE OR REPLACE TEMP TABLE lr_deal AS
-    SELECT ring_random(seed, step || '-u', size * width) AS u, ring_random(seed, step || '-t', total) AS t,
-           ring_random(seed, step || '-c', size) AS c, ring_random(seed, step || '-a', 3 * size) AS a,
-           ring_random(seed, step || '-b', 3 * size) AS b, ring_random(seed, step || '-ab', 3 * size) AS ab,
-           ring_random(seed, step || '-t2', size) AS t2, ring_random(seed, step || '-c2', total) AS c2,
-           ring_random(seed, step || '-r1', total) AS r1, ring_random(seed, step || '-s1', total) AS s1,
-           ring_random(seed, step || '-p1', total) AS p1, ring_random(seed, step || '-r2', total) AS r2,
-           ring_random(seed, step || '-s2', total) AS s2, ring_random(seed, step || '-p2', total) AS p2
-    FROM (SELECT getvariable('seed') AS seed, 'step-' || getvariable('iteration') AS step, getvariable('size') AS size,
-                 getvariable('width') AS width, getvariable('total') AS total);
-
--- include shared/scores.sql
-
--- residuals: prediction less label where all have a record, and the terms of the loss
-CREATE OR REPLACE TEMP TABLE lr_factors AS
-    SELECT list_concat(m, list_concat(m, my)) AS x,
-           list_concat(ring_random(seed, step || '-value', size),
-                       list_concat(ring_random(seed, step || '-loss', size), ring_random(seed, step || '-score', size))) AS y
-    FROM (SELECT m, my, getvariable('size') AS size, getvariable('seed') AS seed, 'step-' || getvariable('iteration') AS step FROM lr_batch);
--- include shared/step.sql
-
--- loss: our share to the host, of a mean over the batch, with noise
-CALL exchange_send(getvariable('host'), 'lrh/loss-' || getvariable('iteration'), $$
-    SELECT ring_add(loss, ring_encode([gaussian_noise(1, getvariable('noise')::DOUBLE / sqrt(getvariable('size')))], scale := 40)) AS loss
-    FROM lr_residual WHERE getvariable('with_loss') $$);
-INSERT INTO lr_log
-    SELECT getvariable('iteration'), NULL, NULL, (epoch_ms(now()) - getvariable('before').time) / 1000,
-           exchange_bytes() - getvariable('before').bytes;
+-- include blind/step.sql
 
 -- done
 SELECT seconds, bytes FROM lr_log WHERE iteration = getvariable('iteration');
+
+-- part open-set-up if getvariable('activation') = 'open'
+
+-- include open/set_up.sql
+
+-- part open-iteration while getvariable('activation') = 'open' AND getvariable('iteration') < getvariable('iterations')::INTEGER
+
+-- include open/guest.sql
 
 -- part finish
 

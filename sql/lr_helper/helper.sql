@@ -4,6 +4,7 @@
 -- set host = host          the host's name
 -- set guests = guest       the guests' names, with commas between, in the same order at all
 -- set helper = helper      the helper's name, which is yours
+-- set activation = blind   deal random numbers (blind), or also see every score, without its row (open): as the others have it
 -- set most_rows = 10000000  refuse to deal for more rows: a number for each and each party has to fit into memory
 -- set most_features = 10000  refuse to deal for more features of all parties together
 -- set most_numbers = 20000000  refuse to deal for larger batches: rows times features of all parties
@@ -18,10 +19,12 @@ SELECT require(getvariable('me') = getvariable('helper'),
 -- how much there is to do
 CREATE OR REPLACE TEMP TABLE lr_plan AS
     FROM exchange_recv(getvariable('host'), 'lrh/plan',
-                       columns := 'parties VARCHAR[], kind VARCHAR, rows BIGINT, batches BIGINT, iterations BIGINT, most DOUBLE');
+                       columns := 'parties VARCHAR[], activation VARCHAR, kind VARCHAR, with_loss BOOLEAN, rows BIGINT, batches BIGINT, iterations BIGINT, most DOUBLE, score_range BIGINT, bits BIGINT, label_scale BIGINT');
 SELECT require(count(*) = 1 AND bool_and(parties = getvariable('parties')), 'the host has other parties than we do'),
+       require(bool_and(activation = getvariable('activation')), 'the host plans activation=' || any_value(left(activation, 20)) || ', and we have '
+               || getvariable('activation') || '; agree on one and start a new session'),
        require(bool_and(rows > 0 AND batches BETWEEN 1 AND rows AND iterations > 0 AND kind IN ('logistic', 'identity', 'exp')
-                        AND most > 0 AND most <= 1024),
+                        AND most > 0 AND (activation = 'blind' OR most <= 1024) AND (activation = 'open' OR bits BETWEEN 1 AND 62)),
                'the host''s plan makes no sense'),
        require(bool_and(rows <= getvariable('most_rows')::BIGINT),
                'the host plans ' || any_value(rows) || ' rows, and most_rows is ' || getvariable('most_rows')
@@ -30,23 +33,25 @@ SELECT require(count(*) = 1 AND bool_and(parties = getvariable('parties')), 'the
                'the host plans ' || any_value(iterations) || ' steps, and most_iterations is ' || getvariable('most_iterations')
                || '; to take so many, --set most_iterations=NUMBER')
 FROM lr_plan;
+SET VARIABLE kind = (SELECT kind FROM lr_plan);
+SET VARIABLE with_loss = (SELECT with_loss FROM lr_plan);
 SET VARIABLE rows = (SELECT rows FROM lr_plan);
 SET VARIABLE batches = (SELECT batches FROM lr_plan);
 SET VARIABLE iterations = (SELECT iterations FROM lr_plan);
-SET VARIABLE kind = (SELECT kind FROM lr_plan);
 SET VARIABLE most = (SELECT most FROM lr_plan);
-SET VARIABLE plan = 'kind=' || getvariable('kind') || ' rows=' || getvariable('rows') || ' batches=' || getvariable('batches')
-    || ' iterations=' || getvariable('iterations') || ' most=' || getvariable('most');
+SET VARIABLE score_range = (SELECT score_range FROM lr_plan);
+SET VARIABLE bits = (SELECT bits FROM lr_plan);
+SET VARIABLE label_scale = (SELECT label_scale FROM lr_plan);
+-- include shared/plan.sql
 
 -- include shared/dealt_widths.sql
 
-SET VARIABLE k = 0;
+SET VARIABLE stage = 0;
 
--- part masks while getvariable('k') < len(getvariable('guest_list'))
+-- part masks while getvariable('stage') < getvariable('stages')
 
 -- products over all rows: the correction of the shares that the seeds give
-SET VARIABLE k = getvariable('k') + 1;
-SET VARIABLE stage = getvariable('k');
+SET VARIABLE stage = getvariable('stage') + 1;
 CALL exchange_send(getvariable('host'), 'lrh/deal-all-' || getvariable('stage'), $$
     SELECT ring_sub(ring_mul(ring_sum(ring_random(seed, 'all-' || getvariable('stage') || '-a', getvariable('rows'))),
                              ring_sum(ring_random(seed, 'all-' || getvariable('stage') || '-b', getvariable('rows')))),
@@ -54,67 +59,16 @@ CALL exchange_send(getvariable('host'), 'lrh/deal-all-' || getvariable('stage'),
                                   THEN ring_random(seed, 'all-' || getvariable('stage') || '-ab', getvariable('rows')) END)) AS ab
     FROM lr_parties $$);
 
+-- part deal-widths if getvariable('activation') = 'blind'
+
+-- include blind/helper_deal.sql
+
 -- part start
 SET VARIABLE iteration = 0;
 
--- part iteration while getvariable('iteration') < getvariable('iterations')
+-- part iteration while getvariable('activation') = 'open' AND getvariable('iteration') < getvariable('iterations')
 
--- random numbers of this step, as each party has them
-SET VARIABLE iteration = getvariable('iteration') + 1;
-SET VARIABLE number = (getvariable('iteration') - 1) % getvariable('batches');
-SET VARIABLE size = ((getvariable('number') + 1) * getvariable('rows') + getvariable('batches') - 1) // getvariable('batches')
-    - (getvariable('number') * getvariable('rows') + getvariable('batches') - 1) // getvariable('batches');
-CREATE OR REPLACE TEMP TABLE lr_random AS
-    SELECT party, position, start, width, party = getvariable('host') AS corrected,
-           ring_random(seed, step || '-u', size * width) AS u, ring_random(seed, step || '-t', total) AS t,
-           ring_random(seed, step || '-c', size) AS c, ring_random(seed, step || '-a', 3 * size) AS a,
-           ring_random(seed, step || '-b', 3 * size) AS b, ring_random(seed, step || '-ab', 3 * size) AS ab,
-           ring_random(seed, step || '-t2', size) AS t2, ring_random(seed, step || '-c2', total) AS c2,
-           ring_random(seed, step || '-r1', total) AS r1, ring_random(seed, step || '-s1', total) AS s1,
-           ring_random(seed, step || '-p1', total) AS p1, ring_random(seed, step || '-r2', total) AS r2,
-           ring_random(seed, step || '-s2', total) AS s2, ring_random(seed, step || '-p2', total) AS p2,
-           ring_random(seed, step || '-value', size) AS value, ring_random(seed, step || '-loss', size) AS loss,
-           ring_random(seed, step || '-score', size) AS score
-    FROM lr_parties, (SELECT 'step-' || getvariable('iteration') AS step, getvariable('size') AS size, getvariable('total') AS total);
-
--- the host's shares: what makes the sums right
-CREATE OR REPLACE TEMP TABLE lr_sums AS
-    SELECT ring_sum(t) AS t, ring_sum(t2) AS t2, ring_mul(ring_sum(a), ring_sum(b)) AS ab, ring_sum(r1) AS r1, ring_sum(r2) AS r2
-    FROM lr_random;
-CALL exchange_send(getvariable('host'), 'lrh/deal-' || getvariable('iteration'), $$
-    SELECT ring_sub(ring_sum(ring_matvec(u, ring_sub(sums.t, r.t)[start + 1 : start + width])), ring_sum(CASE WHEN NOT corrected THEN c END)) AS c,
-           ring_sub(any_value(sums.ab), ring_sum(CASE WHEN NOT corrected THEN r.ab END)) AS ab,
-           ring_sub(flatten(list(ring_vecmat(ring_sub(sums.t2, r.t2), u) ORDER BY position)), ring_sum(CASE WHEN NOT corrected THEN c2 END)) AS c2,
-           ring_sub(ring_shift(any_value(sums.r1), 20), ring_sum(CASE WHEN NOT corrected THEN s1 END)) AS s1,
-           ring_sub(ring_shift(any_value(sums.r1), 63), ring_sum(CASE WHEN NOT corrected THEN p1 END)) AS p1,
-           ring_sub(ring_shift(any_value(sums.r2), 30), ring_sum(CASE WHEN NOT corrected THEN s2 END)) AS s2,
-           ring_sub(ring_shift(any_value(sums.r2), 63), ring_sum(CASE WHEN NOT corrected THEN p2 END)) AS p2
-    FROM lr_random r, lr_sums sums $$);
-
--- scores: add the shares, apply the activation, and share the result again
-CREATE OR REPLACE TEMP TABLE lr_scores AS
-    FROM exchange_recv_all(getvariable('everybody'), 'lrh/score-' || getvariable('iteration'), columns := 'z UBIGINT[]');
-SELECT require(count(*) = len(getvariable('parties')) AND bool_and(len(z) = getvariable('size')),
-               'a party''s scores are not those of a batch')
-FROM lr_scores;
--- 64 bits hold scores below 2^23, and a larger one looks like any other: so scores have to stay far from that
-SELECT require(getvariable('kind') = 'identity' OR list_max(list_transform(z, lambda score: abs(score))) < 1024,
-               'the training diverges, or a row is far from all others: a score passes 1024. Start again with a smaller learning_rate, '
-               || 'or take the logarithm of columns with few large numbers')
-FROM (SELECT ring_decode(ring_sum(z), scale := 40) AS z FROM lr_scores);
-CREATE OR REPLACE TEMP TABLE lr_active AS
-    SELECT helper_activation(ring_sum(z), kind := getvariable('kind')) AS a FROM lr_scores;
-SELECT require(getvariable('kind') = 'logistic'
-               OR list_max(list_transform(ring_decode(a.value), lambda number: abs(number))) < getvariable('most'),
-               'the training diverges, or the label is too large: a prediction passes ' || round(getvariable('most'), 3)
-               || ', with which sums over a batch fit into 64 bits. Start again with a smaller learning_rate, divide the label, or take '
-               || 'the logarithm of columns with few large numbers')
-FROM lr_active;
-CALL exchange_send(getvariable('host'), 'lrh/activated-' || getvariable('iteration'), $$
-    SELECT ring_sub(a.value, (SELECT ring_sum(value) FROM lr_random WHERE NOT corrected)) AS value,
-           ring_sub(a.loss, (SELECT ring_sum(loss) FROM lr_random WHERE NOT corrected)) AS loss,
-           ring_sub(a.score, (SELECT ring_sum(score) FROM lr_random WHERE NOT corrected)) AS score
-    FROM lr_active $$);
+-- include open/helper.sql
 
 -- include shared/forget.sql
 

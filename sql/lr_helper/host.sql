@@ -12,6 +12,9 @@
 --                          guests, of one for each guest: this name, _ and the guest's
 -- set columns =            your feature columns, with commas between; empty: all numeric ones but id and label
 -- set kind = logistic      the model: logistic, identity (linear regression) or exp (Poisson regression)
+-- set activation = blind   the helper sees nothing (blind), or every score, without its row (open)
+-- set range =              with blind: the scores that are allowed, from -range to range: 6, 12, 24, …; kind=exp: from -2/3 to 1/3
+--                          of it. Empty: 12, and 384 with kind=identity
 -- set iterations = 100     how many steps, the same at all parties, as are the following
 -- set batch = 1000         how many rows at most in a step
 -- set learning_rate = 0.5  the length of a step
@@ -67,10 +70,19 @@ CREATE OR REPLACE TEMP TABLE lr_rows AS
 SET VARIABLE rows = (SELECT count(*) FROM lr_rows);
 SET VARIABLE batches = ceil(getvariable('rows') / getvariable('batch')::INTEGER)::BIGINT;
 SET VARIABLE width = len(getvariable('features')) + 1;
--- include shared/limits.sql
+
+-- part limits if getvariable('activation') = 'blind'
+
+-- include blind/limits.sql
+
+-- part open-limits if getvariable('activation') = 'open'
+
+-- include open/limits.sql
+
+-- part label
 SELECT require(max(abs(y)) <= getvariable('most'),
-               'the label is too large for sums over a batch: its largest magnitude can be ' || round(getvariable('most'), 3)
-               || '; divide it, or have all parties set a smaller batch or learning_rate')
+               'the label is too large: its largest magnitude can be ' || round(getvariable('most'), 3)
+               || '; divide it, or have all parties set ' || CASE WHEN getvariable('activation') = 'blind' THEN 'a larger range' ELSE 'a smaller batch or learning_rate' END)
 FROM lr_rows;
 SET VARIABLE name_seed = (SELECT random_id(1)::VARCHAR);
 SET VARIABLE k = 0;
@@ -98,7 +110,11 @@ FROM lr_spine WHERE guest = getvariable('guest_list')[getvariable('k')];
 
 SET VARIABLE seed = (SELECT seed FROM lr_seeds WHERE party = getvariable('helper'));
 
--- the seed of the batches, made of those with all guests; the helper does not get it
+-- the activation as a series: all need the very same numbers
+CREATE OR REPLACE TEMP TABLE lr_series AS
+    SELECT CASE WHEN getvariable('activation') = 'blind' THEN activation_series(getvariable('kind'), getvariable('score_range')) ELSE [] END AS series;
+
+-- the seed of the batches, made of those with all guests, for activation=open; the helper does not get it
 SET VARIABLE batch_seed = 'lrh-batch-' || getvariable('session');
 SELECT seed_combine(getvariable('batch_seed'), list(seed ORDER BY party)) AS batch_seed
 FROM lr_seeds WHERE party <> getvariable('helper');
@@ -110,9 +126,9 @@ SET VARIABLE k = 0;
 SET VARIABLE k = getvariable('k') + 1;
 SET VARIABLE guest = getvariable('guest_list')[getvariable('k')];
 CALL exchange_send(getvariable('guest'), 'lrh/start', $$
-    SELECT getvariable('settings') AS settings, getvariable('name_seed') AS name_seed, getvariable('rows') AS rows,
+    SELECT getvariable('settings') AS settings, getvariable('name_seed') AS name_seed, getvariable('rows') AS rows, series,
            seed_seal(getvariable('batch_seed'), seed) AS batch_seed
-    FROM lr_seeds WHERE party = getvariable('guest') $$);
+    FROM lr_seeds, lr_series WHERE party = getvariable('guest') $$);
 CALL exchange_send(getvariable('guest'), 'lrh/spine', $$
     SELECT row, sha256(getvariable('name_seed') || '/' || name) AS name FROM lr_spine
     WHERE guest = getvariable('guest') ORDER BY row $$);
@@ -121,30 +137,30 @@ CALL exchange_send(getvariable('guest'), 'lrh/spine', $$
 
 -- to the helper: how much there is to do
 CALL exchange_send(getvariable('helper'), 'lrh/plan', $$
-    SELECT getvariable('parties') AS parties, getvariable('kind') AS kind, getvariable('rows') AS rows,
-           getvariable('batches') AS batches, getvariable('iterations')::BIGINT AS iterations, getvariable('most') AS most $$);
+    SELECT getvariable('parties') AS parties, getvariable('activation') AS activation, getvariable('kind') AS kind,
+           getvariable('with_loss') AS with_loss, getvariable('rows') AS rows, getvariable('batches') AS batches,
+           getvariable('iterations')::BIGINT AS iterations, getvariable('most') AS most, getvariable('score_range')::BIGINT AS score_range,
+           getvariable('bits')::BIGINT AS bits, getvariable('label_scale')::BIGINT AS label_scale $$);
 
-SET VARIABLE plan = 'kind=' || getvariable('kind') || ' rows=' || getvariable('rows') || ' batches=' || getvariable('batches')
-    || ' iterations=' || getvariable('iterations')::BIGINT || ' most=' || getvariable('most');
+-- include shared/plan.sql
 -- include shared/widths.sql
 
 SET VARIABLE records = getvariable('rows');
 -- include shared/hidden.sql
 
 -- shares of which rows all guests have: so far of the first guest's rows
-CREATE OR REPLACE TEMP TABLE lr_mask AS SELECT list_resize([]::UBIGINT[], getvariable('rows'), 0::UBIGINT) AS share;
-SET VARIABLE k = 1;
+CREATE OR REPLACE TEMP TABLE lr_masks AS SELECT 0::BIGINT AS stage, list_resize([]::UBIGINT[], getvariable('rows'), 0::UBIGINT) AS share;
+SET VARIABLE stage = 0;
 
--- part masks while getvariable('k') <= len(getvariable('guest_list'))
+-- part masks while getvariable('stage') < getvariable('stages')
 
 -- shares of the product with the next guest's rows; at the end, with the labels
-SET VARIABLE k = getvariable('k') + 1;
-SET VARIABLE stage = getvariable('k') - 1;
-SET VARIABLE last = getvariable('k') > len(getvariable('guest_list'));
+SET VARIABLE stage = getvariable('stage') + 1;
 CREATE OR REPLACE TEMP TABLE lr_factors AS
-    SELECT share AS x, CASE WHEN getvariable('last') THEN (SELECT ring_encode(list(y ORDER BY row)) FROM lr_rows)
-                       ELSE list_resize([]::UBIGINT[], getvariable('rows'), 0::UBIGINT) END AS y
-    FROM lr_mask;
+    SELECT share AS x, CASE WHEN getvariable('stage') >= len(getvariable('guest_list'))
+                            THEN (SELECT ring_encode(list(y ORDER BY row), scale := getvariable('label_scale')) FROM lr_rows)
+                            ELSE list_resize([]::UBIGINT[], getvariable('rows'), 0::UBIGINT) END AS y
+    FROM lr_masks WHERE stage = getvariable('stage') - 1;
 CREATE OR REPLACE TEMP TABLE lr_deal AS
     SELECT ring_random(getvariable('seed'), 'all-' || getvariable('stage') || '-a', getvariable('rows')) AS a,
            ring_random(getvariable('seed'), 'all-' || getvariable('stage') || '-b', getvariable('rows')) AS b, ab
@@ -152,77 +168,27 @@ CREATE OR REPLACE TEMP TABLE lr_deal AS
 SELECT require(count(*) = 1, 'the helper has to deal once for each product') FROM lr_deal;
 -- include shared/masks.sql
 
--- part set-up
+-- part set-up if getvariable('activation') = 'blind'
 
--- the shares beside the rows; weights of 0
-CREATE OR REPLACE TEMP TABLE lr_data AS
-    SELECT row, x, y, m, my
-    FROM lr_rows
-    JOIN (SELECT generate_subscripts(m.share, 1) AS row, unnest(m.share) AS m, unnest(p.share) AS my
-          FROM lr_mask m, lr_product p) USING (row);
-CREATE OR REPLACE TEMP TABLE lr_order (epoch BIGINT, row BIGINT, place BIGINT);
-CREATE OR REPLACE TEMP TABLE lr_weights AS SELECT list_resize([]::UBIGINT[], getvariable('total'), 0::UBIGINT) AS w;
-CREATE OR REPLACE TEMP TABLE lr_log (iteration BIGINT, loss DOUBLE, gradient_norm DOUBLE, seconds DOUBLE, bytes BIGINT);
-SET VARIABLE iteration = 0;
+-- include blind/set_up.sql
 
--- part iteration while getvariable('iteration') < getvariable('iterations')::INTEGER
+-- part iteration while getvariable('activation') = 'blind' AND getvariable('iteration') < getvariable('iterations')::INTEGER
 
--- the batch
-SET VARIABLE iteration = getvariable('iteration') + 1;
-SET VARIABLE before = {'time': epoch_ms(now()), 'bytes': exchange_bytes()};
-SET VARIABLE epoch = (getvariable('iteration') - 1) // getvariable('batches');
-SET VARIABLE number = (getvariable('iteration') - 1) % getvariable('batches');
-DELETE FROM lr_order WHERE getvariable('number') = 0;
-INSERT INTO lr_order
-    SELECT getvariable('epoch'), row, row_number() OVER (ORDER BY batch_key(row, getvariable('batch_seed'), getvariable('epoch')))
-    FROM lr_rows WHERE getvariable('number') = 0;
-SET VARIABLE size = (SELECT count(*) FROM lr_order
-                     WHERE (place - 1) * getvariable('batches') // getvariable('rows') = getvariable('number'));
-CREATE OR REPLACE TEMP TABLE lr_batch AS
-    SELECT flatten(list(x ORDER BY place)) AS x, list(m ORDER BY place) AS m, list(my ORDER BY place) AS my,
-           ring_encode(list(y ORDER BY place)) AS y,
-           ring_encode(list(CASE getvariable('kind') WHEN 'identity' THEN y * y / 2 / getvariable('size') ELSE 0 END ORDER BY place),
-                       scale := 40) AS half
-    FROM lr_order JOIN lr_data USING (row)
-    WHERE (place - 1) * getvariable('batches') // getvariable('rows') = getvariable('number');
+-- include blind/begin.sql
+-- include blind/host_deal.sql
 
--- include shared/reach.sql
-
--- random numbers of this step: with the helper's seed, and its corrections
-CREATE OR REPLACE TEMP TABLE lr_deal AS
-    SELECT ring_random(seed, step || '-u', size * width) AS u, ring_random(seed, step || '-t', total) AS t, c,
-           ring_random(seed, step || '-a', 3 * size) AS a, ring_random(seed, step || '-b', 3 * size) AS b, ab,
-           ring_random(seed, step || '-t2', size) AS t2, c2,
-           ring_random(seed, step || '-r1', total) AS r1, s1, p1, ring_random(seed, step || '-r2', total) AS r2, s2, p2
-    FROM (SELECT getvariable('seed') AS seed, 'step-' || getvariable('iteration') AS step, getvariable('size') AS size,
-                 getvariable('width') AS width, getvariable('total') AS total),
-         exchange_recv(getvariable('helper'), 'lrh/deal-' || getvariable('iteration'),
-                       columns := 'c UBIGINT[], ab UBIGINT[], c2 UBIGINT[], s1 UBIGINT[], p1 UBIGINT[], s2 UBIGINT[], p2 UBIGINT[]');
-SELECT require(count(*) = 1, 'the helper has to deal once for each step') FROM lr_deal;
-
--- include shared/scores.sql
-
--- residuals: prediction less label where all have a record, and the terms of the loss
-CREATE OR REPLACE TEMP TABLE lr_factors AS
-    SELECT list_concat(m, list_concat(m, my)) AS x,
-           list_concat(ring_sub(value, y),
-                       list_concat(CASE WHEN getvariable('kind') = 'identity' THEN ring_add(loss, half) ELSE loss END, score)) AS y
-    FROM lr_batch,
-         exchange_recv(getvariable('helper'), 'lrh/activated-' || getvariable('iteration'), columns := 'value UBIGINT[], loss UBIGINT[], score UBIGINT[]');
-SELECT require(count(*) = 1, 'the helper has to answer the scores once') FROM lr_factors;
--- include shared/step.sql
-
--- loss: the one number that we see
-INSERT INTO lr_log
-    SELECT getvariable('iteration'),
-           ring_decode(ring_add(own.loss, (SELECT ring_sum(l.loss)
-               FROM exchange_recv_all(getvariable('others'), 'lrh/loss-' || getvariable('iteration'), columns := 'loss UBIGINT[]') l)),
-               scale := 40)[1],
-           NULL, (epoch_ms(now()) - getvariable('before').time) / 1000, exchange_bytes() - getvariable('before').bytes
-    FROM lr_residual own;
+-- include blind/step.sql
 
 -- done
 SELECT loss, seconds, bytes FROM lr_log WHERE iteration = getvariable('iteration');
+
+-- part open-set-up if getvariable('activation') = 'open'
+
+-- include open/set_up.sql
+
+-- part open-iteration while getvariable('activation') = 'open' AND getvariable('iteration') < getvariable('iterations')::INTEGER
+
+-- include open/host.sql
 
 -- part finish
 

@@ -110,6 +110,7 @@ CREATE OR REPLACE TEMP TABLE lr_own AS
     FROM "${model}";
 -- include shared/weights.sql
 
+CREATE OR REPLACE TEMP TABLE lr_answers (iteration BIGINT, z UBIGINT[]);
 SET VARIABLE iteration = 0;
 
 -- part batch while getvariable('iteration') < getvariable('batches')
@@ -126,6 +127,8 @@ CREATE OR REPLACE TEMP TABLE lr_deal AS
                  getvariable('width') AS width, getvariable('total') AS total);
 
 -- include shared/scores.sql
+
+-- include shared/keep_scores.sql
 
 -- part answer
 

@@ -1,4 +1,4 @@
--- Prediction with a model of lr_helper, helper: has no data. The host runs lr_helper/predict_host, guests
+-- Prediction with a model of lr_helper, helper: has no data and sees none. It may end before the others begin to score. The host runs lr_helper/predict_host, guests
 -- lr_helper/predict_guest.
 --
 -- set host = host          the host's name
@@ -37,42 +37,26 @@ SET VARIABLE plan = 'kind=' || getvariable('kind') || ' rows=' || getvariable('r
 
 -- include shared/dealt_widths.sql
 
-CREATE OR REPLACE TEMP TABLE lr_answers (iteration BIGINT, score UBIGINT[]);
-SET VARIABLE iteration = 0;
+SET VARIABLE together = greatest(1, 2000000 // ceil(getvariable('rows') / getvariable('batches'))::BIGINT);
+SET VARIABLE message = -1;
 
--- part batch while getvariable('iteration') < getvariable('batches')
+-- part deal while (getvariable('message') + 1) * getvariable('together') < getvariable('batches')
 
--- random numbers of this batch, as each party has them, and the correction of the host's
-SET VARIABLE iteration = getvariable('iteration') + 1;
-SET VARIABLE number = getvariable('iteration') - 1;
-SET VARIABLE size = ((getvariable('number') + 1) * getvariable('rows') + getvariable('batches') - 1) // getvariable('batches')
-    - (getvariable('number') * getvariable('rows') + getvariable('batches') - 1) // getvariable('batches');
-CREATE OR REPLACE TEMP TABLE lr_random AS
-    SELECT party, start, width, party = getvariable('host') AS corrected, ring_random(seed, step || '-u', size * width) AS u,
-           ring_random(seed, step || '-t', total) AS t, ring_random(seed, step || '-c', size) AS c
-    FROM lr_parties, (SELECT 'step-' || getvariable('iteration') AS step, getvariable('size') AS size, getvariable('total') AS total);
-CALL exchange_send(getvariable('host'), 'lrh/deal-' || getvariable('iteration'), $$
-    SELECT ring_sub(ring_sum(ring_matvec(u, ring_sub(sums.t, r.t)[start + 1 : start + width])), ring_sum(CASE WHEN NOT corrected THEN c END)) AS c
-    FROM lr_random r, (SELECT ring_sum(t) AS t FROM lr_random) sums $$);
-
--- scores: add the shares, apply the activation, for the asker alone
-CREATE OR REPLACE TEMP TABLE lr_scores AS
-    FROM exchange_recv_all(getvariable('everybody'), 'lrh/score-' || getvariable('iteration'), columns := 'z UBIGINT[]');
-SELECT require(count(*) = len(getvariable('parties')) AND bool_and(len(z) = getvariable('size')),
-               'a party''s scores are not those of a batch')
-FROM lr_scores;
-SELECT require(getvariable('kind') = 'identity' OR (list_min(z) > -16000 AND list_max(z) < CASE getvariable('kind') WHEN 'exp' THEN 29 ELSE 16000 END),
-               'a score is out of all proportion; are the columns of all parties in the units of the training?')
-FROM (SELECT ring_decode(ring_sum(z), scale := 40) AS z FROM lr_scores);
-INSERT INTO lr_answers
-    SELECT getvariable('iteration'),
-           ring_sub(helper_activation(ring_sum(z), kind := getvariable('kind'), with_loss := false).value,
-                    ring_random((SELECT seed FROM lr_parties WHERE party = getvariable('asker')),
-                                'answer-' || getvariable('iteration'), getvariable('size')))
-    FROM lr_scores;
-
--- part answer
-CALL exchange_send(getvariable('asker'), 'lrh/scores', 'FROM lr_answers ORDER BY iteration');
+-- the host's share of the products of all parties' random numbers: what makes the sum right
+SET VARIABLE message = getvariable('message') + 1;
+CALL exchange_send(getvariable('host'), 'lrh/ahead-' || getvariable('message'), $$
+    WITH random AS MATERIALIZED (
+        SELECT iteration, start, width, ring_random(seed, 'step-' || iteration || '-u', size * width) AS u,
+               ring_random(seed, 'step-' || iteration || '-t', getvariable('total')) AS t,
+               CASE WHEN party <> getvariable('host') THEN ring_random(seed, 'step-' || iteration || '-c', size) END AS c
+        FROM (SELECT iteration, (iteration * getvariable('rows') + getvariable('batches') - 1) // getvariable('batches')
+                                - ((iteration - 1) * getvariable('rows') + getvariable('batches') - 1) // getvariable('batches') AS size
+              FROM range(getvariable('message') * getvariable('together') + 1,
+                         least((getvariable('message') + 1) * getvariable('together'), getvariable('batches')) + 1) t(iteration)),
+             lr_parties)
+    SELECT iteration, ring_sub(ring_sum(ring_matvec(u, ring_sub(sums.t, random.t)[start + 1 : start + width])), ring_sum(c)) AS c
+    FROM random JOIN (SELECT iteration, ring_sum(t) AS t FROM random GROUP BY iteration) sums USING (iteration)
+    GROUP BY iteration ORDER BY iteration $$);
 
 -- include shared/forget.sql
 

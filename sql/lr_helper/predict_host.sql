@@ -105,6 +105,8 @@ CREATE OR REPLACE TEMP TABLE lr_own AS
     FROM "${model}";
 -- include shared/weights.sql
 
+CREATE OR REPLACE TEMP TABLE lr_answers (iteration BIGINT, z UBIGINT[]);
+SET VARIABLE together = greatest(1, 2000000 // ceil(getvariable('rows') / getvariable('batches'))::BIGINT);
 SET VARIABLE iteration = 0;
 
 -- part batch while getvariable('iteration') < getvariable('batches')
@@ -119,10 +121,14 @@ CREATE OR REPLACE TEMP TABLE lr_deal AS
     SELECT ring_random(seed, step || '-u', size * width) AS u, ring_random(seed, step || '-t', total) AS t, c
     FROM (SELECT getvariable('seed') AS seed, 'step-' || getvariable('iteration') AS step, getvariable('size') AS size,
                  getvariable('width') AS width, getvariable('total') AS total),
-         exchange_recv(getvariable('helper'), 'lrh/deal-' || getvariable('iteration'), columns := 'c UBIGINT[]');
+         exchange_recv(getvariable('helper'), 'lrh/ahead-' || (getvariable('iteration') - 1) // getvariable('together'),
+                       columns := 'iteration BIGINT, c UBIGINT[]')
+    WHERE iteration = getvariable('iteration');
 SELECT require(count(*) = 1, 'the helper has to deal once for each batch') FROM lr_deal;
 
 -- include shared/scores.sql
+
+-- include shared/keep_scores.sql
 
 -- part answer
 

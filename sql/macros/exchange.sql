@@ -24,19 +24,19 @@ CREATE MACRO exchange_send(peer, channel, query) AS TABLE
 -- returns the query that scans the checked copy. It is told the statement, too: to ask for a message says
 -- something to who serves the mailbox.
 CREATE MACRO exchange_recv(peer, channel, columns := '') AS TABLE
-    FROM system.main.query(duckpriv.main.duckpriv_patiently(NULL::VARCHAR, duckpriv_udf_exchange_source(
+    FROM system.main.query(duckpriv_udf_exchange_source(
         coalesce(peer, ''), coalesce(channel, ''), columns,
         CAST(coalesce(system.main.getvariable('duckpriv_protocol'), '') AS VARCHAR),
         CAST(coalesce(system.main.getvariable('duckpriv_parameters'), '') AS VARCHAR),
         system.main.current_query_id(),
-        CASE WHEN system.main.current_query_id() < 18446744073709551615 THEN system.main.current_query() ELSE '' END)));
+        CASE WHEN system.main.current_query_id() < 18446744073709551615 THEN system.main.current_query() ELSE '' END));
 
 CREATE MACRO exchange_recv_all(peers, channel, columns := '') AS TABLE
-    FROM system.main.query(duckpriv.main.duckpriv_patiently(NULL::VARCHAR, duckpriv_udf_exchange_source_all(
+    FROM system.main.query(duckpriv_udf_exchange_source_all(
         coalesce(peers, ''), coalesce(channel, ''), columns,
         CAST(coalesce(system.main.getvariable('duckpriv_protocol'), '') AS VARCHAR),
         CAST(coalesce(system.main.getvariable('duckpriv_parameters'), '') AS VARCHAR),
         system.main.current_query_id(),
-        CASE WHEN system.main.current_query_id() < 18446744073709551615 THEN system.main.current_query() ELSE '' END)));
+        CASE WHEN system.main.current_query_id() < 18446744073709551615 THEN system.main.current_query() ELSE '' END));
 
 CREATE MACRO exchange_bytes() AS duckpriv_udf_exchange_bytes(1);

@@ -1,11 +1,9 @@
 CALL exchange_send(getvariable('others'), 'lrh/open-all-' || getvariable('stage'),
     $$ SELECT ring_sub(x, a) AS d, ring_sub(y, b) AS e FROM lr_factors, lr_deal $$);
-CREATE OR REPLACE TEMP TABLE lr_product AS
-    SELECT ring_add(ab, ring_add(ring_mul(d, b), ring_mul(e, CASE WHEN getvariable('leads') THEN ring_add(a, d) ELSE a END))) AS share
+INSERT INTO lr_masks
+    SELECT getvariable('stage'), ring_add(ab, ring_add(ring_mul(d, b), ring_mul(e, CASE WHEN getvariable('leads') THEN ring_add(a, d) ELSE a END)))
     FROM lr_deal,
          (SELECT ring_add(ring_sub(x, a), od) AS d, ring_add(ring_sub(y, b), oe) AS e
           FROM lr_factors, lr_deal,
                (SELECT ring_sum(d) AS od, ring_sum(e) AS oe
                 FROM exchange_recv_all(getvariable('others'), 'lrh/open-all-' || getvariable('stage'), columns := 'd UBIGINT[], e UBIGINT[]')));
-CREATE OR REPLACE TEMP TABLE lr_mask AS
-    SELECT CASE WHEN getvariable('last') THEN m.share ELSE p.share END AS share FROM lr_mask m, lr_product p;

@@ -1,5 +1,5 @@
 -- the parties; the host leads: it adds what is public
-SET VARIABLE duckpriv_protocol = 'lr_helper/1';
+SET VARIABLE duckpriv_protocol = 'lr_helper/2';
 SET VARIABLE duckpriv_parameters = '';
 SET VARIABLE guest_list = list_transform(string_split(getvariable('guests'), ','), lambda name: trim(name));
 SET VARIABLE parties = list_prepend(getvariable('host'), getvariable('guest_list'));

@@ -10,13 +10,9 @@ SELECT require(count(*) = len(getvariable('parties')) - 1
                'a party''s masked features and weights do not have the size of the batch')
 FROM lr_open;
 
--- scores: our shares to the helper, with shares of 0 that it does not know: it dealt all other masks in them, and could
--- solve for features without
+-- scores: our shares
 CREATE OR REPLACE TEMP TABLE lr_score AS
-    SELECT ring_add((SELECT ring_sum(ring_scale(ring_random(seed, 'step-' || getvariable('iteration') || '-zero', getvariable('size')),
-                                                CASE WHEN party > getvariable('me') THEN 1 ELSE -1 END))
-                     FROM lr_seeds WHERE party <> getvariable('helper')), ring_add(c, ring_add(
+    SELECT ring_add(c, ring_add(
                ring_matvec(x, ring_add(w, (SELECT ring_sum(f) FROM lr_open))[getvariable('start') + 1 : getvariable('start') + getvariable('width')]),
-               (SELECT ring_sum(ring_matvec(e, t[start + 1 : start + width])) FROM lr_open)))) AS z
+               (SELECT ring_sum(ring_matvec(e, t[start + 1 : start + width])) FROM lr_open))) AS z
     FROM lr_batch, lr_deal, lr_weights;
-CALL exchange_send(getvariable('helper'), 'lrh/score-' || getvariable('iteration'), $$ SELECT z FROM lr_score $$);

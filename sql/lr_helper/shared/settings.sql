@@ -3,11 +3,14 @@ SELECT require(duckpriv_is_integer(getvariable('iterations')) AND duckpriv_is_in
                'iterations and batch have to be whole numbers below 2^31');
 SET VARIABLE settings = 'join=' || CASE WHEN getvariable('id') = '' THEN 'alignment' ELSE 'id' END
     || ' parties=' || array_to_string(getvariable('parties'), ',') || ' kind=' || getvariable('kind')
-    || ' iterations=' || getvariable('iterations')::INTEGER || ' batch=' || getvariable('batch')::INTEGER
+    || ' activation=' || getvariable('activation') || ' range=' || getvariable('range') || ' iterations=' || getvariable('iterations')::INTEGER || ' batch=' || getvariable('batch')::INTEGER
     || ' learning_rate=' || getvariable('learning_rate')::DOUBLE || ' decay=' || getvariable('decay')::DOUBLE
     || ' l2=' || getvariable('l2')::DOUBLE || ' reveal=' || getvariable('reveal') || ' loss=' || getvariable('loss')
     || ' noise=' || getvariable('noise')::DOUBLE || ' accept_disclosure=' || getvariable('accept_disclosure');
 SELECT require(getvariable('kind') IN ('logistic', 'identity', 'exp'), 'kind is logistic, identity or exp'),
+       require(getvariable('activation') IN ('blind', 'open'), 'activation is blind or open'),
+       require(getvariable('activation') = 'blind' OR getvariable('range')::VARCHAR = '', 'range is for activation=blind'),
+       require(getvariable('range')::VARCHAR = '' OR duckpriv_is_integer(getvariable('range')), 'range is a whole number'),
        require(getvariable('reveal') IN ('own', 'none'), 'reveal is own or none'),
        require(getvariable('loss') IN ('auto', 'yes', 'no'), 'loss is auto, yes or no'),
        require(getvariable('accept_disclosure') IN ('yes', 'no'), 'accept_disclosure is yes or no'),

@@ -1,6 +1,9 @@
 -- What fits into 64 bits. In the rows of a batch a column's numbers, standardised, have the sum sqrt(size * rows) at most,
 -- and with residuals below 1 the gradient is below that; it has 22 bits before the point, and a step 12. Without a bound
 -- on residuals, batches are held to 4 deviations a row, and labels and predictions to `most`.
+SET VARIABLE score_range = 0;
+SET VARIABLE bits = 0;
+SET VARIABLE label_scale = 20;
 SET VARIABLE largest_batch = ceil(getvariable('rows') / getvariable('batches'))::BIGINT;
 SET VARIABLE reach = least(sqrt(getvariable('rows')) * sqrt(getvariable('largest_batch')), 4 * greatest(getvariable('largest_batch'), 256));
 SET VARIABLE most = CASE getvariable('kind') WHEN 'logistic' THEN 1.0::DOUBLE

@@ -1,0 +1,8 @@
+SET VARIABLE plan = 'activation=' || getvariable('activation') || ' kind=' || getvariable('kind') || ' loss=' || getvariable('with_loss')
+    || ' rows=' || getvariable('rows') || ' batches=' || getvariable('batches') || ' iterations=' || getvariable('iterations')::BIGINT
+    || ' most=' || getvariable('most') || ' range=' || getvariable('score_range') || ' bits=' || getvariable('bits')
+    || ' label_scale=' || getvariable('label_scale');
+
+-- one product of masks for each guest but the first, one with the labels, and for a loss of squares one more
+SET VARIABLE stages = len(getvariable('guest_list'))
+    + CASE WHEN getvariable('activation') = 'blind' AND getvariable('kind') = 'identity' AND getvariable('with_loss') THEN 1 ELSE 0 END;
