@@ -283,10 +283,14 @@ class Party:
                 while self._holds(part.condition):
                     round_ += 1
                     yield from self._round(part, number, round_, None)
-                    if self._exchange:
-                        self._exchange.forget(but=received)
+                    self._forget(received)
+                self._forget(received)
             elif not entered and (part.condition is None or self._holds(part.condition)):
                 yield from self._round(part, number, 0, None)
+
+    def _forget(self, but: frozenset[tuple[str, str, bool]]) -> None:
+        if self._exchange:
+            self._exchange.forget(but)
 
     def _round(
         self, part: Part, number: int, round_: int, after: Position | None

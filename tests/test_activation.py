@@ -149,20 +149,32 @@ def test_what_is_opened_and_a_share_alone_say_nothing(con) -> None:
 
 @pytest.mark.parametrize("kind, size", SHAPES)
 def test_scores_outside_the_range_are_noticed(con, kind: str, size: int) -> None:
-    """Whatever they are: also where they look the same for all low multiples of the period."""
-    period = 2.0 ** Range(kind, size).period
-    middle = Range(kind, size).middle
-    rng = np.random.default_rng(2)
-    far = [7 / 16, 0.45, 0.5, 0.55, *range(1, 40), *(2.0**i for i in range(2, 20))]
-    far += [
-        2.0**i * odd + off for i in range(0, 16, 3) for odd in (3, 5, 7) for off in (-0.4, 0, 0.3)
-    ]
-    far += list(2 ** rng.uniform(-1, 18, 200))
-    for distance in far:
-        for z in (middle + distance * period, middle - distance * period):
-            if abs(z) < 2**23:
-                run = Run(con, kind, size, np.array([z]), np.zeros(1), np.ones(1), loss=False)
-                assert run.guard[0] > 2 * GUARD_LIMIT - 0.05, (z, run.guard)
+    """Whatever they are: also where all but the lowest frequencies are in step."""
+    range_ = Range(kind, size)
+    period, rng = 2.0**range_.period, np.random.default_rng(2)
+    series = con.execute("SELECT activation_series($1, $2)", [kind, size]).fetchall()[0][0]
+    guard = 2 * len(range_.guard) + 1
+    begin = 0 if kind == "identity" else 2 * len(range_.terms) + 1
+    constant, *rest = np.array(series[begin : begin + guard]) / 2.0**20
+    even, odd = np.split(np.array(rest), 2)
+
+    def value(z: np.ndarray) -> np.ndarray:
+        angles = 2 * np.pi * np.outer(z, range_.guard / 2.0**24)
+        return constant + np.cos(angles) @ even + np.sin(angles) @ odd
+
+    octaves = np.array([2.0**i * (2 * k + 1) for i in range(20) for k in range(40)])
+    near = np.linspace(-0.5, 0.5, 41)
+    far = np.concatenate([np.arange(7 / 16, 40, 1 / 64), np.add.outer(octaves, near).ravel()])
+    far = np.concatenate([far, 2 ** rng.uniform(-1, 19, 20_000)])
+    far = far[(far >= 7 / 16) & (far * period < 2**23)]
+    for sign in (1, -1):
+        assert value(range_.middle + sign * far * period).min() > 2 * GUARD_LIMIT - 0.02
+    inside = range_.middle + np.linspace(-3 / 8, 3 / 8, 5000) * period
+    assert 256 * np.abs(value(inside)).max() < 0.03
+    for distance in (7 / 16, -0.5, 1, -4, 2.0**10 + 0.1):
+        z = np.array([range_.middle + distance * period])
+        run = Run(con, kind, size, z, np.zeros(1), np.ones(1), loss=False)
+        assert run.guard[0] == pytest.approx(value(z)[0], abs=0.05)
 
 
 @pytest.mark.parametrize(

@@ -373,13 +373,14 @@ def test_what_parties_send_each_other_is_uniform(cancer) -> None:
         bits = []
         for name, table in training.received(me, "s1").items():
             for column in table.columns:
-                if pa.types.is_list(column.type) and name.partition("/")[2] != "lrh.weights":
+                hidden = name.partition("/")[2] not in ("lrh.weights", "lrh.start")
+                if pa.types.is_list(column.type) and hidden:
                     values = column.combine_chunks().values.to_numpy()
                     if len(values) > 100:
                         bits.append((values >> np.uint64(63)).mean() - 0.5)
                         assert abs(bits[-1]) < 6 * 0.5 / np.sqrt(len(values)), name
                         assert len(np.unique(values)) == len(values), name
-        assert len(bits) > 30
+        assert len(bits) > 20
 
 
 def test_no_mask_hides_two_numbers(cancer) -> None:

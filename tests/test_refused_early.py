@@ -112,15 +112,44 @@ def test_settings_that_cannot_be(refused, script: str, change: dict, text: str) 
     [
         ({"learning_rate": 1e6}, "learning_rate is 1000000.0; use 2000 at most"),
         (
-            {"learning_rate": 1900, "batch": 10},
+            {"learning_rate": 1900, "batch": 10, "activation": "open"},
             "with learning_rate=1900 a step does not fit into 64 bits",
         ),
         (
             {"kind": "identity", "changes": ["UPDATE t SET y = 1e6 WHERE id = 1"]},
+            "its largest magnitude can be 384.0; divide it, or have all parties set a larger range",
+        ),
+        (
+            {"kind": "exp", "changes": ["UPDATE t SET y = 149 WHERE id = 1"]},
+            "its largest magnitude can be 148.0; divide it",
+        ),
+        (
+            {"learning_rate": 1e-12},
+            "the last learning rate, or l2, is too small",
+        ),
+        (
+            {"activation": "open", "range": 12},
+            "range is for activation=blind",
+        ),
+        (
+            {"activation": "none"},
+            "activation is blind or open",
+        ),
+        (
+            {
+                "kind": "identity",
+                "activation": "open",
+                "changes": ["UPDATE t SET y = 1e6 WHERE id = 1"],
+            },
             "its largest magnitude can be 1024.0; divide it",
         ),
         (
-            {"kind": "exp", "learning_rate": 2000, "changes": ["UPDATE t SET y = 3 WHERE id = 1"]},
+            {
+                "kind": "exp",
+                "learning_rate": 2000,
+                "activation": "open",
+                "changes": ["UPDATE t SET y = 3 WHERE id = 1"],
+            },
             "its largest magnitude can be 0.5; divide it, or have all parties set a smaller",
         ),
     ],

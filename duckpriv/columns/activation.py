@@ -449,7 +449,8 @@ def _guard(range_: Range) -> Floats:
     far = np.add.outer(multiples, np.arange(-32, 33) / 64).ravel()
     far = far[(far >= 7 / 16) & (far <= 2.0 ** (RING - 1 - range_.period))]
     outside = np.concatenate([near, far])
-    weights = np.concatenate([np.full(len(inside), 1e5), 1 + 100 * (outside < 7 / 16 + 0.005)])
+    near_margin = 30 * np.exp(-10 * (outside - 7 / 16))
+    weights = np.concatenate([np.full(len(inside), 1e6), 1 + near_margin])
     frequencies = np.ldexp(range_.guard.astype(np.float64), -RING) * period
     basis = np.cos(2 * np.pi * np.outer(np.concatenate([inside, outside]), frequencies))
     basis = np.hstack([np.ones((len(basis), 1)), basis])

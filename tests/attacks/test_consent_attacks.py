@@ -375,6 +375,7 @@ def test_a_view_that_asks(connect, bank, sent, asked, hidden: str) -> None:
     ).fetchall()
     poison(bank, HIDDEN_RECEIVES[hidden])
     bank._exchange.forget(frozenset())
+    bank._exchange.forget(frozenset())  # what was read since the last call is kept
     asked.clear()
     con = bank.con
     con.execute("SET VARIABLE p = 'shop'; SET VARIABLE c = 'leak/a'")
@@ -406,6 +407,7 @@ def test_a_view_that_asks_beside_a_receive_that_is_computed(connect, bank, asked
         shop.con.execute(f"CALL exchange_send('bank', '{channel}', 'SELECT 1 AS rows')").fetchall()
     poison(bank, HIDDEN_RECEIVES["named"])
     bank._exchange.forget(frozenset())
+    bank._exchange.forget(frozenset())  # what was read since the last call is kept
     asked.clear()
     bank.con.execute("SET VARIABLE c = 'x'").fetchall()
     with pytest.raises(duckdb.Error, match="DUCKPRIV_NOT_ACCEPTED: .*something from shop"):
@@ -619,7 +621,7 @@ def test_handles_cannot_be_guessed(bank, sent) -> None:
     assert handle > 1 << 32
     for number in (0, 1, 2):
         with pytest.raises(duckdb.Error, match="DUCKPRIV_PROTOCOL: .*has not begun"):
-            bank.con.execute(f"SELECT duckpriv_udf_exchange_publish({number}, 0)").fetchall()
+            bank.con.execute(f"SELECT duckpriv_udf_exchange_publish({number}, 0, true)").fetchall()
     assert sent() == set()
 
 

@@ -85,7 +85,7 @@ def game(tmp_path: Path) -> Game:
 
 
 PLAN = (
-    "getvariable('rows') AS rows,\n           getvariable('batches') AS batches, "
+    "getvariable('rows') AS rows, getvariable('batches') AS batches,\n           "
     "getvariable('iterations')::BIGINT AS iterations"
 )
 
@@ -111,7 +111,7 @@ PLAN = (
         ),
         (
             "9999999::BIGINT AS rows, 1::BIGINT AS batches, 1::BIGINT AS iterations",
-            "and a party says kind=logistic",
+            "and a party says activation=blind kind=logistic",
         ),
     ],
 )
@@ -144,8 +144,8 @@ def test_parties_refuse_a_peer_with_countless_features(game, width: str) -> None
     ("before", "after", "problem"),
     [
         (
-            "getvariable('rows') AS rows,\n           seed_seal",
-            "(1::BIGINT << 40) AS rows, seed_seal",
+            "getvariable('rows') AS rows, series,",
+            "(1::BIGINT << 40) AS rows, series,",
             "not numbered",
         ),
         ("getvariable('name_seed') AS name_seed", "repeat('x', 9000000) AS name_seed", "no sense"),
