@@ -104,7 +104,7 @@ class Range:
     def terms(self) -> NDArray[np.uint64]:
         """Frequencies of the activation's series, times 2^24: as many as its bends need."""
         period = 1 << self.period
-        count = {"logistic": max(16, period // 2), "exp": 2 * period, "identity": 0}[self.kind]
+        count = {"logistic": max(16, period * 13 // 32), "exp": 2 * period, "identity": 0}[self.kind]
         return np.arange(1, count + 1, dtype=np.uint64) << np.uint64(RING - self.period)
 
     @cached_property
@@ -130,16 +130,18 @@ class Range:
 def activation_series(context: Context, kinds: pa.Array, sizes: pa.Array) -> pa.Array:
     """Return the coefficients of the activation, the guard and the loss, one behind the other, each
     with its constant, cosines and sines, times 2^20."""
-    rows = []
-    for kind, size in zip(kinds.to_pylist(), sizes.to_pylist(), strict=True):
-        range_ = Range(kind, size)
-        series = [_guard(range_)]
-        if kind != "identity":
-            series.insert(0, _fit(range_, _exact(kind)))
-        if kind == "logistic":
-            series.append(_fit(range_, lambda z: np.logaddexp(0, z)))
-        rows.append(np.rint(np.ldexp(np.concatenate(series), COEFFICIENT)).astype(np.int64))
-    return pa.array(rows, pa.list_(pa.int64()))
+    pairs = zip(kinds.to_pylist(), sizes.to_pylist(), strict=True)
+    return pa.array([_series(Range(kind, size)) for kind, size in pairs], pa.list_(pa.int64()))
+
+
+@cache
+def _series(range_: Range) -> Integers:
+    series = [_guard(range_)]
+    if range_.kind != "identity":
+        series.insert(0, _fit(range_, _exact(range_.kind)))
+    if range_.kind == "logistic":
+        series.append(_fit(range_, lambda z: np.logaddexp(0, z)))
+    return np.rint(np.ldexp(np.concatenate(series), COEFFICIENT)).astype(np.int64)
 
 
 def activation_width(

@@ -36,7 +36,7 @@ from .work import Work
 DEFAULT_SILENCE = 120.0
 # Look again after a fiftieth of the time waited so far, within these bounds (seconds), and at the
 # peer's status more rarely.
-_SHORTEST_PAUSE, _LONGEST_PAUSE, _STATUS_PAUSE = 0.005, 1.0, 0.2
+_SHORTEST_PAUSE, _LONGEST_PAUSE, _STATUS_PAUSE = 0.001, 1.0, 0.2
 _LINGER_PAUSE = 0.2
 # How long a run that failed tries to say so.
 _FAREWELL_SECONDS = 0.5

@@ -12,7 +12,7 @@
 -- set kind = logistic      the model: logistic, identity (linear regression) or exp (Poisson regression)
 -- set activation = blind   the helper sees nothing (blind), or every score, without its row (open)
 -- set range =              with blind: the scores that are allowed, from -range to range: 6, 12, 24, …; kind=exp: from -2/3 to 1/3
---                          of it. Empty: 12, and 384 with kind=identity
+--                          of it. Empty: 24; with kind=exp 12, with kind=identity 384
 -- set iterations = 100     how many steps, the same at all parties, as are the following
 -- set batch = 1000         how many rows at most in a step
 -- set learning_rate = 0.5  the length of a step
@@ -76,6 +76,11 @@ CREATE OR REPLACE TEMP TABLE lr_names AS
     UNION ALL
     SELECT name, list_resize([]::UBIGINT[], getvariable('width'), 0::UBIGINT), 0 FROM lr_absent
     ORDER BY name;
+SET VARIABLE records = (SELECT count(*) FROM lr_named);
+SET VARIABLE names = (SELECT count(*) FROM lr_names);
+DROP TABLE lr_all;
+DROP TABLE lr_named;
+DROP TABLE lr_matrix;
 
 -- part seeds
 
@@ -109,10 +114,12 @@ CREATE OR REPLACE TEMP TABLE lr_rows AS
     SELECT row, x, NULL::DOUBLE AS y, present
     FROM lr_spine s JOIN (SELECT x, present, sha256((SELECT name_seed FROM lr_start) || '/' || name) AS hash FROM lr_names) n
         ON s.name = n.hash;
-SELECT require(count(*) = (SELECT count(*) FROM lr_names) AND count(*) = getvariable('rows'),
-               'the host trains on other rows: it has ' || getvariable('rows') || ', we have ' || (SELECT count(*) FROM lr_names)
+SELECT require(count(*) = getvariable('names') AND count(*) = getvariable('rows'),
+               'the host trains on other rows: it has ' || getvariable('rows') || ', we have ' || getvariable('names')
                || ', and ' || count(*) || ' are common. Use the alignments of one and the same matching, or tables with the same ids')
 FROM lr_rows;
+DROP TABLE lr_names;
+DROP TABLE lr_spine;
 
 -- part limits if getvariable('activation') = 'blind'
 
@@ -133,7 +140,6 @@ FROM (SELECT series, activation_series(getvariable('kind'), getvariable('score_r
 -- include shared/plan.sql
 -- include shared/widths.sql
 
-SET VARIABLE records = (SELECT count(*) FROM lr_named);
 -- include shared/hidden.sql
 
 -- shares of which rows all guests have: so far of the first guest's rows

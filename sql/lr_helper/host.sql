@@ -14,7 +14,7 @@
 -- set kind = logistic      the model: logistic, identity (linear regression) or exp (Poisson regression)
 -- set activation = blind   the helper sees nothing (blind), or every score, without its row (open)
 -- set range =              with blind: the scores that are allowed, from -range to range: 6, 12, 24, …; kind=exp: from -2/3 to 1/3
---                          of it. Empty: 12, and 384 with kind=identity
+--                          of it. Empty: 24; with kind=exp 12, with kind=identity 384
 -- set iterations = 100     how many steps, the same at all parties, as are the following
 -- set batch = 1000         how many rows at most in a step
 -- set learning_rate = 0.5  the length of a step

@@ -3,7 +3,7 @@
 -- never more: from 20 + `bits` the step comes back to 20. Residuals are `furthest` at most, and in the rows of a batch a
 -- column's numbers, standardised, have the sum `reach` at most, which each party checks.
 SET VARIABLE score_range = CASE WHEN getvariable('range')::VARCHAR <> '' THEN getvariable('range')::VARCHAR::INTEGER
-    WHEN getvariable('kind') = 'identity' THEN 384 ELSE 12 END;
+    ELSE CASE getvariable('kind') WHEN 'logistic' THEN 24 WHEN 'identity' THEN 384 ELSE 12 END END;
 SET VARIABLE most = CASE getvariable('kind') WHEN 'logistic' THEN 1.0::DOUBLE WHEN 'identity' THEN getvariable('score_range')
     ELSE floor(exp(getvariable('score_range') * 5 / 12)) END;
 SET VARIABLE furthest = getvariable('most') + CASE getvariable('kind') WHEN 'identity' THEN getvariable('score_range') * 7 / 6 ELSE 0 END;

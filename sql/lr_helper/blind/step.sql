@@ -69,7 +69,8 @@ CREATE OR REPLACE TEMP TABLE lr_weights AS
     WHERE require(steps = len(getvariable('parties')) - 1, 'each party has to open its masked step once')
       AND require(list_max(ring_decode(ring_add(own.guard, o.guard), scale := 33)) < 0.5,
                   'scores leave the range ' || getvariable('score_range') || ': the training diverges, or a row is far from all others. '
-                  || 'Have all parties set a smaller learning_rate or a larger range, or take the logarithm of columns with few large numbers');
+                  || 'Have all parties set a smaller learning_rate, or --set range=' || 2 * getvariable('score_range')
+                  || ', or take the logarithm of columns with few large numbers');
 INSERT INTO lr_log
     SELECT getvariable('iteration'),
            ring_decode(loss, scale := getvariable('loss_scale'))[1] / getvariable('size') / getvariable('loss_unit'),
