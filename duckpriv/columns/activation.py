@@ -104,7 +104,9 @@ class Range:
     def terms(self) -> NDArray[np.uint64]:
         """Frequencies of the activation's series, times 2^24: as many as its bends need."""
         period = 1 << self.period
-        count = {"logistic": max(16, period * 13 // 32), "exp": 2 * period, "identity": 0}[self.kind]
+        count = {"logistic": max(16, period * 13 // 32), "exp": 2 * period, "identity": 0}[
+            self.kind
+        ]
         return np.arange(1, count + 1, dtype=np.uint64) << np.uint64(RING - self.period)
 
     @cached_property

@@ -1,9 +1,9 @@
 """Training with a helper: a clinic knows the diagnosis, a laboratory measured, a helper computes.
 
 scikit-learn's breast-cancer records are split between the clinic (ten columns and the diagnosis)
-and the laboratory (twenty). The helper has no data: it sees scores without names. No party has a
-weight in the clear, not even at the end (reveal=none); the clinic gets the scores. Each party is
-a process of its own.
+and the laboratory (twenty). The helper has no data and sees none: it deals random numbers, and ends
+before training begins. No party has a weight in the clear, not even at the end (reveal=none); the
+clinic gets the scores. Each party is a process of its own.
 
 Run it from a checkout: python -m examples.helper.three
 """
