@@ -28,6 +28,8 @@ def both(count: int, at_host: int, at_guest: int, batch: int) -> Iterator[Row]:
 def epoch(activation: str, count: int, at_host: int, at_guest: int, batch: int) -> Iterator[Row]:
     both = [f"activation={activation}"]
     common = ["table=t", "id=id", f"batch={batch}", f"iterations={count // batch}", *both]
+    if activation == "open":
+        common.append("accept_disclosure=yes")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         parties.make(folder, "host", count, at_host, label=True)

@@ -112,7 +112,12 @@ def test_settings_that_cannot_be(refused, script: str, change: dict, text: str) 
     [
         ({"learning_rate": 1e6}, "learning_rate is 1000000.0; use 2000 at most"),
         (
-            {"learning_rate": 1900, "batch": 10, "activation": "open"},
+            {
+                "learning_rate": 1900,
+                "batch": 10,
+                "activation": "open",
+                "accept_disclosure": "yes",
+            },
             "with learning_rate=1900 a step does not fit into 64 bits",
         ),
         (
@@ -128,6 +133,10 @@ def test_settings_that_cannot_be(refused, script: str, change: dict, text: str) 
             "the last learning rate, or l2, is too small",
         ),
         (
+            {"activation": "open"},
+            "with activation=open the helper sees every score in every step",
+        ),
+        (
             {"activation": "open", "range": 12},
             "range is for activation=blind",
         ),
@@ -139,6 +148,7 @@ def test_settings_that_cannot_be(refused, script: str, change: dict, text: str) 
             {
                 "kind": "identity",
                 "activation": "open",
+                "accept_disclosure": "yes",
                 "changes": ["UPDATE t SET y = 1e6 WHERE id = 1"],
             },
             "its largest magnitude can be 1024.0; divide it",
@@ -148,6 +158,7 @@ def test_settings_that_cannot_be(refused, script: str, change: dict, text: str) 
                 "kind": "exp",
                 "learning_rate": 2000,
                 "activation": "open",
+                "accept_disclosure": "yes",
                 "changes": ["UPDATE t SET y = 3 WHERE id = 1"],
             },
             "its largest magnitude can be 0.5; divide it, or have all parties set a smaller",

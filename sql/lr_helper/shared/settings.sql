@@ -10,6 +10,9 @@ SET VARIABLE settings = 'join=' || CASE WHEN getvariable('id') = '' THEN 'alignm
 SELECT require(getvariable('kind') IN ('logistic', 'identity', 'exp'), 'kind is logistic, identity or exp'),
        require(getvariable('activation') IN ('blind', 'open'), 'activation is blind or open'),
        require(getvariable('activation') = 'blind' OR getvariable('range')::VARCHAR = '', 'range is for activation=blind'),
+       require(getvariable('activation') = 'blind' OR getvariable('accept_disclosure') = 'yes',
+               'with activation=open the helper sees every score in every step, and can read features and labels from them: more than an '
+               || 'eighth of a bit for each row. Use activation=blind, or accept that with --set accept_disclosure=yes'),
        require(getvariable('range')::VARCHAR = '' OR duckpriv_is_integer(getvariable('range')), 'range is a whole number'),
        require(getvariable('reveal') IN ('own', 'none'), 'reveal is own or none'),
        require(getvariable('loss') IN ('auto', 'yes', 'no'), 'loss is auto, yes or no'),
