@@ -351,10 +351,14 @@ def test_names_that_no_result_can_have(tmp_path, names: dict, message: str) -> N
 def test_every_result_can_be_named() -> None:
     """No script makes a table, but for its working ones, whose name is not a setting."""
     for name in duckpriv.scripts.bundled():
+        working = set()
         for statement in load(name).statements:
             words = statement.sql.split()
-            if words[:1] in (["CREATE"], ["DROP"]) and "TEMP" not in words:
-                assert '"${' in statement.sql.splitlines()[0], (name, statement.sql)
+            if "TEMP" in words[:4]:
+                working.add(words[words.index("TEMP") + 2])
+            elif words[:1] in (["CREATE"], ["DROP"]):
+                named = '"${' in statement.sql.splitlines()[0]
+                assert named or words[-1].rstrip(";") in working, (name, statement.sql)
 
 
 def test_the_id_column_of_a_wide_table_is_found(tmp_path) -> None:
