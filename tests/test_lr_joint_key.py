@@ -438,6 +438,7 @@ def test_the_last_step_may_not_diverge_either(small) -> None:
         assert ("model",) not in small.query(me, "SELECT table_name FROM duckdb_tables()")
 
 
+@takes_long
 def test_scores_of_numbers_far_from_0_keep_their_digits(small) -> None:
     """10^15 and some: in the columns' own units a score is a difference of numbers near 10^15."""
     settings = {"id": "who", **FAST, "learning_rate": 1}
@@ -499,6 +500,7 @@ def test_an_assistant_makes_the_modulus_and_passes_gradients_on(small) -> None:
     assert duckpriv.Keyring(small.folder / "carol.keys").list() == []
 
 
+@takes_long
 def test_a_host_without_features_and_odd_names(tmp_path) -> None:
     """The id is a number here and a text there; names with a comma and a quote; a label in
     another spelling. A label that is named as a feature is refused."""
@@ -571,6 +573,7 @@ with duckpriv.connect(f"{folder}/{me}.duckdb", me=me, exchange=f"dir:{folder}/ma
 """
 
 
+@takes_long
 def test_a_party_that_is_killed_ends_the_other_one(small) -> None:
     arguments = [sys.executable, "-c", CHILD, str(small.folder), "guest", "host"]
     child = subprocess.Popen([*arguments, "lr_joint_key/guest", "iterations=500"])

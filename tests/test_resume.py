@@ -103,6 +103,7 @@ def assert_matched(folder: Folder) -> None:
     assert guest.items() <= host.items()
 
 
+@takes_long
 def test_matching_survives_a_kill_in_every_statement(folder) -> None:
     """At one moment of each, chosen at random; at every moment in make test-all."""
     per_statement = len(MOMENTS) if THOROUGH else 1

@@ -285,7 +285,8 @@ NAMES = [f"{case.script}-{i}" for i, case in enumerate(CASES)]
 # Those of the helper's training take as long as all others together, and some are twice there.
 LONG = [
     *(name for name in NAMES if name.startswith("lr_helper")),
-    *("matmul/left-3", "matmul/right-5", "lr_joint_key/predict-8"),
+    *("matmul/left-2", "matmul/left-3", "matmul/right-4", "matmul/right-5"),
+    *("lr_joint_key/host-7", "lr_joint_key/predict-8"),
 ]
 
 
