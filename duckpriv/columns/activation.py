@@ -380,17 +380,27 @@ def _layout(range_: Range, with_loss: bool) -> dict[str, int]:
 
 
 def _dealt(range_: Range, scale: int, loss: bool, r: Vector) -> Iterator[tuple[str, Vector]]:
-    for name, frequencies in (("", range_.terms), ("more ", range_.more)):
-        # 53 bits of the angle are more than a cosine of 13 bits needs.
-        angles = np.multiply.outer(frequencies, r) >> np.uint64(11)
-        turns = angles.astype(np.float64) * (2 * np.pi / 2.0**53)
-        for function in (np.cos, np.sin):
-            whole = np.rint(np.ldexp(function(turns), DEALT)).astype(np.int64).view(np.uint64)
-            yield name + function.__name__, whole
+    # The terms are multiples of the first: powers of one complex number, by products.
+    first = np.broadcast_to(_on_circle(range_.terms[:1], r), (len(range_.terms), len(r)))
+    for name, points in (
+        ("", np.multiply.accumulate(first, axis=0)),
+        ("more ", _on_circle(range_.more, r)),
+    ):
+        for part, numbers in (("cos", points.real), ("sin", points.imag)):
+            whole = np.rint(np.ldexp(numbers, DEALT)).astype(np.int64)
+            yield name + part, whole.view(np.uint64)
     if loss or range_.kind == "identity":
         low = (r >> np.uint64(SCORE - score_bits(range_.kind, scale)))[None]
         top = (r >> np.uint64(63))[None]
         yield from (("low", low), ("top", top), ("low low", low * low), ("low top", low * top))
+
+
+def _on_circle(frequencies: NDArray[np.uint64], r: Vector) -> NDArray[np.complex128]:
+    # 53 bits of the angle are more than a cosine of 13 bits needs.
+    angles = np.multiply.outer(frequencies, r) >> np.uint64(11)
+    turns = angles.astype(np.float64) * (2 * np.pi / 2.0**53)
+    points: NDArray[np.complex128] = np.cos(turns) + 1j * np.sin(turns)
+    return points
 
 
 def _factors(
