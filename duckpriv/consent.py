@@ -17,7 +17,7 @@ from functools import cache
 
 from .calls import Call, Token, calls, tokens
 from .engine import sql_folder
-from .scripts import PARTIES, Part, Script, Statement, bundled, load
+from .scripts import PARTIES, Script, Statement, bundled, load
 from .sends import (
     RECEIVES,
     SENDS,
@@ -37,7 +37,6 @@ UNKNOWN = "(decided while running: refused)"
 ANY_COLUMNS = "(not known before: any)"
 NOT_DESCRIBED = "not described"
 _NOTHING = Pattern(("",))
-_SETTING_IS = re.compile(r"getvariable\('(\w+)'\) (=|<>) '([^']*)'")
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ class Consent:
     def messages(self) -> list[Announced]:
         """Every message, in order, as it is shown."""
         found = []
-        for part in self._parts:
+        for part in self._script.parts:
             when = ("while " if part.repeats else "if ") + part.condition if part.condition else ""
             for statement in part.statements:
                 for send in self._read(statement):
@@ -100,29 +99,13 @@ class Consent:
     def waits(self) -> dict[str, list[str]]:
         """The channels of every message that it waits for, by their senders, as they are shown."""
         found: dict[str, list[str]] = {}
-        for statement in (s for part in self._parts for s in part.statements):
+        for statement in self._script.statements:
             for receive in self._asks(statement):
                 peers = UNKNOWN if receive.peers is None else ", ".join(receive.peers)
                 channel = UNKNOWN if receive.channel is None else str(receive.channel)
                 if channel not in found.setdefault(peers, []):
                     found[peers].append(channel)
         return found
-
-    @property
-    def _parts(self) -> list[Part]:
-        """The parts that these settings do not leave out."""
-        return [part for part in self._script.parts if not self._never(part.condition or "")]
-
-    def _never(self, condition: str) -> bool:
-        """Whether a setting that the script leaves as it is makes a condition false."""
-        found = (_SETTING_IS.fullmatch(one) for one in condition.split(" AND "))
-        changed = {statement.sets_variable for statement in self._script.statements}
-        return " OR " not in condition.upper() and any(
-            is_[1] in self._values.keys() - changed
-            and (as_text(self._values[is_[1]]) == is_[3]) != (is_[2] == "=")
-            for is_ in found
-            if is_
-        )
 
     def receives(self, statement: Statement) -> list[Receive]:
         """Return for what a statement may ask."""

@@ -639,7 +639,8 @@ def test_hidden_intersections_of_several_guests(tmp_path, guests) -> None:
     w, losses = descend(
         np.column_stack(a), y[rows], present, order, iterations=4, batch=50, rate=1, decay=0.1
     )
-    assert np.abs(training.weights() - w).max() < 1e-4
+    # Four steps of up to 1, with a series that is off by 0.00016 at most.
+    assert np.abs(training.weights() - w).max() < 6.4e-4
     log = training.query("host", "SELECT loss FROM training_log ORDER BY iteration")
     assert [loss for (loss,) in log] == pytest.approx(losses, abs=1e-3)
     # What the host gets does not say which rows a guest has.
@@ -650,7 +651,7 @@ def test_hidden_intersections_of_several_guests(tmp_path, guests) -> None:
     training.predict("p2", "t", guest={"unmatched": "mean"})
     scores = dict(training.query("host", "SELECT id, score FROM predictions"))
     z = np.column_stack(a) @ w
-    assert [scores[i] for i in ids[rows]] == pytest.approx(list(1 / (1 + np.exp(-z))), abs=1e-4)
+    assert [scores[i] for i in ids[rows]] == pytest.approx(list(1 / (1 + np.exp(-z))), abs=1e-3)
 
 
 def test_a_host_that_leaves_out_a_row_is_refused_whichever_it_is(tmp_path) -> None:

@@ -26,8 +26,10 @@ opened, with noise of each party, and has to be below `GUARD_LIMIT`.
 
 **Errors** of a share of m (g(z) - y), in units of g:
 
-- the fit's, at most `fitted_error`, as a function of z. All others are random with mean 0, as they
-  depend on r and d, which are uniform. With S the root of the sum of (a_k^2 + b_k^2):
+- the fit's, at most `fitted_error`, as a function of z. The others depend on r and d, which are
+  uniform, but that of the factors also on z, since factor and dealt number belong to one angle: its
+  mean for one z is up to a unit of theirs, and does not vanish in a sum over rows. With S the root
+  of the sum of (a_k^2 + b_k^2):
 - dealt numbers are rounded to 2^-13: a deviation of S 2^-13 / sqrt(12);
 - the parties' factors are rounded to what `factor` (the length of a step by rows) leaves them: to
   2^(13 - label scale) / factor, and there are 2 K of them: sqrt(2 K) / sqrt(12) of that;
@@ -85,6 +87,10 @@ class Range:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise InvalidValue(f"the kind of model is one of {', '.join(KINDS)}")
+        if self.kind == "exp" and self.size not in (6, 12, 24):
+            raise InvalidValue(
+                f"the range of scores is {self.size}; use 6, 12 or 24 with the kind exp"
+            )
         if self.size not in [3 << i for i in range(1, 10)]:
             raise InvalidValue(
                 f"the range of scores is {self.size}; use 6, 12, 24, 48, 96, 192, 384, 768 or 1536"

@@ -14,7 +14,7 @@ CALL exchange_send(getvariable('others'), 'lrh/open-masks', 'FROM lr_masked');
 CREATE OR REPLACE TEMP TABLE lr_opened AS
     SELECT ring_add(own.m, o.m) AS m, ring_add(own.my, o.my) AS my
     FROM lr_masked own,
-         (SELECT count(*) AS messages, ring_sum(m) AS m, ring_sum(my) AS my
+         (SELECT CASE WHEN count(DISTINCT sender) = count(*) THEN count(*) END AS messages, ring_sum(m) AS m, ring_sum(my) AS my
           FROM exchange_recv_all(getvariable('others'), 'lrh/open-masks', columns := 'm UBIGINT[], my UBIGINT[]')) o
     WHERE require(messages = len(getvariable('parties')) - 1, 'each party has to open its masks once');
 

@@ -6,9 +6,9 @@ CREATE OR REPLACE TEMP TABLE lr_score AS
     SELECT ring_add(r, ring_add(c, ring_add(
                ring_matvec(x, ring_add(w, f)[getvariable('start') + 1 : getvariable('start') + getvariable('width')]), z))) AS d
     FROM lr_batch, lr_deal, lr_weights,
-         (SELECT ring_sum(f) AS f, count(*) AS weights
+         (SELECT ring_sum(f) AS f, CASE WHEN count(DISTINCT sender) = count(*) THEN count(*) END AS weights
           FROM exchange_recv_all(getvariable('others'), 'lrh/open-weights-' || getvariable('iteration'), columns := 'f UBIGINT[]')),
-         (SELECT ring_sum(ring_matvec(e, t[start + 1 : start + width])) AS z, count(DISTINCT sender) AS features
+         (SELECT ring_sum(ring_matvec(e, t[start + 1 : start + width])) AS z, CASE WHEN count(DISTINCT sender) = count(*) THEN count(*) END AS features
           FROM exchange_recv_all(getvariable('others'), 'lrh/open-features-' || getvariable('number') // getvariable('together'),
                                  columns := 'number BIGINT, e UBIGINT[]')
           JOIN lr_parties ON party = sender, lr_deal WHERE number = getvariable('number'))
@@ -27,7 +27,7 @@ CREATE OR REPLACE TEMP TABLE lr_residual AS
                                         * 2.0::DOUBLE ** (getvariable('bits') - getvariable('label_scale')))::BIGINT,
                                   getvariable('with_loss'), getvariable('leads')) AS s, myy
           FROM lr_score own, lr_batch, lr_deal, lr_series,
-               (SELECT ring_sum(d) AS d, count(*) AS scores
+               (SELECT ring_sum(d) AS d, CASE WHEN count(DISTINCT sender) = count(*) THEN count(*) END AS scores
                 FROM exchange_recv_all(getvariable('others'), 'lrh/open-score-' || getvariable('iteration'), columns := 'd UBIGINT[]')) o
           WHERE require(scores = len(getvariable('parties')) - 1, 'each party has to open its masked scores once'));
 CALL exchange_send(getvariable('others'), 'lrh/open-residual-' || getvariable('iteration'),
@@ -47,8 +47,9 @@ CREATE OR REPLACE TEMP TABLE lr_step AS
             UNION ALL
             SELECT list_position(getvariable('parties'), getvariable('me')), lr_shared_gradient(x, r.e, opened)
             FROM lr_batch, lr_residual r,
-                 (SELECT ring_sum(f) AS opened
-                  FROM exchange_recv_all(getvariable('others'), 'lrh/open-residual-' || getvariable('iteration'), columns := 'f UBIGINT[]'))));
+                 (SELECT ring_sum(f) AS opened, CASE WHEN count(DISTINCT sender) = count(*) THEN count(*) END AS residuals
+                  FROM exchange_recv_all(getvariable('others'), 'lrh/open-residual-' || getvariable('iteration'), columns := 'f UBIGINT[]'))
+            WHERE require(residuals = len(getvariable('parties')) - 1, 'each party has to open its masked residuals once')));
 CALL exchange_send(getvariable('others'), 'lrh/open-update-' || getvariable('iteration'), $$
     SELECT ring_add(v, r2) AS c,
            ring_add(guard, ring_encode((SELECT list(gaussian_noise(i, 0.07 / sqrt(len(getvariable('parties')) - 1))) FROM range(ceil(getvariable('size') / 256)::BIGINT) t(i)), scale := 33)) AS guard,
@@ -62,11 +63,13 @@ CREATE OR REPLACE TEMP TABLE lr_weights AS
     SELECT ring_add(w, share_truncate(ring_add(ring_add(v, r2), ring_add(o.c, positive)), s2, p2, getvariable('bits'), getvariable('leads'))) AS w,
            CASE WHEN getvariable('with_loss') AND getvariable('leads') THEN ring_add(own.loss, o.loss) ELSE [] END AS loss
     FROM lr_weights, lr_step, lr_deal, lr_residual own,
-         (SELECT ring_sum(c) AS c, ring_sum(guard) AS guard, ring_sum(loss) AS loss, count(*) AS steps,
+         (SELECT ring_sum(c) AS c, ring_sum(guard) AS guard, ring_sum(loss) AS loss, CASE WHEN count(DISTINCT sender) = count(*) THEN count(*) END AS steps,
                  list_resize([]::UBIGINT[], getvariable('total'), 4611686018427387904::UBIGINT) AS positive
           FROM exchange_recv_all(getvariable('others'), 'lrh/open-update-' || getvariable('iteration'),
                                  columns := 'c UBIGINT[], guard UBIGINT[], loss UBIGINT[]')) o
     WHERE require(steps = len(getvariable('parties')) - 1, 'each party has to open its masked step once')
+      AND require(list_min(ring_decode(ring_add(own.guard, o.guard), scale := 33)) > -0.5,
+                  'what was dealt or opened does not fit together: a party, or the helper, has sent wrong numbers')
       AND require(list_max(ring_decode(ring_add(own.guard, o.guard), scale := 33)) < 0.5,
                   'scores leave the range ' || getvariable('score_range') || ': the training diverges, or a row is far from all others. '
                   || 'Have all parties set a smaller learning_rate, or --set range=' || 2 * getvariable('score_range')

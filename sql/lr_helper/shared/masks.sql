@@ -5,5 +5,6 @@ INSERT INTO lr_masks
     FROM lr_deal,
          (SELECT ring_add(ring_sub(x, a), od) AS d, ring_add(ring_sub(y, b), oe) AS e
           FROM lr_factors, lr_deal,
-               (SELECT ring_sum(d) AS od, ring_sum(e) AS oe
-                FROM exchange_recv_all(getvariable('others'), 'lrh/open-all-' || getvariable('stage'), columns := 'd UBIGINT[], e UBIGINT[]')));
+               (SELECT ring_sum(d) AS od, ring_sum(e) AS oe, CASE WHEN count(DISTINCT sender) = count(*) THEN count(*) END AS messages
+                FROM exchange_recv_all(getvariable('others'), 'lrh/open-all-' || getvariable('stage'), columns := 'd UBIGINT[], e UBIGINT[]'))
+          WHERE require(messages = len(getvariable('parties')) - 1, 'each party has to open its masks once'));
