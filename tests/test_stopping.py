@@ -24,6 +24,7 @@ from duckpriv.crypto.parallel import map_rows
 from duckpriv.errors import Cancelled, from_text
 from tests.effort import thorough
 from tests.network import free_port
+from tests.parties import Folder
 
 RECEIVE = "FROM duckpriv.exchange_recv('shop', 'x')"
 NOTICES = duckdb.__version__ >= "2"  # DuckDB 1.5 looks at an interrupt only between its own steps
@@ -281,6 +282,43 @@ def test_ctrl_c_ends_a_wait(mailbox, tmp_path, way) -> None:
     assert "DUCKPRIV_CANCELLED" in said or way in ("script", "dbt"), (said, errors)
     kinds = {"in time": "went on", "main": "InvalidInputException", "script": "Cancelled"}
     assert kinds.get(way, "KeyboardInterrupt") in lines or "KeyboardInterrupt" in lines
+
+
+STOPPED_FOR_A_WHILE = """
+import sys
+from pathlib import Path
+from tests.parties import Folder
+folder, way = Path(sys.argv[1]), sys.argv[2]
+with Folder(folder).connect("bank", "s1", timeout=60) as party:
+    print("waits", flush=True)
+    if way == "script":
+        print(party.run(str(folder / "s.sql")))
+    else:
+        print(party.con.execute("FROM duckpriv.exchange_recv('shop', 'x')").fetchall())
+"""
+
+
+@pytest.mark.parametrize("way", ["script", *thorough("by hand")])
+def test_who_was_stopped_for_a_while_goes_on(tmp_path, way) -> None:
+    """By SIGSTOP here; a machine that was suspended or had no time is the same."""
+    (tmp_path / "s.sql").write_text(
+        "-- Receives.\n\nCREATE TEMP TABLE a AS FROM exchange_recv('shop', 'x');\nFROM a;\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", STOPPED_FOR_A_WHILE, str(tmp_path), way],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "waits\n"
+        time.sleep(0.5)
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(1.5)
+        process.send_signal(signal.SIGCONT)
+        time.sleep(0.3)
+        with Folder(tmp_path).connect("shop", "s1") as shop:
+            shop.con.execute("CALL exchange_send('bank', 'x', 'SELECT 7 AS x')").fetchall()
+        assert "7" in process.communicate(timeout=60)[0]
 
 
 def test_map_rows_stops_between_slices() -> None:

@@ -22,17 +22,17 @@ the loss.
 **Scores outside the range** would get the value of another score. So a second series of the same
 numbers, the guard, is nearly 0 on the range and at least 1 everywhere beyond its margin, in the
 whole ring: for that its frequencies go down to 1 / 2^24 by factors of 4. Its sum over some rows is
-opened, with noise of each party, and has to be below `GUARD_LIMIT`.
+opened, with noise of each party, and has to be below 0.6 (sql/lr_helper/blind/step.sql).
 
 **Errors** of a share of m (g(z) - y), in units of g:
 
 - the fit's, at most `fitted_error`, as a function of z. The others depend on r and d, which are
-  uniform, but that of the factors also on z, since factor and dealt number belong to one angle: its
-  mean for one z is up to a unit of theirs, and does not vanish in a sum over rows. With S the root
-  of the sum of (a_k^2 + b_k^2):
+  uniform. With S the root of the sum of (a_k^2 + b_k^2):
 - dealt numbers are rounded to 2^-13: a deviation of S 2^-13 / sqrt(12);
 - the parties' factors are rounded to what `factor` (the length of a step by rows) leaves them: to
-  2^(13 - label scale) / factor, and there are 2 K of them: sqrt(2 K) / sqrt(12) of that;
+  2^(13 - label scale) / factor, and there are 2 K of them: a deviation of sqrt(2 K / 12) of that.
+  They are rounded up or down by numbers that hang together with no angle (`_dithers`). The nearest
+  number would be off by something that depends on z and does not vanish in a sum over rows;
 - angles are rounded to 2^-18 of a turn: less than 2 pi 2^-19 S;
 - coefficients are rounded to 2^-20;
 - the identity is rounded to the label's scale, up or down by chance.
@@ -49,6 +49,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
+from hashlib import shake_256
 
 import numpy as np
 import pyarrow as pa
@@ -66,7 +67,6 @@ Integers = NDArray[np.int64]
 SCORE, DEALT, COEFFICIENT, TABLE = 40, 13, 20, 22
 LOSS = 28  # bits of a loss, but with the identity: twice the label's
 RING = 24  # bits of the scores that the ring tells apart
-GUARD_LIMIT = 0.5
 # A guard's sum is over as many rows: more would add up to too much of what it has on the range.
 GUARDED = 256
 SHARE = pa.struct({"residual": VECTOR, "guard": VECTOR, "loss": VECTOR})
@@ -427,11 +427,23 @@ def _factors(
         )
 
     def cut(number: Integers) -> Vector:
-        for bits, times in ((before, factor), (shift - before, 1)):
-            number = (number + (1 << bits >> 1) >> bits) * times
-        return number.view(np.uint64)
+        number = (number + (1 << before >> 1) >> before) * factor
+        return (number + next(dithers) >> (shift - before)).view(np.uint64)
 
+    dithers = _dithers(d, len(frequencies), shift - before)
     return cut(a * cos + b * sin), cut(a * sin - b * cos)
+
+
+def _dithers(d: Vector, count: int, bits: int) -> Iterator[Integers]:
+    """Yield the cosines' and the sines' dithers, below 2^bits, the same ones at all parties.
+
+    They are the first bits of multiples of d by odd numbers of 64 bits. Together with an angle, the
+    first bits of a multiple by a frequency, such a number is a point of a lattice without short
+    vectors: for uniform d nearly uniform, whatever the angle is (Korobov's rule).
+    """
+    digest = shake_256(b"duckpriv/activation/dither").digest(16 * count)
+    for multiples in np.frombuffer(digest, "<u8").reshape(2, count) | np.uint64(1):
+        yield (np.multiply.outer(multiples, d) >> np.uint64(64 - bits)).view(np.int64)
 
 
 @cache

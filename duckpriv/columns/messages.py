@@ -160,9 +160,10 @@ def exchange_awaited(context: Context, handles: pa.Array) -> pa.Array:
     handle = handles[0].as_py()
     if handle not in context.awaited:
         raise ProtocolError("the statement that runs has not asked for this message")
-    query = context.awaited[handle]()
-    if query is not None:
-        context.awaited.pop(handle)
+    look = context.awaited.pop(handle)
+    query = look()
+    if query is None:
+        context.awaited[handle] = look
     return pa.array([query], pa.string())
 
 

@@ -261,7 +261,7 @@ class FileExchange:
         None where it takes longer. Raises its error."""
         with self._lock:
             for name, work in list(self._works.items()):
-                if work.forgotten:
+                if work.left if name == key else work.forgotten():
                     del self._works[name]
             if key not in self._works:
                 self._works[key] = self._work(function)

@@ -17,15 +17,16 @@ from ..ctrlc import CtrlC
 from ..errors import STOPPED, Cancelled
 
 _Result = TypeVar("_Result")
-# How long one look waits, and after how long without one the work is to stop. DuckDB notices
-# interrupt() between two looks.
+# How long one look waits (DuckDB notices interrupt() between two of them), and after how long
+# without one the work is to stop.
 LOOK_SECONDS = 0.1
 _FORGOTTEN_SECONDS = 1.0
 
 
 class Work(Generic[_Result]):
     """Begins `function` at once. `stop` is called now and then by it and by whoever waits, and may
-    raise; `waits` is called while somebody waits."""
+    raise; `waits` is called while somebody waits. `left` says whether nobody does any more, as far
+    as was noticed."""
 
     def __init__(
         self,
@@ -36,8 +37,8 @@ class Work(Generic[_Result]):
         self._function, self._stop, self._waits = function, stop, waits
         self._result: list[_Result] = []
         self._error: BaseException | None = None
-        self._left = False
-        self._looked = time.monotonic()
+        self.left = False
+        self._alone, self._counted = 0.0, time.monotonic()
         self._ended = threading.Event()
         self._ctrl_c = CtrlC()
         copied = contextvars.copy_context()
@@ -46,10 +47,14 @@ class Work(Generic[_Result]):
         )
         self._thread.start()
 
-    @property
     def forgotten(self) -> bool:
-        """Whether nobody waits for it any more."""
-        return self._left or time.monotonic() - self._looked > _FORGOTTEN_SECONDS
+        """Whether nobody waits for it any more. A call counts no more than the time of a look:
+        where the process was stopped or busy, who waits could not look either."""
+        now = time.monotonic()
+        self._alone += min(now - self._counted, LOOK_SECONDS)
+        self._counted = now
+        self.left |= self._alone > _FORGOTTEN_SECONDS
+        return self.left
 
     @property
     def ended(self) -> bool:
@@ -59,14 +64,14 @@ class Work(Generic[_Result]):
     def look(self, seconds: float = LOOK_SECONDS) -> bool:
         """Wait a moment; return whether it has ended. Raises what `stop` does."""
         try:
-            self._looked = time.monotonic()
+            self._alone = 0.0
             if not self._ended.wait(seconds):
                 self._stop()
                 if self._ctrl_c.pressed():
                     raise Cancelled(STOPPED)
                 self._waits()
         except BaseException:  # Ctrl-C too
-            self._left = True
+            self.left = True
             raise
         return self.ended
 
@@ -89,6 +94,6 @@ class Work(Generic[_Result]):
             self._ctrl_c.close()
 
     def _check(self) -> None:
-        if self.forgotten:
+        if self.forgotten():
             raise Cancelled("nobody waits for this any more")
         self._stop()

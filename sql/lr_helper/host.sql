@@ -84,6 +84,22 @@ SELECT require(max(abs(y)) <= getvariable('most'),
                'the label is too large: its largest magnitude can be ' || round(getvariable('most'), 3)
                || '; divide it, or have all parties set ' || CASE WHEN getvariable('activation') = 'blind' THEN 'a larger range' ELSE 'a smaller batch or learning_rate' END)
 FROM lr_rows;
+
+-- part precision if getvariable('activation') = 'blind'
+
+-- What 64 bits leave for a residual. A label is rounded once, predictions anew in each step, without a trend (columns/activation.py).
+SELECT require(rounded <= deviation / 100,
+               'the labels differ by too little to be rounded to ' || getvariable('label_scale') || ' bits behind the point, which is what 64 bits leave; multiply '
+               || 'the label, or have all parties set a smaller batch or range'),
+       require(deviation = 0 OR noise <= deviation / 4,
+               'the labels differ by less than what 64 bits leave for a prediction; have all parties set a smaller batch, range or decay')
+FROM (SELECT stddev_pop(y) AS deviation,
+             sqrt(avg((y - round(y * 2.0::DOUBLE ** getvariable('label_scale')) / 2.0::DOUBLE ** getvariable('label_scale')) ** 2)) AS rounded,
+             CASE WHEN getvariable('kind') = 'identity' THEN 0.5::DOUBLE ** (getvariable('label_scale') + 1)
+                  ELSE 2.0::DOUBLE ** (13 - getvariable('room')) * sqrt(activation_width(getvariable('kind'), getvariable('score_range'), false) / 24) END AS noise
+      FROM lr_rows);
+
+-- part name-seed
 SET VARIABLE name_seed = (SELECT random_id(1)::VARCHAR);
 SET VARIABLE k = 0;
 

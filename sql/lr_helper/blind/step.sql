@@ -68,9 +68,9 @@ CREATE OR REPLACE TEMP TABLE lr_weights AS
           FROM exchange_recv_all(getvariable('others'), 'lrh/open-update-' || getvariable('iteration'),
                                  columns := 'c UBIGINT[], guard UBIGINT[], loss UBIGINT[]')) o
     WHERE require(steps = len(getvariable('parties')) - 1, 'each party has to open its masked step once')
-      AND require(list_min(ring_decode(ring_add(own.guard, o.guard), scale := 33)) > -0.5,
+      AND require(list_min(ring_decode(ring_add(own.guard, o.guard), scale := 33)) > -0.6,
                   'what was dealt or opened does not fit together: a party, or the helper, has sent wrong numbers')
-      AND require(list_max(ring_decode(ring_add(own.guard, o.guard), scale := 33)) < 0.5,
+      AND require(list_max(ring_decode(ring_add(own.guard, o.guard), scale := 33)) < 0.6,
                   'scores leave the range ' || getvariable('score_range') || ': the training diverges, or a row is far from all others. '
                   || 'Have all parties set a smaller learning_rate, or --set range=' || 2 * getvariable('score_range')
                   || ', or take the logarithm of columns with few large numbers');
