@@ -7,6 +7,7 @@ from itertools import product
 import pytest
 
 from duckpriv import DuckprivError, ExchangeTimeout, ProtocolError
+from tests.effort import THOROUGH
 from tests.parties import make_table
 
 BOTH = ["SET VARIABLE duckpriv_protocol = 'psi/1'"] + [
@@ -70,7 +71,9 @@ BAD_BLINDED = {
 }
 
 
-@pytest.mark.parametrize("kind", BAD_BLINDED)
+@pytest.mark.parametrize(
+    "kind", BAD_BLINDED if THOROUGH else ["zero", "N", "too short", "NULL", "text"]
+)
 def test_the_host_signs_nothing_when_one_blinded_value_is_bad(
     peers, together, tmp_path, kind
 ) -> None:
@@ -123,7 +126,10 @@ BAD_SIGNED = {
 }
 
 
-@pytest.mark.parametrize("kind", BAD_SIGNED)
+@pytest.mark.parametrize(
+    "kind",
+    BAD_SIGNED if THOROUGH else ["swapped rows", "one missing", "one twice", "not reduced"],
+)
 def test_the_guest_refuses_wrong_signatures(peers, together, tmp_path, kind: str) -> None:
     honest, bad, run = peers("guest")
     done, error = together(lambda: key_and_answer(bad, BAD_SIGNED[kind]), run)

@@ -136,6 +136,7 @@ def test_matching_over_the_network_survives_kills_at_random(folder, server) -> N
         assert_nothing_left(folder, me)
 
 
+@takes_long
 def test_three_parties_over_the_network(tmp_path: Path) -> None:
     data = training_data(tmp_path)
     introduce(tmp_path, "host", "guest", "helper")

@@ -18,6 +18,7 @@ import pytest
 
 from duckpriv.columns.ciphertext import HEADER_BYTES, layout_of
 from duckpriv.engine import sql_folder
+from tests.effort import thorough
 from tests.parties import Folder, at_once
 
 ROOT = Path(__file__).parents[2]
@@ -98,20 +99,22 @@ PLAN = (
             "plans 2147483648 rows, and most_rows is 10000000; to take so many, --set most_rows=",
         ),
         (
-            "(1::BIGINT << 62) AS rows, (1::BIGINT << 62) AS batches, 1::BIGINT AS iterations",
-            "and most_rows is 10000000",
-        ),
-        (
             "5::BIGINT AS rows, 1::BIGINT AS batches, (1::BIGINT << 62) AS iterations",
             "and most_iterations is 100000",
         ),
         (
-            "(-5)::BIGINT AS rows, 1::BIGINT AS batches, 1::BIGINT AS iterations",
-            "the host's plan makes no sense",
-        ),
-        (
             "9999999::BIGINT AS rows, 1::BIGINT AS batches, 1::BIGINT AS iterations",
             "and a party says activation=blind kind=logistic",
+        ),
+        *thorough(
+            (
+                "(1::BIGINT << 62) AS rows, (1::BIGINT << 62) AS batches, 1::BIGINT AS iterations",
+                "and most_rows is 10000000",
+            ),
+            (
+                "(-5)::BIGINT AS rows, 1::BIGINT AS batches, 1::BIGINT AS iterations",
+                "the host's plan makes no sense",
+            ),
         ),
     ],
 )
@@ -199,11 +202,17 @@ SHAPE = "SELECT count(*) AS rows, coalesce(max(len(x)), 0) AS columns FROM matmu
     ("liar", "shape", "problem"),
     [
         ("left", f"(1::BIGINT << {bits}) AS rows, 2::BIGINT AS columns", problem)
-        for bits, problem in ((62, "more than 2^31"), (31, "did not encrypt|did not answer"))
+        for bits, problem in (
+            (62, "more than 2^31"),
+            *thorough((31, "did not encrypt|did not answer")),
+        )
     ]
     + [
         ("right", f"2::BIGINT AS rows, (1::BIGINT << {bits}) AS columns", problem)
-        for bits, problem in ((62, "more than 2^31"), (31, "did not encrypt|did not answer"))
+        for bits, problem in (
+            (31, "did not encrypt|did not answer"),
+            *thorough((62, "more than 2^31")),
+        )
     ],
 )
 def test_shapes_of_a_matrix(game, liar: str, shape: str, problem: str) -> None:
