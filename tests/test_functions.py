@@ -14,6 +14,7 @@ from tests.keys import fill
 SCALARS = [f for f in FUNCTIONS if f.kind == "scalar"]
 CT = "paillier_encrypt(i, 'paillier')"
 CTS = "paillier_encrypt_list([i, -1.5], 'paillier')"
+MASKS, CONSTANT = "(SELECT masks FROM proof)", "(SELECT ct FROM proof)"
 JOINT = "joint_encrypt(i, 'part1')"
 JOINTS = "joint_encrypt_list([i, -1.5], 'part1')"
 # A valid argument for each scalar function's parameters, as SQL over a row number i.
@@ -105,6 +106,28 @@ ARGUMENTS = {
         "activation_deal([i, 5], [1, 2], [], 'identity', 6, 4, false)",
         *("activation_series('identity', 6)", "'identity'", "6", "4", "1000", "false", "true"),
     ],
+    "range_masks": [CTS, "70", "'paillier'"],
+    "range_products": [MASKS, f"[{CONSTANT}]", "[i]", "'random'", "'paillier'"],
+    "range_open": [MASKS, "'paillier'"],
+    "range_check": [MASKS, f"range_open({MASKS}, 'paillier')", "80", "'paillier'"],
+    "wide_encode": ["[i, 5]"],
+    "wide_decode": ["wide_encode([i, 5])"],
+    "wide_add": ["wide_encode([i, 5])", "wide_encode([7, i])"],
+    "wide_sub": ["wide_encode([i, 5])", "wide_encode([7, i])"],
+    "wide_split": ["[i, -5]"],
+    "he_share_split_wide": [CTS, "'paillier'", "64"],
+    "paillier_decrypt_share_wide": [f"[{CTS}]", "'paillier'"],
+    "square_masks": ["1 + i % 2"],
+    "square_encrypt": ["wide_encode([i, 5])", "128", "'paillier'"],
+    "square_split": [
+        "square_encrypt(wide_encode([i, 5]), 128, 'paillier')",
+        *("wide_encode([7, i])", "128", "'paillier'"),
+    ],
+    "square_shares": ["wide_encode([i, 5])", "wide_encode([1, 2, 3, i])"],
+    "quadratic_begin": ["wide_encode([1000 + i])", "wide_encode([i])", "1", "0", "1000", "true"],
+    "square_step": [*["wide_encode([1 + i, 5])"] * 4, "true"],
+    "square_trace": ["wide_encode([1 + i, 5])", "true"],
+    "square_solution": ["wide_encode([1 + i, 5])", "true"],
     "share_split": ["i", "20"],
     "share_split_list": ["[i, -0.5]", "20"],
     "share_add": ["i", "18446744073709551615"],
@@ -141,6 +164,10 @@ def ready(tmp_path_factory, rsa_key, joint_key):
     folder = tmp_path_factory.mktemp("functions")
     with duckpriv.connect(keyring=folder / "keys", session="s1") as party:
         fill(party.keyring, rsa_key, joint_key)
+        party.con.execute(
+            f"CREATE TABLE proof AS SELECT ct, range_masks(ct, 70, 'paillier') AS masks "
+            f"FROM (SELECT {CTS} AS ct FROM range(1) t(i))"
+        )
         yield party.con
 
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from ..crypto.parallel import ByteMatrix
 from ..errors import InvalidValue
@@ -146,12 +147,52 @@ def _dots(
             [to_fixed_point(np.array(ws, dtype=np.float64), scale, bound) for ws in group],
             dtype=np.int64,
         )
-        # One body of every ciphertext at a time: the slots of a body go together.
-        count = common.bodies(public.key)
-        parts = [public.key.combine(bodies[i::count], coefficients) for i in range(count)]
-        outputs.append(np.stack(parts, axis=1).reshape(-1, public.key.width))
+        outputs.append(combined(public, common, bodies, coefficients))
         layouts += [layout] * len(group)
     return layouts, np.concatenate(outputs)
+
+
+def he_weighted_sums(
+    context: Context,
+    lists: pa.Array,
+    matrices: pa.Array,
+    key: pa.Array,
+    scales: pa.Array,
+    bounds: pa.Array,
+) -> pa.Array:
+    """Return for each row, a list of n ciphertexts and n lists of k numbers, the k encrypted sums
+    of ciphertext times number."""
+    scale, bound = fraction_bits(scales), weight_bound(bounds)
+    public = key_named(context, key)
+    results = []
+    for cts, matrix in zip(lists, matrices, strict=True):
+        if cts.values.null_count or matrix.values.null_count:
+            raise InvalidValue("a row has no ciphertext, or no numbers")
+        lengths = {len(row) for row in matrix}
+        if len(lengths) != 1 or len(cts) != len(matrix):
+            raise InvalidValue("the rows do not have equally many numbers")
+        (width,) = lengths
+        common, bodies = read_alike(cts.values.to_pylist(), public)
+        numbers = matrix.values.flatten().to_numpy(zero_copy_only=False)
+        fixed = np.array(to_fixed_point(numbers, scale, bound), dtype=np.int64)
+        coefficients = np.ascontiguousarray(fixed.reshape(-1, width).T)
+        sums = combined(public, common, bodies, coefficients)
+        layouts = [of_sum(common, len(cts), scale, bound)] * width
+        results.append(send(public, layouts, sums).to_pylist())
+    return pa.array(results, pa.list_(pa.binary()))
+
+
+def combined(
+    public: HomomorphicPublicKey,
+    common: Layout,
+    bodies: ByteMatrix,
+    coefficients: NDArray[np.int64],
+) -> ByteMatrix:
+    """Return the sums of ciphertexts that have one layout, times each row of coefficients."""
+    # One body of every ciphertext at a time: the slots of a body go together.
+    count = common.bodies(public.key)
+    parts = [public.key.combine(bodies[i::count], coefficients) for i in range(count)]
+    return np.stack(parts, axis=1).reshape(-1, public.key.width)
 
 
 def of_sum(layout: Layout, terms: int, scale: int, bound: int) -> Layout:

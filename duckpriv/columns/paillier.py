@@ -51,24 +51,25 @@ def paillier_encrypt_list(
 
 def paillier_decrypt(context: Context, cts: pa.Array, key: pa.Array) -> pa.Array:
     """Decrypt ciphertexts of one number each."""
-    return single(to_numbers(*_decrypt(context, cts, key)), "paillier_decrypt_list")
+    return single(to_numbers(*decrypted(context, cts, key)), "paillier_decrypt_list")
 
 
 def paillier_decrypt_list(context: Context, cts: pa.Array, key: pa.Array) -> pa.Array:
     """Decrypt ciphertexts to lists of numbers."""
-    return pa.array(to_numbers(*_decrypt(context, cts, key)), pa.list_(pa.float64()))
+    return pa.array(to_numbers(*decrypted(context, cts, key)), pa.list_(pa.float64()))
 
 
 def paillier_decrypt_share(context: Context, cts: pa.Array, key: pa.Array) -> pa.Array:
     """Decrypt ciphertexts to shares: each value modulo 2^64."""
-    _, values = _decrypt(context, cts, key)
+    _, values = decrypted(context, cts, key)
     shares = [[value % RING for value in row] for row in values]
     return pa.array(shares, pa.list_(pa.uint64()))
 
 
-def _decrypt(
+def decrypted(
     context: Context, cts: pa.Array, key: pa.Array
 ) -> tuple[list[Layout], list[list[int]]]:
+    """Return what ciphertexts hold. Raises InvalidValue for what is beyond a bound."""
     private = context.need_keyring().paillier_private(constant(key, "the key"))
     layouts, bodies = read(cts.to_pylist(), private.public)
     values = unpacked(layouts, private.key.decrypt(bodies), private.public.key)

@@ -11,9 +11,9 @@ import pyarrow as pa
 from ..errors import InvalidValue
 from .arrays import constant
 from .context import Context
-from .homomorphic import key_named, of_sum, read_alike, send, weight_bound
+from .homomorphic import read_alike, send
 from .joint import joint_key_named
-from .plaintexts import fraction_bits, packed, to_fixed_point
+from .plaintexts import packed, to_fixed_point
 
 # Fractional bits of the factor that a residual gets, and how large it may be: below 128, which
 # noise of deviation 10 passes once in 2^120 rows.
@@ -63,34 +63,3 @@ def gaussian_noise(context: Context, rows: pa.Array, deviations: pa.Array) -> pa
         raise InvalidValue("the deviation of noise has to be a number from 0 to 1e300")
     source = secrets.SystemRandom()
     return pa.array([source.gauss(0.0, deviation) for _ in rows], pa.float64())
-
-
-def gradient_block(
-    context: Context,
-    lists: pa.Array,
-    matrices: pa.Array,
-    key: pa.Array,
-    scales: pa.Array,
-    bounds: pa.Array,
-) -> pa.Array:
-    """Return for each row, a list of n ciphertexts and n lists of k numbers, the k encrypted sums
-    of ciphertext times number."""
-    scale, bound = fraction_bits(scales), weight_bound(bounds)
-    public = key_named(context, key)
-    results = []
-    for cts, matrix in zip(lists, matrices, strict=True):
-        if cts.values.null_count or matrix.values.null_count:
-            raise InvalidValue("a row has no residual, or no features")
-        lengths = {len(row) for row in matrix}
-        if len(lengths) != 1 or len(cts) != len(matrix):
-            raise InvalidValue("the rows do not have one number of features")
-        (width,) = lengths
-        common, bodies = read_alike(cts.values.to_pylist(), public)
-        if common.count != 1:
-            raise InvalidValue("a residual holds several numbers")
-        numbers = matrix.values.flatten().to_numpy(zero_copy_only=False)
-        fixed = np.array(to_fixed_point(numbers, scale, bound), dtype=np.int64)
-        sums = public.key.combine(bodies, np.ascontiguousarray(fixed.reshape(-1, width).T))
-        layouts = [of_sum(common, len(cts), scale, bound)] * width
-        results.append(send(public, layouts, sums).to_pylist())
-    return pa.array(results, pa.list_(pa.binary()))

@@ -14,11 +14,13 @@ from .joint import JOINT
 from .metrics import METRICS
 from .names import NAMES
 from .paillier import PAILLIER
+from .range_proof import RANGE_PROOF
 from .ring import RING
 from .rsa import RSA
 from .seeds import SEEDS
 from .shares import SHARES
 from .training import TRAINING
+from .wide import WIDE
 
 FUNCTIONS: tuple[Function, ...] = (
     *NAMES,
@@ -27,10 +29,12 @@ FUNCTIONS: tuple[Function, ...] = (
     *PAILLIER,
     *JOINT,
     *HOMOMORPHIC,
+    *RANGE_PROOF,
     *SHARES,
     *SEEDS,
     *RING,
     *ACTIVATION,
+    *WIDE,
     *EXCHANGE,
     *TRAINING,
     *METRICS,

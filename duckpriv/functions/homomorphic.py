@@ -185,6 +185,41 @@ HOMOMORPHIC: tuple[Function, ...] = (
         randomised=True,
     ),
     Function(
+        name="he_weighted_sums",
+        kind="table",
+        parameters=(
+            Parameter("encrypted_table", "VARCHAR", "the name of a table (row, ct)"),
+            Parameter("plain_table", "VARCHAR", "the name of a table (row, x DOUBLE[])"),
+            UNDER,
+            SCALE,
+            Parameter("bound", "INTEGER", "every |x * 2^scale| is below 2^bound", "30"),
+        ),
+        returns="TABLE(feature BIGINT, ct BLOB)",
+        about="The sums over all rows of ciphertext times number, one for each number that the "
+        "rows have: Xᵀ·[[d]]. Every row of one table needs its row of the other. All ciphertexts "
+        "are in memory: give it some 30,000 rows at a time, and add with he_sum.",
+        reveals=HIDDEN + " The bound tells the number of rows, to the next power of two.",
+        example="SELECT feature, paillier_decrypt_list(ct, 'mine') AS sums "
+        "FROM he_weighted_sums('encrypted', 'matrix', 'mine')",
+        setup=(
+            MAKE_KEY,
+            MAKE_TABLE,
+            "CREATE OR REPLACE TEMP TABLE encrypted AS "
+            "SELECT * FROM paillier_encrypt_matrix('features', 'mine')",
+            "CREATE OR REPLACE TEMP TABLE matrix AS FROM matrix_rows('features', 'id')",
+        ),
+        udfs=(
+            volatile_udf(
+                homomorphic.he_weighted_sums,
+                ("BLOB[]", "DOUBLE[][]", "VARCHAR", "BIGINT", "BIGINT"),
+                "BLOB[]",
+                pa.list_(pa.binary()),
+            ),
+        ),
+        body="homomorphic.sql",
+        randomised=True,
+    ),
+    Function(
         name="he_pack",
         kind="scalar",
         parameters=(

@@ -135,14 +135,6 @@ TRAINING: tuple[Function, ...] = (
         example="SELECT feature, joint_decrypt(partial_decrypt(ct, 'guest'), 'host', mask := mask) "
         "AS gradient FROM lr_encrypted_gradient('residuals', 'matrix', 'host')",
         setup=_MAKE_BATCH,
-        udfs=(
-            volatile_udf(
-                training.gradient_block,
-                ("BLOB[]", "DOUBLE[][]", "VARCHAR", "BIGINT", "BIGINT"),
-                "BLOB[]",
-                pa.list_(pa.binary()),
-            ),
-        ),
         body="training.sql",
         randomised=True,
     ),

@@ -26,3 +26,10 @@ CREATE MACRO he_matmul_split(plain_table, encrypted_table, key, scale := 20, bou
                (SELECT list(ct ORDER BY row ASC) FROM query_table(encrypted_table)), duckpriv.main.exact_doubles(x), key,
                scale, bound, sigma) AS s
     FROM query_table(plain_table);
+
+-- A row without its row in the other table is an error.
+CREATE MACRO he_weighted_sums(encrypted_table, plain_table, key, scale := 20, bound := 30) AS TABLE
+    SELECT generate_subscripts(sums, 1) AS feature, unnest(sums) AS ct
+    FROM (SELECT duckpriv_udf_he_weighted_sums(list(ct ORDER BY row ASC), list(duckpriv.main.exact_doubles(x) ORDER BY row ASC),
+                                               key, scale, bound) AS sums
+          FROM query_table(encrypted_table) FULL JOIN query_table(plain_table) USING (row));

@@ -150,6 +150,17 @@ def joint_prediction(
     }
 
 
+def moments(folder: Folder, rows: int, much: bool, secret: str) -> Scripts:
+    has = share_of(rows, much or secret != "records")
+    few = np.arange(rows) == 0
+    labels = balanced(rows) if much or secret != "labels" else few.astype(int)
+    records(folder, rows, has, labels, numbers(rows, 4))
+    return {
+        "host": ("moments/host", {"table": "t", "label": "y", "peer": "guest"}),
+        "guest": ("moments/guest", {"table": "t", "peer": "host", "bits": 2048}),
+    }
+
+
 HELPED = {"table": "t", "guests": "guest"}
 
 
@@ -234,6 +245,20 @@ CASES = [
         partial(joint_prediction, secret="scores", asker="host"),
     ),
     Case(
+        "moments/guest",
+        "guest",
+        "it has a fifth of the rows, or all",
+        partial(moments, secret="records"),
+        many_rows=10_000,
+    ),
+    Case(
+        "moments/host",
+        "host",
+        "one label is 1, or half of them are",
+        partial(moments, secret="labels"),
+        many_rows=10_000,
+    ),
+    Case(
         "lr_helper/guest",
         "guest",
         "it has a fifth of the rows, or all",
@@ -262,8 +287,11 @@ CASES = [
         many_rows=20_000,
     ),
 ]
-# Their scripts take no table: they have messages and random numbers only.
-WITHOUT_SECRET = {"lr_joint_key/assistant", "lr_helper/helper", "lr_helper/predict_helper"}
+# Their scripts take no table: they have messages, shares and random numbers only.
+WITHOUT_SECRET = {
+    *("lr_joint_key/assistant", "lr_helper/helper", "lr_helper/predict_helper"),
+    *("moments/regression_host", "moments/regression_guest"),
+}
 
 
 def test_every_bundled_script_has_a_case() -> None:

@@ -1,0 +1,403 @@
+"""Shares in the ring Z_2^128, and squares of shared symmetric matrices, as SQL functions.
+
+Vectors are BLOBs of 16 bytes for each element, little-endian.
+
+The ring is that wide so that products of shared fixed-point numbers can be rounded by each party on
+its own share: share >> f at one party, -(-share >> f) at the other gives x / 2^f, off by less than
+one unit, but with probability |x| / 2^127 (SecureML: Mohassel and Zhang, IEEE S&P 2017, theorem 1).
+
+**Linear equations.** A w = b for a shared positive definite k x k matrix A is solved by squaring:
+with E = I - c A, all of whose eigenvalues are in [0, 1), A^-1 = c (1 + E)(1 + E^2)(1 + E^4)… (the
+Neumann series, in factors). `quadratic_begin` makes shares of E and of v = c b, and `square_step`
+those of E^2 and (1 + E) v. After s steps what is missing of w in the direction of the eigenvalue
+l of A is the part (1 - c l)^(2^s).
+
+A step is one opening. Beforehand the parties get shares of U^2 and U t, for a symmetric matrix
+U = U_1 + U_2 and a vector t = t_1 + t_2 of which each knows its part (Beaver's triples). Then
+E - U and v - t are opened, which are uniform, and squares and products follow. One party encrypts
+the rows of (U_1 | t_1) under its Paillier key, the other multiplies by the rows of U_2 and by t_2
+and masks the result; since all are symmetric, U_2 U_1 and its transpose are all that is missing.
+
+**Errors**: E has 40 fractional bits and v 32, each is off by a unit in each step. An error of E in
+the direction of a small eigenvalue doubles in each step, as does the power of E: in sum that is as
+if A were off by 2^-39 / c.
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import chain
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ..crypto.packing import pack, slots_in
+from ..errors import InvalidValue
+from ..keys import HomomorphicPublicKey
+from .arrays import constant
+from .ciphertext import Layout, read, write
+from .context import Context
+from .homomorphic import SMALLEST_SIGMA, key_named, send
+from .paillier import decrypted
+from .plaintexts import fraction_bits, packed, to_fixed_point
+
+BITS = 128
+_RING = 1 << BITS
+MATRIX_SCALE, VECTOR_SCALE = 40, 32
+SPLIT = pa.struct({"send": pa.binary(), "keep": pa.binary()})
+SHARES = pa.struct({"keep": pa.binary(), "send": pa.binary()})
+PRODUCT = pa.struct({"send": pa.list_(pa.binary()), "keep": pa.binary()})
+# Arrow has no UHUGEINT: it goes to DuckDB and back as text.
+TEXTS = pa.list_(pa.string())
+_WIDTH = BITS // 8
+# A factor of the ring in parts that `combine` takes.
+_LIMB, _LIMBS = 43, 3
+# Bits of half a number of `integer_moments`, and how many rows it takes.
+_HALF, _MOST_ROWS = 19, 1 << 15
+# Bits of the factor by which a matrix is scaled.
+_FACTOR = 28
+_SIGMA = 64
+_MOST_COLUMNS = 1000
+
+Elements = NDArray[np.object_]
+
+
+def he_share_split_wide(
+    context: Context, cts: pa.Array, key: pa.Array, sigmas: pa.Array
+) -> pa.Array:
+    """Split every encrypted value v into v - R, to send, and R modulo 2^128, to keep. R is uniform
+    on [0, 2^(bound + sigma))."""
+    public = key_named(context, key)
+    sigma = int(constant(sigmas, "sigma"))
+    layouts, bodies = read(cts.to_pylist(), public)
+    masked, masks, plaintexts = [], [], []
+    for layout in layouts:
+        layout, drawn, negative = _masks(layout, sigma, public)
+        masked.append(layout)
+        masks.append(drawn)
+        plaintexts += negative
+    sent = send(public, masked, public.key.add_plain(bodies, plaintexts))
+    return pa.StructArray.from_arrays([sent, _blobs(masks)], fields=list(SPLIT))
+
+
+def paillier_decrypt_share_wide(context: Context, lists: pa.Array, key: pa.Array) -> pa.Array:
+    """Decrypt lists of ciphertexts to shares: all values modulo 2^128, one behind the other."""
+    rows = []
+    for cts in lists:
+        if cts.values.null_count:
+            raise InvalidValue("a list of ciphertexts has a NULL")
+        _, values = decrypted(context, cts.values, key)
+        rows.append(chain.from_iterable(values))
+    return _blobs(rows)
+
+
+def wide_encode(context: Context, lists: pa.Array) -> pa.Array:
+    """Return elements as a vector."""
+    return _blobs([list(map(int, texts)) for texts in lists.to_pylist()])
+
+
+def wide_decode(context: Context, vectors: pa.Array) -> pa.Array:
+    """Return the elements of a vector."""
+    return pa.array([[str(x) for x in _elements(v)] for v in vectors.to_pylist()], TEXTS)
+
+
+def wide_add(context: Context, a: pa.Array, b: pa.Array) -> pa.Array:
+    """Return a + b, element by element."""
+    return _each(a, b, 1)
+
+
+def wide_sub(context: Context, a: pa.Array, b: pa.Array) -> pa.Array:
+    """Return a - b, element by element."""
+    return _each(a, b, -1)
+
+
+def wide_split(context: Context, lists: pa.Array) -> pa.Array:
+    """Split integers into a uniform vector to send and the rest to keep."""
+    kept, sent = [], []
+    for texts in lists.to_pylist():
+        sent.append(_random(len(texts)))
+        kept.append(np.array([int(text) for text in texts], dtype=object) - sent[-1])
+    return pa.StructArray.from_arrays([_blobs(kept), _blobs(sent)], fields=list(SHARES))
+
+
+def integer_moments(context: Context, lists: pa.Array, scales: pa.Array) -> pa.Array:
+    """Return for each list of rows the sums of products of each two columns, as integers: k x k,
+    row by row. Numbers stand as round(x * 2^scale), below 2^38 in magnitude."""
+    scale = fraction_bits(scales)
+    results = []
+    for rows in lists:
+        if not 0 < len(rows) <= _MOST_ROWS or len({len(row) for row in rows}) != 1:
+            raise InvalidValue(f"give 1 to {_MOST_ROWS} rows with equally many numbers")
+        numbers = rows.values.flatten().to_numpy(zero_copy_only=False)
+        fixed = np.array(to_fixed_point(numbers, scale, 2 * _HALF), dtype=np.int64)
+        fixed = fixed.reshape(len(rows), -1)
+        # Sums of 2^15 products of halves are exact in float64.
+        high, low = fixed >> _HALF, fixed & ((1 << _HALF) - 1)
+        h, m = high.astype(np.float64), low.astype(np.float64)
+        mixed = (h.T @ m).astype(np.int64).astype(object)
+        squares = ((h.T @ h).astype(np.int64).astype(object) << 2 * _HALF) + (m.T @ m).astype(
+            np.int64
+        ).astype(object)
+        sums = squares + ((mixed + mixed.T) << _HALF)
+        results.append([str(x) for x in sums.flat])
+    return pa.array(results, TEXTS)
+
+
+def square_masks(context: Context, sizes: pa.Array) -> pa.Array:
+    """Return uniform symmetric k x k matrices, row by row, each with a uniform vector behind it."""
+    rows = []
+    for size in sizes.to_pylist():
+        _check_size(size)
+        matrix = _random(size * size).reshape(size, size)
+        below = np.tril_indices(size, -1)
+        matrix[below] = matrix.T[below]
+        rows.append(chain(matrix.flat, _random(size)))
+    return _blobs(rows)
+
+
+def square_encrypt(context: Context, masks: pa.Array, bounds: pa.Array, key: pa.Array) -> pa.Array:
+    """Encrypt the rows of (U | t), a ciphertext each, as numbers below 2^bound."""
+    public = key_named(context, key)
+    bound = int(constant(bounds, "the bound"))
+    rows = []
+    for elements in masks.to_pylist():
+        matrix, vector = _parts(elements)
+        layout = _layout(len(vector), bound, public)
+        slots = slots_in(public.key.bits, layout.slot_bits)
+        plaintexts = [
+            plaintext
+            for row, t in zip(matrix, vector, strict=True)
+            for plaintext in pack([*map(int, row), int(t)], layout.slot_bits, slots)
+        ]
+        bodies = public.key.encrypt(plaintexts)
+        rows.append(write([layout] * len(vector), bodies, public.key).to_pylist())
+    return pa.array(rows, pa.list_(pa.binary()))
+
+
+def square_split(
+    context: Context, lists: pa.Array, masks: pa.Array, bounds: pa.Array, key: pa.Array
+) -> pa.Array:
+    """Return shares of U_2 U_1, with U_2 t_1 as a last column and t_2 U_1 as a last row: `send` row
+    by row, encrypted, `keep` in the clear. `lists` are what `square_encrypt` made of U_1 and t_1.
+    """
+    public = key_named(context, key)
+    bound = int(constant(bounds, "the bound"))
+    sent, kept = [], []
+    for cts, elements in zip(lists.to_pylist(), masks.to_pylist(), strict=True):
+        matrix, vector = _parts(elements)
+        expected = _layout(len(vector), bound, public)
+        layouts, bodies = read(cts, public)
+        if layouts != [expected] * len(vector):
+            raise InvalidValue("the masks of the peer are not for matrices of this size")
+        # Signed: half as many bits, on average, as they would have below 2^128.
+        factors = _signed(np.vstack([matrix, vector[None]]))
+        limbs = np.concatenate(
+            [((factors >> (_LIMB * i)) & ((1 << _LIMB) - 1)) for i in range(_LIMBS - 1)]
+            + [factors >> (_LIMB * (_LIMBS - 1))],
+            axis=1,
+        ).astype(np.int64)
+        shifted = [bodies]
+        for _ in range(_LIMBS - 1):
+            shifted.append(public.key.shift(shifted[-1], _LIMB))
+        count = expected.bodies(public.key)
+        parts = [
+            public.key.combine(np.concatenate([s[i::count] for s in shifted]), limbs)
+            for i in range(count)
+        ]
+        products = np.stack(parts, axis=1).reshape(-1, public.key.width)
+        grown = replace(expected, bound=_product_bound(len(vector), bound))
+        masked, plaintexts, drawn = [], [], []
+        for _ in factors:
+            layout, values, negative = _masks(grown, _SIGMA, public)
+            masked.append(layout)
+            drawn += values
+            plaintexts += negative
+        sent.append(send(public, masked, public.key.add_plain(products, plaintexts)).to_pylist())
+        kept.append(drawn)
+    arrays = [pa.array(sent, pa.list_(pa.binary())), _blobs(kept)]
+    return pa.StructArray.from_arrays(arrays, fields=list(PRODUCT))
+
+
+def square_shares(context: Context, masks: pa.Array, products: pa.Array) -> pa.Array:
+    """Return this party's shares of U^2 and U t, from its parts of U and t and its share of the
+    product."""
+    rows = []
+    for elements, product in zip(masks.to_pylist(), products.to_pylist(), strict=True):
+        matrix, vector = _parts(elements)
+        size = len(vector)
+        crossed = _elements(product)
+        if len(crossed) != (size + 1) ** 2:
+            raise InvalidValue("the shares of a product are not for matrices of this size")
+        crossed = crossed.reshape(size + 1, size + 1)
+        square = matrix @ matrix + crossed[:size, :size] + crossed[:size, :size].T
+        times = matrix @ vector + crossed[:size, size] + crossed[size, :size]
+        rows.append(chain(square.flat, times))
+    return _blobs(rows)
+
+
+def quadratic_begin(
+    context: Context,
+    matrices: pa.Array,
+    vectors: pa.Array,
+    factors: pa.Array,
+    penalties: pa.Array,
+    units: pa.Array,
+    leads: pa.Array,
+) -> pa.Array:
+    """Return shares of E = 1 - c (q M / unit + l P), with 40 fractional bits, and behind it of
+    v = c b / unit, with 32, from shares of M and b. P is 1 but for the first row and column. c is
+    the inverse of twice the largest trace that q M / unit + l P has where the diagonal of M is at
+    most `unit`.
+    """
+    lead = bool(constant(leads, "whether this party leads"))
+    rows = []
+    columns = (column.to_pylist() for column in (matrices, vectors, factors, penalties, units))
+    for *shares, q, penalty, unit in zip(*columns, strict=True):
+        matrix, target = map(_elements, shares)
+        size = len(target)
+        _check_size(size)
+        if len(matrix) != size * size:
+            raise InvalidValue("a matrix and a vector do not fit together")
+        if not (q > 0 and 0 <= penalty < 1e6 and unit > 0):
+            raise InvalidValue("a factor or a unit is not more than 0, or a penalty too large")
+        matrix = matrix.reshape(size, size)
+        diagonal = np.arange(1, size)
+        if lead:
+            matrix[diagonal, diagonal] += round(penalty / q * unit)
+        # c q / unit = factor / 2^shift, for M and for b, so that its rounding has no effect on w.
+        trace = 2 * (q * size + penalty * (size - 1))
+        shift = max(0, math.ceil(math.log2(unit * trace / q)) + _FACTOR - MATRIX_SCALE)
+        factor = round(2.0 ** (shift + MATRIX_SCALE) * q / (unit * trace))
+        square = _truncated(-matrix * factor, shift, lead)
+        if lead:
+            square[np.diag_indices(size)] += 1 << MATRIX_SCALE
+        vector = _truncated(target * round(factor / q), shift + MATRIX_SCALE - VECTOR_SCALE, lead)
+        rows.append(chain(square.flat, vector))
+    return _blobs(rows)
+
+
+def square_step(
+    context: Context,
+    states: pa.Array,
+    opened: pa.Array,
+    masks: pa.Array,
+    squares: pa.Array,
+    leads: pa.Array,
+) -> pa.Array:
+    """Return shares of E^2 and (1 + E) v from shares of E and v, both less their masks opened, the
+    own parts of the masks, and shares of their squares."""
+    lead = bool(constant(leads, "whether this party leads"))
+    rows = []
+    columns = (column.to_pylist() for column in (states, opened, masks, squares))
+    for row in zip(*columns, strict=True):
+        (_, v), (d, f), (u, t), (uu, ut) = map(_parts, row)
+        if not len(v) == len(f) == len(t) == len(ut):
+            raise InvalidValue("the matrices of a step are not of one size")
+        square = d @ u + u @ d + uu
+        product = d @ t + u @ f + ut
+        if lead:
+            square, product = square + d @ d, product + d @ f
+        added = v + _truncated(product, MATRIX_SCALE, lead)
+        rows.append(chain(_truncated(square, MATRIX_SCALE, lead).flat, added))
+    return _blobs(rows)
+
+
+def square_trace(context: Context, states: pa.Array, leads: pa.Array) -> pa.Array:
+    """Return shares modulo 2^64 of the trace of E, with 10 fractional bits."""
+    lead = bool(constant(leads, "whether this party leads"))
+    traces = [_parts(elements)[0].trace() for elements in states.to_pylist()]
+    return pa.array(_short(np.array(traces, object), MATRIX_SCALE - 10, lead), pa.uint64())
+
+
+def square_solution(context: Context, states: pa.Array, leads: pa.Array) -> pa.Array:
+    """Return shares modulo 2^64 of v, with 20 fractional bits."""
+    lead = bool(constant(leads, "whether this party leads"))
+    vectors = [_parts(elements)[1] for elements in states.to_pylist()]
+    return pa.array(
+        [_short(vector, VECTOR_SCALE - 20, lead) for vector in vectors], pa.list_(pa.uint64())
+    )
+
+
+def _short(elements: Elements, bits: int, lead: bool) -> list[int]:
+    return [int(x) % (1 << 64) for x in _truncated(elements, bits, lead)]
+
+
+def _truncated(elements: Elements, bits: int, lead: bool) -> Elements:
+    """Shares of the numbers without their last bits."""
+    sign = 1 if lead else -1
+    truncated: Elements = sign * ((sign * elements % _RING) >> bits)
+    return truncated
+
+
+def _masks(
+    layout: Layout, sigma: int, public: HomomorphicPublicKey
+) -> tuple[Layout, list[int], list[int]]:
+    """Return the layout of masked values, the masks, and the plaintexts that subtract them."""
+    if not SMALLEST_SIGMA <= sigma <= 256:
+        raise InvalidValue(f"sigma is {sigma}; use {SMALLEST_SIGMA} to 256 bits")
+    bits = layout.bound + sigma
+    drawn = [secrets.randbits(bits) for _ in range(layout.count)]
+    negative = packed([-mask for mask in drawn], layout, public.key)
+    return replace(layout, bound=bits + 1), drawn, negative
+
+
+def _layout(size: int, bound: int, public: HomomorphicPublicKey) -> Layout:
+    """Of a row of (U | t). A slot has room for a product, its mask, and signs."""
+    if not BITS <= bound <= 512:
+        raise InvalidValue(f"the bound is {bound}; use {BITS} to 512 bits")
+    width = _product_bound(size, bound) + _SIGMA + 2
+    return Layout(public.SCHEME, public.fingerprint_bytes, 0, width, bound, size + 1)
+
+
+def _product_bound(size: int, bound: int) -> int:
+    return BITS - 1 + bound + size.bit_length()
+
+
+def _check_size(size: int) -> None:
+    if not 1 <= size <= _MOST_COLUMNS:
+        raise InvalidValue(f"a matrix has {size} columns; 1 to {_MOST_COLUMNS} go")
+
+
+def _parts(vector: bytes) -> tuple[Elements, Elements]:
+    """Return the matrix and the vector of k^2 + k elements."""
+    elements = _elements(vector)
+    size = (math.isqrt(4 * len(elements) + 1) - 1) // 2
+    if size < 1 or len(elements) != size * (size + 1):
+        raise InvalidValue("this is no square matrix with a vector behind it")
+    return elements[: size * size].reshape(size, size), elements[size * size :]
+
+
+def _elements(vector: bytes) -> Elements:
+    if len(vector) % _WIDTH:
+        raise InvalidValue(f"a vector of {len(vector)} bytes does not have {_WIDTH} an element")
+    halves = np.frombuffer(vector, "<u8").astype(object)
+    elements: Elements = halves[0::2] + (halves[1::2] << 64)
+    return elements
+
+
+def _blobs(rows: Iterable[Iterable[int]]) -> pa.Array:
+    """Return a vector of each row, modulo 2^128."""
+    vectors = [b"".join([(int(x) % _RING).to_bytes(_WIDTH, "little") for x in row]) for row in rows]
+    return pa.array(vectors, pa.binary())
+
+
+def _random(count: int) -> Elements:
+    return _elements(secrets.token_bytes(count * _WIDTH))
+
+
+def _signed(elements: Elements) -> Elements:
+    return np.where(elements >= _RING // 2, elements - _RING, elements)
+
+
+def _each(a: pa.Array, b: pa.Array, sign: int) -> pa.Array:
+    rows = []
+    for pair in zip(a.to_pylist(), b.to_pylist(), strict=True):
+        left, right = map(_elements, pair)
+        if len(left) != len(right):
+            raise InvalidValue(f"vectors of {len(left)} and {len(right)} elements do not fit")
+        rows.append(left + sign * right)
+    return _blobs(rows)

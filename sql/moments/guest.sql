@@ -1,0 +1,138 @@
+-- Sums over the common rows of the products of each two columns, in shares, guest. The peer runs moments/host. It is made once, and
+-- serves moments/regression_host and moments/regression_guest. sql/moments/README.md says what each message reveals.
+--
+-- set peer                 the host's name
+-- set table                your table or view, one row for each record
+-- set id =                 an id column that both tables share; empty: the alignment of private matching
+-- set key =                with the alignment: your column of the ids; empty: the one that holds them all
+-- set alignment = alignment  with the alignment: the name of the table that private matching left
+-- set columns =            your columns, with commas between; empty: all numeric ones but the id
+-- set sigma = 64           bits by which a mask is longer than what it hides, 40 at least, the same at both
+-- set bits = 3072          size of our Paillier key
+-- set result = moments     your shares go into the table of this name and _share, the columns into _columns
+
+-- include shared/settings.sql
+
+-- part alignment if getvariable('id') = ''
+
+-- include ../shared/alignment.sql
+-- include ../shared/id_column.sql
+
+-- part rows
+
+-- our columns
+SET VARIABLE features = (
+    SELECT coalesce(list(column_name), []::VARCHAR[])
+    FROM feature_columns(getvariable('table'), getvariable('columns'), split_names(getvariable('id_column'))));
+SELECT require(len(getvariable('features')) BETWEEN 1 AND 500, 'the table has no numeric column but the id, or more than 500; name some with --set columns=…');
+CREATE OR REPLACE TEMP TABLE moments_all AS
+    FROM matrix_rows(getvariable('table'), getvariable('id_column'), names := getvariable('features'));
+
+-- part rows-by-id if getvariable('id') <> ''
+CREATE OR REPLACE TEMP TABLE lr_named AS SELECT psi_id(id) AS name, x FROM moments_all;
+CREATE OR REPLACE TEMP TABLE moments_absent (name VARCHAR);
+
+-- part rows-by-alignment if getvariable('id') = ''
+CREATE OR REPLACE TEMP TABLE lr_named AS SELECT pid::VARCHAR AS name, x FROM "${alignment}" LEFT JOIN moments_all USING (id);
+CREATE OR REPLACE TEMP TABLE moments_absent AS SELECT pid::VARCHAR AS name FROM "${alignment}_unmatched";
+SELECT require(count(*) = 0, count(*) || ' ids of the alignment are not in the table any more; run private matching again')
+FROM lr_named WHERE x IS NULL;
+
+-- part set-up
+
+-- what makes no sense
+SELECT require(count(*) > 0, 'there are no rows'),
+       require(count(name) = count(*) AND count(DISTINCT name) = count(*),
+               'an id is missing or occurs more than once; each id needs one row')
+FROM lr_named;
+-- include ../shared/features.sql
+
+-- Our rows, standardised over those that we have, and times all rows by those: sums over the common rows become means. Rows that
+-- we do not have are 0. All is encrypted before we receive anything, since time depends on how many records we have.
+CREATE OR REPLACE TEMP TABLE lr_matrix AS SELECT row_number() OVER () AS row, name AS id, x FROM lr_named;
+CREATE OR REPLACE TEMP TABLE moments_rows AS SELECT row, id, x FROM standardise('lr_matrix');
+SET VARIABLE standardised = 'moments_rows';
+SET VARIABLE names = getvariable('features');
+-- include shared/far.sql
+SET VARIABLE common = (SELECT count(*) FROM moments_rows);
+SET VARIABLE rows = getvariable('common') + (SELECT count(*) FROM moments_absent);
+SET VARIABLE times = round(getvariable('rows') * 1048576.0::DOUBLE / getvariable('common'))::BIGINT;
+SELECT require(getvariable('rows') <= 1024 * getvariable('common'), 'we have fewer than one in 1,024 of the host''s rows');
+SET VARIABLE peer_width = len(getvariable('features'));
+CREATE OR REPLACE TEMP TABLE moments_own AS
+    SELECT row, "column", total * getvariable('times')::HUGEINT // 1048576 AS total FROM integer_moments('moments_rows');
+-- include shared/widths.sql
+SET VARIABLE key = 'moments-' || getvariable('session') || '-' || getvariable('me');
+CALL paillier_keygen(getvariable('key'), bits := getvariable('bits'));
+CREATE OR REPLACE TEMP TABLE moments_named AS
+    SELECT name, paillier_encrypt_list(x, getvariable('key'), scale := 20, bound := getvariable('believed'), slot_bits := getvariable('slot_bits')) AS ct
+    FROM (SELECT id AS name, list_transform([1.0::DOUBLE] || x, lambda v: v * getvariable('times') / 1048576) AS x FROM moments_rows
+          UNION ALL
+          SELECT name, list_resize([]::DOUBLE[], getvariable('peer_width') + 1, 0.0::DOUBLE) FROM moments_absent
+          ORDER BY name);
+
+-- from the host: how many rows and columns, and a hash that shows whether both have the same rows
+CREATE OR REPLACE TEMP TABLE moments_start AS
+    FROM exchange_recv(getvariable('peer'), 'moments/start',
+                       columns := 'settings VARCHAR, seed VARCHAR, rows BIGINT, digest VARCHAR, width BIGINT, label VARCHAR');
+SELECT require(count(*) = 1, 'the host has to send one start message'),
+       require(bool_and(settings = getvariable('settings')),
+               'the parties'' settings differ: the host has ' || left(any_value(settings), 500) || ' and we have '
+               || getvariable('settings') || '; agree on one and start a new session'),
+       require(bool_and(width BETWEEN 1 AND 501 AND length(seed) <= 100 AND label IN ('feature', 'label', 'label of 0 and 1')), 'the host''s start message makes no sense')
+FROM moments_start;
+SET VARIABLE width = (SELECT width FROM moments_start);
+CREATE OR REPLACE TEMP TABLE moments_ordered AS
+    SELECT row_number() OVER (ORDER BY sha256((SELECT seed FROM moments_start) || '/' || name)) AS row, name FROM moments_named;
+SELECT require(count(*) = (SELECT rows FROM moments_start)
+               AND sha256(string_agg(name, ',' ORDER BY row)) = (SELECT digest FROM moments_start),
+               'the host has other rows: it has ' || (SELECT rows FROM moments_start) || ' and we have ' || count(*)
+               || '. Use the alignments of one and the same matching, or tables with the same ids')
+FROM moments_ordered;
+
+-- to the host: our key, and our rows, encrypted
+CALL exchange_send(getvariable('peer'), 'moments/shape', $$ SELECT getvariable('peer_width')::BIGINT AS width, paillier_public_key(getvariable('key')) AS key $$);
+CALL exchange_send(getvariable('peer'), 'moments/rows', $$
+    SELECT row, ct FROM moments_ordered JOIN moments_named USING (name) ORDER BY row $$);
+CREATE OR REPLACE TEMP TABLE range_all AS SELECT row, ct FROM moments_ordered JOIN moments_named USING (name);
+DROP TABLE moments_named;
+-- include shared/range_prove.sql
+DROP TABLE range_all;
+CREATE OR REPLACE TEMP TABLE moments_own AS
+    SELECT row + getvariable('width') AS row, "column" + getvariable('width') AS "column", total FROM moments_own;
+CREATE OR REPLACE TEMP TABLE moments_block_shares (row BIGINT, "column" BIGINT, share UHUGEINT);
+-- include shared/split.sql
+
+-- part theirs if getvariable('id') <> ''
+
+SET VARIABLE first = 1;
+SET VARIABLE last = getvariable('width');
+-- include shared/theirs.sql
+
+-- part shares
+
+-- results: our shares of what the host has masked
+CREATE OR REPLACE TEMP TABLE moments_masked AS
+    FROM exchange_recv(getvariable('peer'), 'moments/masked', columns := 'feature BIGINT, ct BLOB');
+SELECT require(is_numbered(feature, getvariable('width') + CASE WHEN getvariable('id') = '' THEN getvariable('width') * (getvariable('width') - 1) // 2 ELSE 0 END),
+               'the host did not answer with each sum once'),
+       require(bool_and((l.scale, l.slot_bits, l.count) = (40, getvariable('slot_bits'), getvariable('peer_width') + 1)),
+               'the host''s answers do not have the agreed scale and slots')
+FROM (SELECT feature, he_layout(ct) AS l FROM moments_masked);
+CREATE OR REPLACE TEMP TABLE moments_kept AS
+    SELECT feature, generate_subscripts(elements, 1) AS slot, unnest(elements) AS share
+    FROM (SELECT feature, wide_decode(paillier_decrypt_share_wide([ct], getvariable('key'))) AS elements FROM moments_masked);
+-- include shared/shares.sql
+CREATE OR REPLACE TABLE "${result}_columns" AS
+    SELECT position, party, name, role, mean, deviation, getvariable('rows') AS rows, getvariable('common') AS common, getvariable('session') AS session
+    FROM (SELECT i AS position, getvariable('peer') AS party, CASE WHEN i = 1 THEN '(intercept)' ELSE getvariable('peer') || ' ' || i - 1 END AS name,
+                 CASE WHEN i = 1 THEN 'intercept' WHEN i = getvariable('width') THEN (SELECT label FROM moments_start) ELSE 'feature' END AS role,
+                 NULL::DOUBLE AS mean, NULL::DOUBLE AS deviation
+          FROM range(1, getvariable('width') + 1) t(i)
+          UNION ALL
+          SELECT getvariable('width') + feature, getvariable('me'), name, 'feature', mean, deviation FROM lr_statistics)
+    ORDER BY position;
+
+-- summary
+SELECT getvariable('rows') AS rows, getvariable('common') AS common, getvariable('width') - 1 AS host_columns, getvariable('peer_width') AS columns,
+       exchange_bytes() AS bytes;

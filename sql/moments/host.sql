@@ -1,0 +1,158 @@
+-- Sums over the common rows of the products of each two columns, in shares, host. The peer runs moments/guest. It is made once, and
+-- serves moments/regression_host and moments/regression_guest. sql/moments/README.md says what each message reveals.
+--
+-- set peer                 the guest's name
+-- set table                your table or view, one row for each record
+-- set label =              its column with the label, if there is one: what a regression is to explain
+-- set id =                 an id column that both tables share; empty: the alignment of private matching
+-- set key =                with the alignment: your column of the ids; empty: the one that holds them all
+-- set alignment = alignment  with the alignment: the name of the table that private matching left
+-- set columns =            your columns, with commas between; empty: all numeric ones but id and label
+-- set sigma = 64           bits by which a mask is longer than what it hides, 40 at least, the same at both
+-- set result = moments     your shares go into the table of this name and _share, the columns into _columns
+
+-- include shared/settings.sql
+
+-- part alignment if getvariable('id') = ''
+
+-- the alignment that private matching left, and the column with its ids
+SELECT require(has_table(getvariable('alignment')),
+               'there is no table ' || getvariable('alignment') || '; run private matching first, name its result with --set alignment=NAME, '
+               || 'or name an id column that both tables share with --set id=COLUMN');
+SELECT require(count(*) > 0, 'the alignment is empty: private matching found no common row') FROM "${alignment}";
+-- include ../shared/id_column.sql
+
+-- part rows
+
+-- our columns, the label last
+SET VARIABLE label_column = CASE WHEN getvariable('label') = '' THEN [] ELSE [plain_name(getvariable('label'))] END;
+SET VARIABLE features = (
+    SELECT coalesce(list(column_name), []::VARCHAR[])
+    FROM feature_columns(getvariable('table'), getvariable('columns'), split_names(getvariable('id_column')) || getvariable('label_column')));
+SET VARIABLE names = getvariable('features') || getvariable('label_column');
+SELECT require(len(getvariable('names')) BETWEEN 1 AND 500, 'the table has no numeric column but the id, or more than 500; name some with --set columns=…');
+CREATE OR REPLACE TEMP TABLE moments_all AS
+    FROM matrix_rows(getvariable('table'), getvariable('id_column'), names := getvariable('names'));
+
+-- part rows-by-id if getvariable('id') <> ''
+CREATE OR REPLACE TEMP TABLE lr_named AS SELECT psi_id(id) AS name, x FROM moments_all;
+
+-- part rows-by-alignment if getvariable('id') = ''
+CREATE OR REPLACE TEMP TABLE lr_named AS
+    SELECT pid::VARCHAR AS name, x FROM "${alignment}" LEFT JOIN moments_all USING (id);
+SELECT require(count(*) = 0, count(*) || ' ids of the alignment are not in the table any more; run private matching again')
+FROM lr_named WHERE x IS NULL;
+
+-- part set-up
+
+-- what makes no sense
+SELECT require(count(*) > 0, 'there are no rows'),
+       require(count(name) = count(*) AND count(DISTINCT name) = count(*),
+               'an id is missing or occurs more than once; each id needs one row')
+FROM lr_named;
+SET VARIABLE features = getvariable('names');
+-- include ../shared/features.sql
+
+-- Our rows in an order that both parties find, and that says nothing: sorted by a hash of seed and id. A label of 0 and 1 is
+-- taken less 1/2; others are standardised, by a power of two.
+SET VARIABLE seed = (SELECT random_id(1)::VARCHAR);
+CREATE OR REPLACE TEMP TABLE moments_units AS
+    SELECT feature, name, CASE WHEN is_label AND zero_one THEN 0.5 ELSE mean END AS mean,
+           CASE WHEN NOT is_label THEN deviation WHEN zero_one THEN 1 ELSE 2.0::DOUBLE ** ceil(log2(deviation)) END AS deviation,
+           is_label, is_label AND zero_one AS zero_one
+    FROM (SELECT *, feature = len(getvariable('names')) AND getvariable('label') <> '' AS is_label,
+                 (SELECT bool_and(x[-1] IN (0, 1)) FROM lr_named) AS zero_one
+          FROM lr_statistics);
+CREATE OR REPLACE TEMP TABLE moments_rows AS
+    SELECT row_number() OVER (ORDER BY sha256(getvariable('seed') || '/' || name)) AS row, name,
+           [1.0::DOUBLE] || list_transform(list_zip(x, means, deviations), lambda t: (t[1] - t[2]) / t[3]) AS x
+    FROM lr_named, (SELECT list(mean ORDER BY feature) AS means, list(deviation ORDER BY feature) AS deviations FROM moments_units);
+SET VARIABLE label_role = (SELECT CASE WHEN NOT bool_or(is_label) THEN 'feature' WHEN bool_or(zero_one) THEN 'label of 0 and 1' ELSE 'label' END
+                           FROM moments_units);
+SET VARIABLE standardised = 'moments_rows';
+SET VARIABLE names = ['the intercept'] || getvariable('names');
+-- include shared/far.sql
+SET VARIABLE rows = (SELECT count(*) FROM moments_rows);
+SET VARIABLE width = len(getvariable('names'));
+
+-- to the guest: how many rows and columns, and a hash that shows whether both have the same rows
+CALL exchange_send(getvariable('peer'), 'moments/start', $$
+    SELECT getvariable('settings') AS settings, getvariable('seed') AS seed, getvariable('rows') AS rows,
+           sha256(string_agg(name, ',' ORDER BY row)) AS digest, getvariable('width')::BIGINT AS width, getvariable('label_role') AS label
+    FROM moments_rows $$);
+
+
+CREATE OR REPLACE TEMP TABLE moments_block_shares (row BIGINT, "column" BIGINT, share UHUGEINT);
+
+-- part own if getvariable('id') <> ''
+
+CREATE OR REPLACE TEMP TABLE moments_own AS FROM integer_moments('moments_rows');
+-- include shared/split.sql
+
+-- part receive
+
+-- from the guest: its key, and its rows, encrypted
+CREATE OR REPLACE TEMP TABLE moments_shape AS
+    FROM exchange_recv(getvariable('peer'), 'moments/shape', columns := 'width BIGINT, key BLOB');
+SELECT require(count(*) = 1 AND bool_and(width BETWEEN 1 AND 500), 'the guest did not say how many columns it has') FROM moments_shape;
+SET VARIABLE peer_width = (SELECT width FROM moments_shape);
+SET VARIABLE peer_key = 'moments-' || getvariable('session') || '-of-' || getvariable('peer');
+SELECT key_import(getvariable('peer_key'), key, 'paillier') AS peer_key FROM moments_shape;
+-- include shared/widths.sql
+SELECT require(is_numbered(row, getvariable('rows')), 'the guest did not encrypt each row once'),
+       require(bool_and((l.scale, l.bound, l.slot_bits, l.count) = (20, getvariable('believed'), getvariable('slot_bits'), getvariable('peer_width') + 1)),
+               'the guest''s ciphertexts do not have the agreed scale, bound and slots')
+FROM (SELECT row, he_layout(ct) AS l FROM exchange_recv(getvariable('peer'), 'moments/rows', columns := 'row BIGINT, ct BLOB'));
+-- include shared/range_ask.sql
+CREATE OR REPLACE TEMP TABLE moments_sums (feature BIGINT, ct BLOB);
+SET VARIABLE k = 0;
+
+-- part block while getvariable('k') * 32768 < getvariable('rows')
+
+-- For some rows: what shows that the guest's numbers are as small as agreed; and sums of our numbers times the guest's; where not all rows are common, also of the products of our own, times
+-- the guest's first number, which says whether it has the row.
+SET VARIABLE k = getvariable('k') + 1;
+CREATE OR REPLACE TEMP TABLE moments_encrypted AS
+    SELECT row, ct FROM exchange_recv(getvariable('peer'), 'moments/rows', columns := 'row BIGINT, ct BLOB')
+    WHERE row > (getvariable('k') - 1) * 32768 AND row <= getvariable('k') * 32768;
+CREATE OR REPLACE TEMP TABLE range_rows AS FROM moments_encrypted;
+-- include shared/range_multiply.sql
+CREATE OR REPLACE TEMP TABLE moments_block AS
+    SELECT row, CASE WHEN getvariable('id') <> '' THEN x
+                     ELSE x || flatten(list_transform(range(2, getvariable('width') + 1),
+                                                      lambda i: list_transform(x[i:], lambda v: v * x[i]))) END AS x
+    FROM moments_rows WHERE row > (getvariable('k') - 1) * 32768 AND row <= getvariable('k') * 32768;
+INSERT INTO moments_sums
+    FROM he_weighted_sums('moments_encrypted', 'moments_block', getvariable('peer_key'), scale := 20, bound := 37);
+
+-- part shares
+
+-- include shared/range_check.sql
+
+-- split into shares: what goes back is masked
+CREATE OR REPLACE TEMP TABLE moments_split AS
+    SELECT feature, he_share_split_wide(he_sum(ct, getvariable('peer_key')), getvariable('peer_key'), sigma := getvariable('sigma')::INTEGER) AS s
+    FROM moments_sums GROUP BY feature;
+CALL exchange_send(getvariable('peer'), 'moments/masked', $$ SELECT feature, s.send AS ct FROM moments_split ORDER BY feature $$);
+
+-- results: our shares
+CREATE OR REPLACE TEMP TABLE moments_kept AS
+    SELECT feature, generate_subscripts(elements, 1) AS slot, unnest(elements) AS share
+    FROM (SELECT feature, wide_decode(s.keep) AS elements FROM moments_split);
+SET VARIABLE first = getvariable('width') + 1;
+SET VARIABLE last = getvariable('width') + getvariable('peer_width');
+-- include shared/theirs.sql
+-- include shared/shares.sql
+CREATE OR REPLACE TABLE "${result}_columns" AS
+    SELECT position, party, name, role, mean, deviation, getvariable('rows') AS rows,
+           CASE WHEN getvariable('id') <> '' THEN getvariable('rows') END AS common, getvariable('session') AS session
+    FROM (SELECT 1 AS position, getvariable('me') AS party, '(intercept)' AS name, 'intercept' AS role, NULL::DOUBLE AS mean, NULL::DOUBLE AS deviation
+          UNION ALL
+          SELECT feature + 1, getvariable('me'), name, CASE WHEN is_label THEN getvariable('label_role') ELSE 'feature' END, mean, deviation FROM moments_units
+          UNION ALL
+          SELECT getvariable('width') + j, getvariable('peer'), getvariable('peer') || ' ' || j, 'feature', NULL, NULL
+          FROM range(1, getvariable('peer_width') + 1) t(j))
+    ORDER BY position;
+
+-- summary
+SELECT getvariable('rows') AS rows, getvariable('width') - 1 AS columns, getvariable('peer_width') AS guest_columns, exchange_bytes() AS bytes;

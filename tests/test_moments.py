@@ -1,0 +1,391 @@
+"""Joint moments and what is computed from them, against integers, NumPy and scikit-learn."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.ipc
+import pytest
+from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.metrics import roc_auc_score
+
+from duckpriv import DuckprivError
+from tests.effort import takes_long, thorough
+from tests.parties import Folder, at_once, check_receivers
+from tests.plain import standard
+
+RING = 1 << 128
+ACCEPT = {"accept_disclosure": "yes"}
+
+
+class Pair(Folder):
+    """A host and a guest in threads, each with a database of its own."""
+
+    def make(self, hx, gx, y, has=None) -> None:
+        """Tables of both; the guest has the rows `has` and some more. Without `has` both share ids.
+        Alignments are those that private matching would leave."""
+        rows = len(hx)
+        ids = np.arange(rows)
+        columns = {f"h{i}": hx[:, i] for i in range(hx.shape[1])}
+        self.make_table("host", pa.table({"who": ids, **columns, "y": y}))
+        here = ids if has is None else has
+        columns = {f"g{i}": gx[here, i] for i in range(gx.shape[1])}
+        self.make_table("guest", pa.table({"who": here, **columns}))
+        self.id = {"id": "who"} if has is None else {}
+        if has is not None:
+            pid = "CREATE OR REPLACE MACRO pid(who) AS md5(who::VARCHAR)::UUID; CREATE TABLE"
+            self.query("host", f"{pid} alignment AS SELECT who AS id, pid(who) AS pid FROM t")
+            self.query(
+                "guest",
+                f"{pid} alignment AS SELECT who AS id, pid(who) AS pid FROM t; CREATE TABLE "
+                f"alignment_unmatched AS SELECT pid(who) AS pid FROM range({rows}) r(who) ANTI "
+                "JOIN t USING (who)",
+            )
+
+    def run(self, session: str, script: str, settings: dict, at_guest: dict | None = None) -> list:
+        scripts = {
+            me: (f"moments/{script}{me}", {"peer": peer, **settings, **more})
+            for me, peer, more in (
+                ("host", "guest", {}),
+                ("guest", "host", {"bits": 2048, **(at_guest or {})}),
+            )
+        }
+
+        def work(me: str) -> object:
+            with self.connect(me, session) as party:
+                return party.run(scripts[me][0], **scripts[me][1])
+
+        found = at_once(*(partial(work, me) for me in scripts))
+        if not any(isinstance(one, BaseException) for one in found):
+            check_receivers(self.folder, session, scripts)
+        return found
+
+    def moments(self, session: str = "m1", label: str = "y", **settings) -> list:
+        settings = {"table": "t", **self.id, **settings}
+        at_host = {"label": label} if label else {}
+
+        def work(me: str, peer: str, more: dict) -> object:
+            with self.connect(me, session) as party:
+                return party.run(f"moments/{me}", **{**settings, "peer": peer, **more})
+
+        return at_once(
+            partial(work, "host", "guest", at_host), partial(work, "guest", "host", {"bits": 2048})
+        )
+
+    def regression(
+        self, session: str, at_guest: dict | None = None, *, fails: bool = False, **settings
+    ) -> list:
+        found = self.run(session, "regression_", {**ACCEPT, **settings}, at_guest)
+        assert fails == any(isinstance(one, BaseException) for one in found), found
+        return found
+
+    def total(self) -> np.ndarray:
+        """The revealed moments, as integers."""
+        query = 'SELECT share FROM moments_share ORDER BY row, "column"'
+        shares = [[int(s) for (s,) in self.query(me, query)] for me in ("host", "guest")]
+        sums = [(a + b) % RING for a, b in zip(*shares, strict=True)]
+        whole = np.array([x - RING if x >= RING // 2 else x for x in sums], dtype=object)
+        return whole.reshape((int(len(sums) ** 0.5),) * 2)
+
+    def model(self, me: str) -> list[tuple[str, float]]:
+        return self.query(me, "SELECT feature, weight FROM model")
+
+    def weights(self) -> np.ndarray:
+        """With reveal=own: of both parties, the intercept first."""
+        own = [weight for _, weight in self.model("host")]
+        return np.array(own + [weight for _, weight in self.model("guest")][1:])
+
+
+@pytest.fixture(scope="module")
+def cancer(tmp_path_factory):
+    x, y = load_breast_cancer(return_X_y=True)
+    rng = np.random.default_rng(0)
+    has = np.sort(rng.permutation(len(y))[:480])
+    pair = Pair(tmp_path_factory.mktemp("cancer"))
+    pair.make(x[:, :10], x[:, 10:], y.astype(float), has)
+    assert pair.moments()[1] == [
+        {"rows": 569, "common": 480, "host_columns": 11, "columns": 20, "bytes": pair_bytes(pair)}
+    ]
+    return pair, x, y, has
+
+
+def pair_bytes(pair: Pair) -> int:
+    return pair.query("guest", "SELECT sum(bytes)::BIGINT FROM duckpriv_audit")[0][0]
+
+
+def common(x: np.ndarray, has: np.ndarray, width: int) -> np.ndarray:
+    """The common rows as the parties have them: a 1, and all columns standardised."""
+    host, guest = standard(x[:, :width])[has], standard(x[has][:, width:])
+    return np.column_stack([np.ones(len(has)), host, guest])
+
+
+@pytest.mark.parametrize("joined", ["alignment", "id"])
+def test_moments_are_those_of_integers(tmp_path, joined: str) -> None:
+    """Bit for bit: of the numbers that each party has, rounded as README says."""
+    rng = np.random.default_rng(1)
+    hx, gx = rng.lognormal(size=(60, 3)), rng.normal(size=(60, 2))
+    y = 50 * rng.normal(size=60)
+    has = None if joined == "id" else np.sort(rng.permutation(60)[:37])
+    pair = Pair(tmp_path)
+    pair.make(hx, gx, y, has)
+    pair.moments()
+    here = np.arange(60) if has is None else has
+    about = {
+        me: np.array(
+            pair.query(
+                me, f"SELECT mean, deviation FROM moments_columns WHERE party = '{me}' AND mean "
+                "IS NOT NULL ORDER BY position",
+            )
+        ).T
+        for me in ("host", "guest")
+    }  # fmt: skip
+    host = (np.column_stack([hx, y]) - about["host"][0]) / about["host"][1]
+    host = np.column_stack([np.ones(60), host])[here]
+    guest = (gx[here] - about["guest"][0]) / about["guest"][1]
+    assert about["host"][1][-1] == 64  # the label's unit: the power of two above its deviation
+    times = round(60 * 2**20 / len(here))
+
+    def whole(numbers: np.ndarray) -> np.ndarray:
+        return np.rint(numbers * 2.0**20).astype(np.int64).astype(object)
+
+    found = pair.total()
+    own = host[:, :, None] * host[:, None, :]
+    if has is None:
+        assert (found[:5, :5] == whole(host).T @ whole(host)).all()
+    else:
+        expected = (whole(own) * times).sum(axis=0)
+        assert (found[:5, :5] == expected).all()
+    masked = whole(guest * times / 2**20)
+    assert (found[:5, 5:] == whole(host).T @ masked).all()
+    block = whole(guest).T @ whole(guest) * times
+    # Towards 0, as DuckDB divides.
+    divided = [np.sign(v) * (abs(int(v)) >> 20) for v in block.ravel()]
+    assert (found[5:, 5:].ravel() == np.array(divided, dtype=object)).all()
+    assert (found == found.T).all()
+    z = np.column_stack([host, guest])
+    assert np.abs(found.astype(float) / 2.0**40 / 60 - z.T @ z / len(here)).max() < 1e-5
+
+
+def test_shares_and_columns(cancer) -> None:
+    pair, *_ = cancer
+    columns = pair.query("host", "SELECT position, name, role, common FROM moments_columns")
+    assert columns[0] == (1, "(intercept)", "intercept", None)
+    assert columns[11] == (12, "y", "label of 0 and 1", None)
+    assert columns[12] == (13, "guest 1", "feature", None)
+    names = pair.query("guest", "SELECT name, role, common FROM moments_columns")
+    assert names[11] == ("host 11", "label of 0 and 1", 480) and names[12][0] == "g0"
+    for me in pair_parties():
+        shares = [int(s) for (s,) in pair.query(me, "SELECT DISTINCT share FROM moments_share")]
+        assert len(shares) == 32 * 33 // 2
+        if me == "guest":  # what it decrypted has the top bits of the mask
+            shares = [s % 2**100 for s in shares]
+        bits = np.array([[s >> i & 1 for i in range(100)] for s in shares]).mean(axis=0)
+        assert np.abs(bits - 0.5).max() < 6 * 0.5 / np.sqrt(len(shares))
+
+
+def pair_parties() -> tuple[str, str]:
+    return "host", "guest"
+
+
+@pytest.mark.parametrize("l2", [0.01, *thorough(0.0, 1e-4, 10.0)])
+def test_linear_weights_are_those_of_scikit_learn(cancer, l2: float) -> None:
+    pair, x, y, has = cancer
+    pair.regression(f"linear{round(l2 * 10000)}", kind="linear", l2=l2)
+    z = common(x, has, 10)
+    model = Ridge(alpha=l2 * len(has)) if l2 else LinearRegression()
+    model.fit(z[:, 1:], y[has])
+    expected = np.array([model.intercept_, *model.coef_])
+    # Rows are weighted by a whole number of 2^-20.
+    assert np.abs(pair.weights() - expected).max() < 1e-4
+    original = dict(pair.query("guest", "SELECT feature, weight_original FROM model"))
+    assert original["g0"] == pytest.approx(expected[11] / x[has, 10].std(), abs=1e-3)
+
+
+def test_the_taylor_form_is_that_of_numpy_and_orders_rows_as_scikit_learn(cancer) -> None:
+    pair, x, y, has = cancer
+    assert pair.regression("taylor", l2=0.01)[0][0]["kind"] == "logistic"
+    z = common(x, has, 10)
+    pull = 0.01 * np.diag([0.0] + [1.0] * 30)
+    expected = np.linalg.solve(z.T @ z / 4 / len(has) + pull, z.T @ (y[has] - 0.5) / len(has))
+    assert np.abs(pair.weights() - expected).max() < 1e-4
+    theirs = LogisticRegression(C=1 / (0.01 * len(has)), max_iter=1000).fit(z[:, 1:], y[has])
+    auc = roc_auc_score(y[has], z @ pair.weights())
+    assert abs(auc - roc_auc_score(y[has], theirs.decision_function(z[:, 1:]))) < 0.01
+    log = pair.query("host", "SELECT iteration, seconds, bytes FROM training_log")
+    assert [i for i, *_ in log] == list(range(1, len(log) + 1)) and all(b > 0 for *_, b in log)
+
+
+@takes_long
+def test_without_a_penalty_the_taylor_form_is_exact_too(cancer) -> None:
+    pair, x, y, has = cancer
+    pair.regression("exact", l2=0)
+    z = common(x, has, 10)
+    expected = np.linalg.solve(z.T @ z / 4, z.T @ (y[has] - 0.5))
+    assert np.abs(pair.weights() - expected).max() < 1e-4 * np.abs(expected).max()
+
+
+def test_who_sees_which_weights(tmp_path) -> None:
+    data = load_diabetes()
+    pair = Pair(tmp_path)
+    pair.make(data.data[:, :3], data.data[:, 3:6], data.target)
+    pair.moments()
+    z = np.column_stack([np.ones(442), standard(data.data[:, :6])])
+    model = LinearRegression().fit(z[:, 1:], data.target)
+    expected = [model.intercept_, *model.coef_]
+    close = partial(pytest.approx, abs=0.02)  # deviations are 77
+    for reveal in ("own", "host", "both", *thorough("guest")):
+        pair.regression(reveal, reveal=reveal, steps=16)
+        host, guest = pair.model("host"), pair.model("guest")
+        if reveal in ("host", "both"):
+            assert [w for _, w in host] == close(expected)
+            assert [name for name, _ in host][-1] == "guest 3"
+        if reveal in ("guest", "both"):
+            assert [w for _, w in guest] == close(expected)
+        if reveal == "own":
+            assert [w for _, w in host] == close(expected[:4])
+            assert [w for _, w in guest] == close([0, *expected[4:]])
+        if reveal == "host":
+            assert guest == [(f"g{i}", None) for i in range(3)]
+        assert not pair.query("host", "FROM duckdb_tables() WHERE table_name = 'model_share'") or (
+            reveal == "guest"
+        )
+    pair.regression("none", reveal="none", steps=16)
+    assert {w for _, w in pair.model("host") + pair.model("guest")} == {None}
+    query = "SELECT share FROM model_share ORDER BY position"
+    shares = [np.array(pair.query(me, query), np.uint64).ravel() for me in pair_parties()]
+    w = (shares[0] + shares[1]).view(np.int64) / 2.0**20
+    assert w[1:] * 128 == pytest.approx(expected[1:], abs=0.02)
+
+
+@pytest.mark.parametrize("across", [True, *thorough(False)])
+def test_columns_that_determine_each_other(tmp_path, across: bool) -> None:
+    """An error, or ridge regression as scikit-learn has it; never numbers without meaning."""
+    rng = np.random.default_rng(2)
+    hx, gx = rng.normal(size=(400, 2)), rng.normal(size=(400, 2))
+    if across:
+        gx[:, 1] = hx[:, 0] + hx[:, 1]
+    else:
+        gx[:, 1] = 2 * gx[:, 0]
+    y = hx[:, 0] - gx[:, 0] + rng.normal(size=400)
+    pair = Pair(tmp_path)
+    pair.make(hx, gx, y)
+    pair.moments()
+    for error in pair.regression("r1", fails=True):
+        assert "columns determine each other" in str(error)
+    assert not pair.query("host", "FROM duckdb_tables() WHERE table_name = 'model'")
+    pair.regression("r2", l2=0.01)
+    z = standard(np.hstack([hx, gx]))
+    model = Ridge(alpha=4).fit(z, y)
+    assert pair.weights() == pytest.approx([model.intercept_, *model.coef_], abs=1e-4)
+
+
+def test_rows_in_several_blocks(tmp_path, monkeypatch) -> None:
+    """More rows than are multiplied at once, of which the guest has some only."""
+    rng = np.random.default_rng(3)
+    rows = 33_000
+    hx, gx = rng.normal(size=(rows, 1)), rng.normal(size=(rows, 1))
+    y = hx[:, 0] + gx[:, 0] > rng.normal(size=rows)
+    has = np.sort(rng.permutation(rows)[:20_000])
+    pair = Pair(tmp_path)
+    pair.make(hx, gx, y * 1.0, has)
+    pair.moments()
+    z = np.column_stack([np.ones(len(has)), standard(hx)[has], y[has] - 0.5, standard(gx[has])])
+    means = pair.total().astype(float) / 2.0**40 / rows
+    assert np.abs(means - z.T @ z / len(has)).max() < 1e-6
+
+
+@pytest.mark.parametrize(
+    "settings, at_guest, text",
+    [
+        ({"l2": 0.1}, {"l2": 0.2}, "the parties' settings differ"),
+        ({"accept_disclosure": "no"}, {}, "more than an eighth of a bit a row"),
+        ({"kind": "exp"}, {}, "kind is linear or logistic"),
+        ({"moments": "other"}, {}, "there are no tables other_share and _columns"),
+        ({"steps": 50}, {}, "steps is 3 to 40"),
+    ],
+)
+def test_what_is_refused(small, settings, at_guest, text) -> None:
+    found = small.regression(f"no-{abs(hash(text))}", at_guest, fails=True, **settings)
+    assert text in str(found[1])
+    assert all(isinstance(one, DuckprivError) for one in found)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    rng = np.random.default_rng(4)
+    pair = Pair(tmp_path_factory.mktemp("small"))
+    pair.make(rng.normal(size=(40, 2)), rng.normal(size=(40, 2)), (rng.random(40) < 0.5) * 1.0)
+    pair.moments()
+    return pair
+
+
+@pytest.mark.parametrize(
+    "change, at, text",
+    [
+        ("UPDATE t SET h0 = 1e6 WHERE who = 3", "host", "more than 255 deviations"),
+        ("UPDATE t SET g0 = 3", "guest", "the same number in every row: g0"),
+        ("UPDATE t SET g0 = NULL WHERE who = 3", "guest", "not every row has a number in g0"),
+        ("DELETE FROM t WHERE who = 3", "guest", "the host has other rows"),
+    ],
+)
+def test_tables_that_are_refused(tmp_path, change: str, at: str, text: str) -> None:
+    rng = np.random.default_rng(5)
+    pair = Pair(tmp_path)
+    rows = 70_000 if "1e6" in change else 30
+    pair.make(rng.normal(size=(rows, 1)), rng.normal(size=(rows, 1)), rng.normal(size=rows))
+    pair.query(at, change)
+    found = pair.moments()
+    assert text in str(found[at == "guest"])
+
+
+def messages(pair: Pair, session: str) -> dict[str, pa.Table]:
+    folder = pair.folder / "mailbox" / session
+    found = {}
+    for file in sorted(folder.rglob("*.arrow")):
+        with pa.ipc.open_stream(file) as reader:
+            found[str(file.relative_to(folder))] = reader.read_all()
+    return found
+
+
+def test_views_are_those_of_any_other_data(tmp_path) -> None:
+    """Two tables of one shape, and other rows in common: the same messages, with the same headers,
+    and in them uniform numbers."""
+    shapes, seen = [], []
+    for name, scale, many in (("a", 1, 50), ("b", 1000, 8)):
+        rng = np.random.default_rng(6)
+        folder = tmp_path / name
+        folder.mkdir()
+        pair = Pair(folder)
+        hx, gx = (scale * rng.lognormal(size=(60, 2)) for _ in range(2))
+        has = np.sort(rng.permutation(60)[:many])
+        pair.make(hx, gx, (rng.random(60) < 0.5) * 1.0, has)
+        pair.moments()
+        pair.regression("r1", l2=0.5, reveal="none")
+        found = {**messages(pair, "m1"), **messages(pair, "r1")}
+        seen.append(found)
+        shapes.append(
+            {
+                path: [
+                    (column, [shape_of(v) for v in table[column].to_pylist()])
+                    for column in table.column_names
+                    if column not in ("settings", "seed", "digest", "challenge")
+                ]
+                for path, table in found.items()
+            }
+        )
+    assert shapes[0] == shapes[1]
+    paths = set(shapes[0])
+    assert any("moments.rows" in p for p in paths) and any("opened-1" in p for p in paths)
+
+
+def shape_of(v: object) -> object:
+    """The length of bytes, with a ciphertext's header but for the key."""
+    if isinstance(v, bytes):
+        is_ciphertext = v.startswith(b"dp") and not v.startswith(b"dpk")
+        return len(v), v[:4] + v[20:32] if is_ciphertext else None
+    if isinstance(v, list):
+        return [shape_of(one) for one in v]
+    return v if isinstance(v, int | bool) and v < 1000 else type(v)
