@@ -112,8 +112,8 @@ class Solver:
         self.states = [
             value(
                 self.con,
-                "quadratic_begin($1::BLOB, $2::BLOB, $3, $4, $5, $6)",
-                *(m, b, factor, penalty, unit, leads),
+                "quadratic_begin($1::BLOB, $2::BLOB, $3, $4, $5, $6, $7)",
+                *(m, b, factor, penalty, unit, 0.0 if leads else penalty * unit, leads),
             )
             for m, b, leads in parts
         ]
@@ -184,7 +184,7 @@ def test_what_is_left_of_a_matrix_tells_that_columns_determine_each_other(con) -
     solver.begin(ones, ones[0], 1.0, 0.0, 2.0**40)
     for _ in range(12):
         solver.step()
-    assert abs(solver.short("square_trace($1::BLOB, $2)") / 2.0**10 - 1) < 0.01
+    assert abs(solver.short("square_trace($1::BLOB, $2)") / 2.0**7 - 1) < 0.02
 
 
 def test_squares_of_the_largest_masks_are_right(con) -> None:
@@ -229,8 +229,14 @@ def test_what_is_opened_is_uniform(con) -> None:
             "not for matrices of this size",
         ),
         ("square_shares(square_masks(1), wide_encode([1]))", "not for matrices of this size"),
-        ("quadratic_begin(wide_encode([1, 2]), wide_encode([1]), 1, 0, 1, true)", "fit together"),
-        ("quadratic_begin(wide_encode([1]), wide_encode([1]), 0, 0, 1, true)", "not more than 0"),
+        (
+            "quadratic_begin(wide_encode([1, 2]), wide_encode([1]), 1, 0, 1, 0, true)",
+            "fit together",
+        ),
+        (
+            "quadratic_begin(wide_encode([1]), wide_encode([1]), 0, 0, 1, 0, true)",
+            "not more than 0",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_refused(con, call: str, text: str) -> None:

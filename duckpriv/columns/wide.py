@@ -246,30 +246,30 @@ def quadratic_begin(
     factors: pa.Array,
     penalties: pa.Array,
     units: pa.Array,
+    pulls: pa.Array,
     leads: pa.Array,
 ) -> pa.Array:
-    """Return shares of E = 1 - c (q M / unit + l P), with 40 fractional bits, and behind it of
-    v = c b / unit, with 32, from shares of M and b. P is 1 but for the first row and column. c is
-    the inverse of twice the largest trace that q M / unit + l P has where the diagonal of M is at
-    most `unit`.
+    """Return shares of E = 1 - c (q M + p P) / unit, with 40 fractional bits, and behind it of
+    v = c b / unit, with 32, from shares of M and b. P is 1 but for the first row and column, and p
+    the sum of both parties' pulls. c is the inverse of the largest trace that (q M + p P) / unit
+    has where M's diagonal is `unit` at most, and p penalty * unit.
     """
     lead = bool(constant(leads, "whether this party leads"))
     rows = []
-    columns = (column.to_pylist() for column in (matrices, vectors, factors, penalties, units))
-    for *shares, q, penalty, unit in zip(*columns, strict=True):
+    columns = (matrices, vectors, factors, penalties, units, pulls)
+    for *shares, q, penalty, unit, pull in zip(*(c.to_pylist() for c in columns), strict=True):
         matrix, target = map(_elements, shares)
         size = len(target)
         _check_size(size)
         if len(matrix) != size * size:
             raise InvalidValue("a matrix and a vector do not fit together")
-        if not (q > 0 and 0 <= penalty < 1e6 and unit > 0):
+        if not (q > 0 and 0 <= penalty < 1e6 and unit > 0 and 0 <= pull <= penalty * unit):
             raise InvalidValue("a factor or a unit is not more than 0, or a penalty too large")
         matrix = matrix.reshape(size, size)
         diagonal = np.arange(1, size)
-        if lead:
-            matrix[diagonal, diagonal] += round(penalty / q * unit)
+        matrix[diagonal, diagonal] += round(pull / q)
         # c q / unit = factor / 2^shift, for M and for b, so that its rounding has no effect on w.
-        trace = 2 * (q * size + penalty * (size - 1))
+        trace = q * size + penalty * (size - 1)
         shift = max(0, math.ceil(math.log2(unit * trace / q)) + _FACTOR - MATRIX_SCALE)
         factor = round(2.0 ** (shift + MATRIX_SCALE) * q / (unit * trace))
         square = _truncated(-matrix * factor, shift, lead)
@@ -307,10 +307,10 @@ def square_step(
 
 
 def square_trace(context: Context, states: pa.Array, leads: pa.Array) -> pa.Array:
-    """Return shares modulo 2^64 of the trace of E, with 10 fractional bits."""
+    """Return shares modulo 2^64 of the trace of E, with 7 fractional bits."""
     lead = bool(constant(leads, "whether this party leads"))
     traces = [_parts(elements)[0].trace() for elements in states.to_pylist()]
-    return pa.array(_short(np.array(traces, object), MATRIX_SCALE - 10, lead), pa.uint64())
+    return pa.array(_short(np.array(traces, object), MATRIX_SCALE - 7, lead), pa.uint64())
 
 
 def square_solution(context: Context, states: pa.Array, leads: pa.Array) -> pa.Array:

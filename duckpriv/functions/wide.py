@@ -18,7 +18,7 @@ _BOUND = Parameter(
 _STATE = Parameter("state", "BLOB", "your shares of E, row by row, and of v")
 _MASKS = Parameter("masks", "BLOB", "your part of U and t, from square_masks")
 _SQUARES = Parameter("squares", "BLOB", "your shares of U² and U·t, from square_shares")
-_BEGUN = "quadratic_begin(wide_encode([1048576]), wide_encode([524288]), 1, 0, 1048576, true)"
+_BEGUN = "quadratic_begin(wide_encode([1048576]), wide_encode([524288]), 1, 0, 1048576, 0, true)"
 
 
 def _on_shares(
@@ -212,14 +212,15 @@ WIDE: tuple[Function, ...] = (
             Parameter("matrix", "BLOB", "your shares of a positive definite matrix M, row by row"),
             Parameter("vector", "BLOB", "your shares of b, at the same scale"),
             Parameter("factor", "DOUBLE", "q, a power of two: 1, or 0.25"),
-            Parameter("penalty", "DOUBLE", "l: 0 or more"),
-            Parameter("unit", "DOUBLE", "about what the numbers on M's diagonal are"),
+            Parameter("penalty", "DOUBLE", "0 or more; penalty · unit is the most that p can be"),
+            Parameter("unit", "DOUBLE", "the most that a number on M's diagonal can be"),
+            Parameter("pull", "DOUBLE", "your part of p, which stands at M's scale"),
             _LEADS,
         ),
-        "Begins to solve (q·M/unit + l·P)·w = b/unit, where P is the unit matrix but for its "
-        "first number, which is 0. Returns your shares of E = 1 - c·(q·M/unit + l·P), with 40 "
-        "fractional bits, and of v = c·b/unit, with 32, for a c by which E's eigenvalues are "
-        "between 0 and 1. With each square_step E is squared and v comes nearer to w.",
+        "Begins to solve (q·M + p·P)·w = b, where P is the unit matrix but for its first number, "
+        "which is 0. Returns your shares of E = 1 - c·(q·M + p·P)/unit, with 40 fractional bits, "
+        "and of v = c·b/unit, with 32, for a c by which E's eigenvalues are between 0 and 1. With "
+        "each square_step E is squared and v comes nearer to w.",
         _BEGUN,
     ),
     _on_shares(
@@ -238,7 +239,7 @@ WIDE: tuple[Function, ...] = (
     _on_shares(
         wide.square_trace,
         (_STATE, _LEADS),
-        "Your share modulo 2^64 of the trace of E, with 10 fractional bits.",
+        "Your share modulo 2^64 of the trace of E, with 7 fractional bits.",
         f"square_trace({_BEGUN}, true)",
         "UBIGINT",
     ),

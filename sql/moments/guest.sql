@@ -47,8 +47,8 @@ SELECT require(count(*) > 0, 'there are no rows'),
 FROM lr_named;
 -- include ../shared/features.sql
 
--- Our rows, standardised over those that we have, and times all rows by those: sums over the common rows become means. Rows that
--- we do not have are 0. All is encrypted before we receive anything, since time depends on how many records we have.
+-- Our rows, standardised over those that we have, with a 1 before them. Rows that we do not have are 0. All is encrypted before we
+-- receive anything, since time depends on how many records we have.
 CREATE OR REPLACE TEMP TABLE lr_matrix AS SELECT row_number() OVER () AS row, name AS id, x FROM lr_named;
 CREATE OR REPLACE TEMP TABLE moments_rows AS SELECT row, id, x FROM standardise('lr_matrix');
 SET VARIABLE standardised = 'moments_rows';
@@ -56,17 +56,14 @@ SET VARIABLE names = getvariable('features');
 -- include shared/far.sql
 SET VARIABLE common = (SELECT count(*) FROM moments_rows);
 SET VARIABLE rows = getvariable('common') + (SELECT count(*) FROM moments_absent);
-SET VARIABLE times = round(getvariable('rows') * 1048576.0::DOUBLE / getvariable('common'))::BIGINT;
-SELECT require(getvariable('rows') <= 1024 * getvariable('common'), 'we have fewer than one in 1,024 of the host''s rows');
 SET VARIABLE peer_width = len(getvariable('features'));
-CREATE OR REPLACE TEMP TABLE moments_own AS
-    SELECT row, "column", total * getvariable('times')::HUGEINT // 1048576 AS total FROM integer_moments('moments_rows');
+CREATE OR REPLACE TEMP TABLE moments_own AS FROM integer_moments('moments_rows');
 -- include shared/widths.sql
 SET VARIABLE key = 'moments-' || getvariable('session') || '-' || getvariable('me');
 CALL paillier_keygen(getvariable('key'), bits := getvariable('bits'));
 CREATE OR REPLACE TEMP TABLE moments_named AS
     SELECT name, paillier_encrypt_list(x, getvariable('key'), scale := 20, bound := getvariable('believed'), slot_bits := getvariable('slot_bits')) AS ct
-    FROM (SELECT id AS name, list_transform([1.0::DOUBLE] || x, lambda v: v * getvariable('times') / 1048576) AS x FROM moments_rows
+    FROM (SELECT id AS name, [1.0::DOUBLE] || x AS x FROM moments_rows
           UNION ALL
           SELECT name, list_resize([]::DOUBLE[], getvariable('peer_width') + 1, 0.0::DOUBLE) FROM moments_absent
           ORDER BY name);
@@ -94,10 +91,23 @@ FROM moments_ordered;
 CALL exchange_send(getvariable('peer'), 'moments/shape', $$ SELECT getvariable('peer_width')::BIGINT AS width, paillier_public_key(getvariable('key')) AS key $$);
 CALL exchange_send(getvariable('peer'), 'moments/rows', $$
     SELECT row, ct FROM moments_ordered JOIN moments_named USING (name) ORDER BY row $$);
-CREATE OR REPLACE TEMP TABLE range_all AS SELECT row, ct FROM moments_ordered JOIN moments_named USING (name);
+SET VARIABLE range_key = getvariable('key');
+CREATE OR REPLACE TEMP TABLE range_rows AS SELECT row, ct FROM moments_ordered JOIN moments_named USING (name) WHERE row <= 32768;
+-- include shared/range_masks.sql
+SET VARIABLE k = 0;
+
+-- part block while getvariable('k') * 32768 < getvariable('rows')
+
+SET VARIABLE k = getvariable('k') + 1;
+CREATE OR REPLACE TEMP TABLE range_rows AS
+    SELECT row, ct FROM moments_ordered JOIN moments_named USING (name)
+    WHERE row > (getvariable('k') - 1) * 32768 AND row <= getvariable('k') * 32768;
+-- include shared/range_multiply.sql
+
+-- part own
+
+-- include shared/range_open.sql
 DROP TABLE moments_named;
--- include shared/range_prove.sql
-DROP TABLE range_all;
 CREATE OR REPLACE TEMP TABLE moments_own AS
     SELECT row + getvariable('width') AS row, "column" + getvariable('width') AS "column", total FROM moments_own;
 CREATE OR REPLACE TEMP TABLE moments_block_shares (row BIGINT, "column" BIGINT, share UHUGEINT);
@@ -121,7 +131,9 @@ SELECT require(is_numbered(feature, getvariable('width') + CASE WHEN getvariable
 FROM (SELECT feature, he_layout(ct) AS l FROM moments_masked);
 CREATE OR REPLACE TEMP TABLE moments_kept AS
     SELECT feature, generate_subscripts(elements, 1) AS slot, unnest(elements) AS share
-    FROM (SELECT feature, wide_decode(paillier_decrypt_share_wide([ct], getvariable('key'))) AS elements FROM moments_masked);
+    FROM (SELECT i AS feature, elements[(i - 1) * slots + 1 : i * slots] AS elements
+          FROM (SELECT wide_decode(paillier_decrypt_share_wide(list(ct ORDER BY feature), getvariable('key'))) AS elements,
+                       count(*) AS features, getvariable('peer_width') + 1 AS slots FROM moments_masked), range(1, features + 1) t(i));
 -- include shared/shares.sql
 CREATE OR REPLACE TABLE "${result}_columns" AS
     SELECT position, party, name, role, mean, deviation, getvariable('rows') AS rows, getvariable('common') AS common, getvariable('session') AS session

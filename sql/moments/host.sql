@@ -103,6 +103,7 @@ SELECT require(is_numbered(row, getvariable('rows')), 'the guest did not encrypt
        require(bool_and((l.scale, l.bound, l.slot_bits, l.count) = (20, getvariable('believed'), getvariable('slot_bits'), getvariable('peer_width') + 1)),
                'the guest''s ciphertexts do not have the agreed scale, bound and slots')
 FROM (SELECT row, he_layout(ct) AS l FROM exchange_recv(getvariable('peer'), 'moments/rows', columns := 'row BIGINT, ct BLOB'));
+SET VARIABLE range_key = getvariable('peer_key');
 -- include shared/range_ask.sql
 CREATE OR REPLACE TEMP TABLE moments_sums (feature BIGINT, ct BLOB);
 SET VARIABLE k = 0;

@@ -23,6 +23,7 @@ CREATE OR REPLACE TEMP TABLE range_rows AS
     FROM (SELECT step, generate_subscripts(cts, 1) AS i, unnest(cts) AS ct
           FROM exchange_recv(getvariable('peer'), 'regression/masks', columns := 'step BIGINT, cts BLOB[]'));
 SELECT require(count(*) = getvariable('steps') * getvariable('size'), 'the guest did not send masks for each step once') FROM range_rows;
+SET VARIABLE range_key = getvariable('peer_key');
 -- include shared/range_ask.sql
 -- include shared/range_multiply.sql
 -- include shared/range_check.sql
@@ -42,9 +43,10 @@ DROP TABLE regression_split;
 
 -- include regression/step.sql
 
--- part check
+-- part left
 
--- include regression/check.sql
+-- What is left of the matrix, for the guest: that tells how many rows are common, which it knows.
+CALL exchange_send(getvariable('peer'), 'regression/left', $$ SELECT square_trace(state, getvariable('leads')) AS share FROM regression_state $$);
 
 -- part last-steps while getvariable('step') < getvariable('steps')
 
