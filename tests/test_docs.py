@@ -49,20 +49,23 @@ def test_the_commands_and_snippets_of_the_readme_run_in_order(tmp_path: Path) ->
     tour = README[README.index("## Match two tables") :]
     found = re.findall(r"^```(\w+)\n(.*?)^```", tour, re.DOTALL | re.MULTILINE)
     assert len(found) > 6
-    waiting: list[subprocess.Popen[bytes]] = []
+    waiting: dict[str, subprocess.Popen[bytes]] = {}
     for language, text in found:
         if language == "python":
             done = subprocess.run([sys.executable, "-c", text], cwd=tmp_path, env=environment)
             assert done.returncode == 0, text
         elif language == "sh":
             for line in text.strip().splitlines():
+                me = re.sub(r".*--me (\w+).*", r"\1", line)
+                if me in waiting:
+                    assert waiting.pop(me).wait(120) == 0, line
                 process = subprocess.Popen(["sh", "-c", line], cwd=tmp_path, env=environment)
-                if "/host" in line or "/helper" in line:
-                    waiting.append(process)  # it waits for the guest, which comes later
+                if re.search("[/_]host|/helper", line):
+                    waiting[me] = process  # it waits for the guest, which comes later
                 else:
                     assert process.wait(120) == 0, line
         elif language == "sql":
-            for process in waiting:
+            for process in waiting.values():
                 assert process.wait(60) == 0
             run_sql(text, tmp_path)
     with duckdb.connect(str(tmp_path / "shop.duckdb")) as con:

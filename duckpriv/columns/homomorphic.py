@@ -110,46 +110,79 @@ def he_dot(
     grows by that bound and the number of terms, so its header tells nothing of the weights.
     """
     public = key_named(context, key)
-    return send(public, *_dots(public, lists, weights, scales, bounds))
+    layouts: list[Layout] = []
+    sums: list[ByteMatrix] = []
+    rows = list(zip(lists.to_pylist(), weights.to_pylist(), strict=True))
+    for cts, group in _runs(rows):
+        if any(len(row) != len(cts) or None in row for row in group):
+            raise InvalidValue("the weights are not as many as the ciphertexts, or one is NULL")
+        numbers = np.array(group, dtype=np.float64)
+        more, products = _dots(public, cts, numbers, scales, bounds)
+        layouts += more
+        sums.append(products)
+    return send(public, layouts, np.concatenate(sums))
 
 
-def he_dot_split(
+def he_matmul(
     context: Context,
     lists: pa.Array,
-    weights: pa.Array,
+    matrices: pa.Array,
+    key: pa.Array,
+    scales: pa.Array,
+    bounds: pa.Array,
+) -> pa.Array:
+    """Return for each row, a list of ciphertexts and lists of as many weights, their sums as he_dot
+    has them."""
+    public = key_named(context, key)
+    results = []
+    for cts, rows in zip(lists, matrices, strict=True):
+        sums = _dots(public, cts.values.to_pylist(), _numbers(rows.values), scales, bounds)
+        results.append(send(public, *sums).to_pylist())
+    return pa.array(results, pa.list_(pa.binary()))
+
+
+def he_matmul_split(
+    context: Context,
+    lists: pa.Array,
+    matrices: pa.Array,
     key: pa.Array,
     scales: pa.Array,
     bounds: pa.Array,
     sigmas: pa.Array,
 ) -> pa.Array:
-    """Split the sums of he_dot as he_share_split does, re-randomised once."""
+    """Split the sums of he_matmul as he_share_split does, re-randomised once."""
     public = key_named(context, key)
-    return _split(public, *_dots(public, lists, weights, scales, bounds), sigmas)
+    results = []
+    for cts, rows in zip(lists, matrices, strict=True):
+        sums = _dots(public, cts.values.to_pylist(), _numbers(rows.values), scales, bounds)
+        results.append(_split(public, *sums, sigmas).to_pylist())
+    return pa.array(results, pa.list_(SHARE_SPLIT))
 
 
 def _dots(
     public: HomomorphicPublicKey,
-    lists: pa.Array,
-    weights: pa.Array,
+    cts: Sequence[bytes | None],
+    numbers: NDArray[np.float64],
     scales: pa.Array,
     bounds: pa.Array,
 ) -> tuple[list[Layout], ByteMatrix]:
+    """Return for each row of weights the sum of ciphertext times weight."""
     scale, bound = fraction_bits(scales), weight_bound(bounds)
-    layouts: list[Layout] = []
-    outputs: list[ByteMatrix] = []
-    rows = list(zip(lists.to_pylist(), weights.to_pylist(), strict=True))
-    for cts, group in _runs(rows):
-        if any(len(ws) != len(cts) or None in ws for ws in group):
-            raise InvalidValue("the weights are not as many as the ciphertexts, or one is NULL")
-        common, bodies = read_alike(cts, public)
-        layout = of_sum(common, len(cts), scale, bound)
-        coefficients = np.array(
-            [to_fixed_point(np.array(ws, dtype=np.float64), scale, bound) for ws in group],
-            dtype=np.int64,
-        )
-        outputs.append(combined(public, common, bodies, coefficients))
-        layouts += [layout] * len(group)
-    return layouts, np.concatenate(outputs)
+    if numbers.shape[1] != len(cts):
+        raise InvalidValue("the weights are not as many as the ciphertexts")
+    common, bodies = read_alike(cts, public)
+    fixed = np.array(to_fixed_point(numbers.ravel(), scale, bound), dtype=np.int64)
+    sums = combined(public, common, bodies, fixed.reshape(numbers.shape))
+    return [of_sum(common, len(cts), scale, bound)] * len(numbers), sums
+
+
+def _numbers(rows: pa.Array) -> NDArray[np.float64]:
+    """Return lists of one length as a matrix. Raises InvalidValue for a NULL."""
+    lengths = rows.value_lengths()
+    if rows.null_count or rows.flatten().null_count or len(lengths.unique()) != 1:
+        raise InvalidValue("the rows do not have equally many numbers, or one is NULL")
+    numbers: NDArray[np.float64] = rows.flatten().to_numpy(zero_copy_only=False)
+    return numbers.reshape(len(rows), -1)
 
 
 def he_weighted_sums(
@@ -165,19 +198,15 @@ def he_weighted_sums(
     scale, bound = fraction_bits(scales), weight_bound(bounds)
     public = key_named(context, key)
     results = []
-    for cts, matrix in zip(lists, matrices, strict=True):
-        if cts.values.null_count or matrix.values.null_count:
+    for cts, rows in zip(lists, matrices, strict=True):
+        numbers = _numbers(rows.values)
+        if len(cts) != len(numbers):
             raise InvalidValue("a row has no ciphertext, or no numbers")
-        lengths = {len(row) for row in matrix}
-        if len(lengths) != 1 or len(cts) != len(matrix):
-            raise InvalidValue("the rows do not have equally many numbers")
-        (width,) = lengths
         common, bodies = read_alike(cts.values.to_pylist(), public)
-        numbers = matrix.values.flatten().to_numpy(zero_copy_only=False)
-        fixed = np.array(to_fixed_point(numbers, scale, bound), dtype=np.int64)
-        coefficients = np.ascontiguousarray(fixed.reshape(-1, width).T)
+        fixed = np.array(to_fixed_point(numbers.ravel(), scale, bound), dtype=np.int64)
+        coefficients = np.ascontiguousarray(fixed.reshape(numbers.shape).T)
         sums = combined(public, common, bodies, coefficients)
-        layouts = [of_sum(common, len(cts), scale, bound)] * width
+        layouts = [of_sum(common, len(cts), scale, bound)] * len(coefficients)
         results.append(send(public, layouts, sums).to_pylist())
     return pa.array(results, pa.list_(pa.binary()))
 

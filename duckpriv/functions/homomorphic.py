@@ -279,6 +279,14 @@ HOMOMORPHIC: tuple[Function, ...] = (
         example="SELECT row, paillier_decrypt_list(ct, 'mine') AS product "
         "FROM he_matmul('plain', 'encrypted', 'mine')",
         setup=_MAKE_PRODUCT,
+        udfs=(
+            volatile_udf(
+                homomorphic.he_matmul,
+                ("BLOB[]", "DOUBLE[][]", "VARCHAR", "BIGINT", "BIGINT"),
+                "BLOB[]",
+                pa.list_(pa.binary()),
+            ),
+        ),
         body="homomorphic.sql",
         randomised=True,
     ),
@@ -295,10 +303,10 @@ HOMOMORPHIC: tuple[Function, ...] = (
         setup=_MAKE_PRODUCT,
         udfs=(
             volatile_udf(
-                homomorphic.he_dot_split,
-                ("BLOB[]", "DOUBLE[]", "VARCHAR", "BIGINT", "BIGINT", "BIGINT"),
-                "STRUCT(send BLOB, keep UBIGINT[])",
-                homomorphic.SHARE_SPLIT,
+                homomorphic.he_matmul_split,
+                ("BLOB[]", "DOUBLE[][]", "VARCHAR", "BIGINT", "BIGINT", "BIGINT"),
+                "STRUCT(send BLOB, keep UBIGINT[])[]",
+                pa.list_(homomorphic.SHARE_SPLIT),
             ),
         ),
         body="homomorphic.sql",

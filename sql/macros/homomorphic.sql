@@ -13,19 +13,20 @@ CREATE MACRO he_dot(cts, xs, key, scale := 0, bound := 31) AS
 
 CREATE MACRO he_share_split(ct, key, sigma := 64) AS duckpriv_udf_he_share_split(ct, key, sigma);
 
--- row and x of the plain table, row and ct of the encrypted one.
+-- row and x of the plain table, row and ct of the encrypted one, which is in memory once for each 4,096 rows.
+CREATE MACRO duckpriv_product_blocks(plain_table, encrypted_table) AS TABLE
+    SELECT rows, xs, coalesce((SELECT list(ct ORDER BY row ASC) FROM query_table(encrypted_table)), []::BLOB[]) AS cts
+    FROM (SELECT list(row) AS rows, list(duckpriv.main.exact_doubles(x)) AS xs
+          FROM query_table(plain_table) GROUP BY row // 4096);
+
 CREATE MACRO he_matmul(plain_table, encrypted_table, key, scale := 20, bound := 30) AS TABLE
-    SELECT row, duckpriv.main.he_dot(
-               (SELECT list(ct ORDER BY row ASC) FROM query_table(encrypted_table)), x, key,
-               scale := scale, bound := bound) AS ct
-    FROM query_table(plain_table);
+    SELECT unnest(rows) AS row, unnest(duckpriv_udf_he_matmul(cts, xs, key, scale, bound)) AS ct
+    FROM duckpriv.main.duckpriv_product_blocks(plain_table, encrypted_table);
 
 -- The same, split into shares.
 CREATE MACRO he_matmul_split(plain_table, encrypted_table, key, scale := 20, bound := 30, sigma := 64) AS TABLE
-    SELECT row, duckpriv_udf_he_dot_split(
-               (SELECT list(ct ORDER BY row ASC) FROM query_table(encrypted_table)), duckpriv.main.exact_doubles(x), key,
-               scale, bound, sigma) AS s
-    FROM query_table(plain_table);
+    SELECT unnest(rows) AS row, unnest(duckpriv_udf_he_matmul_split(cts, xs, key, scale, bound, sigma)) AS s
+    FROM duckpriv.main.duckpriv_product_blocks(plain_table, encrypted_table);
 
 -- A row without its row in the other table is an error.
 CREATE MACRO he_weighted_sums(encrypted_table, plain_table, key, scale := 20, bound := 30) AS TABLE
