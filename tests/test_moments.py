@@ -218,6 +218,28 @@ def test_without_a_penalty_the_taylor_form_is_exact_too(cancer) -> None:
     assert np.abs(pair.weights() - expected).max() < 1e-4 * np.abs(expected).max()
 
 
+@pytest.mark.parametrize("kind", ["linear", *thorough("logistic")])
+def test_scores_are_those_of_the_weights(small, kind: str) -> None:
+    small.regression(f"p{kind}", kind=kind, l2=0.1)
+
+    def work(me: str, script: str, peer: str) -> object:
+        with small.connect(me, f"q{kind}") as party:
+            return party.run(script, peer=peer, table="t", id="who")
+
+    at_once(
+        partial(work, "guest", "lr_joint_key/predict", "host"),
+        partial(work, "host", "lr_joint_key/predict_peer", "guest"),
+    )
+    scores = [s for (s,) in small.query("guest", "SELECT score FROM predictions ORDER BY id")]
+    x = [
+        np.array(small.query(me, f"SELECT {c}0, {c}1 FROM t ORDER BY who"))
+        for me, c in (("host", "h"), ("guest", "g"))
+    ]
+    z = np.column_stack([np.ones(40), standard(np.hstack(x))]) @ small.weights()
+    expected = z if kind == "linear" else 1 / (1 + np.exp(-z))
+    assert scores == pytest.approx(list(expected), abs=1e-5)
+
+
 def test_who_sees_which_weights(tmp_path) -> None:
     data = load_diabetes()
     pair = Pair(tmp_path)
@@ -244,6 +266,8 @@ def test_who_sees_which_weights(tmp_path) -> None:
             reveal == "guest"
         )
     pair.regression("none", reveal="none")
+    with pair.connect("host", "p1") as party, pytest.raises(DuckprivError, match="reveal=own"):
+        party.run("lr_joint_key/predict", peer="guest", table="t", id="who")
     assert {w for _, w in pair.model("host") + pair.model("guest")} == {None}
     query = "SELECT share FROM model_share ORDER BY position"
     shares = [np.array(pair.query(me, query), np.uint64).ravel() for me in pair_parties()]

@@ -1,4 +1,4 @@
--- Prediction with a model of lr_joint_key: this party asks and gets the scores. The peer runs
+-- Prediction with a model of lr_joint_key or moments/regression: this party asks and gets the scores. The peer runs
 -- lr_joint_key/predict_peer. sql/lr_joint_key/README.md says what each message reveals.
 --
 -- set peer                 the other party of the training
@@ -74,10 +74,10 @@ CREATE OR REPLACE TEMP TABLE predict_sums AS
 SELECT require((SELECT list(block ORDER BY block) FROM predict_sums) = (SELECT list(block ORDER BY block) FROM predict_blocks),
                'the peer did not answer each block once');
 
--- results: the probability of each row
+-- results: the probability of each row; of a linear regression the number
 CREATE OR REPLACE TABLE "${result}" AS
-    SELECT id, pid, lr_predict(sums[(row - 1) % 31 + 1]) AS score
-    FROM predict_rows r JOIN predict_sums ON block = (row - 1) // 31 JOIN predict_named USING (name)
+    SELECT id, pid, CASE WHEN ends_with((SELECT any_value(training) FROM "${model}"), ' linear') THEN z ELSE lr_predict(z) END AS score
+    FROM (SELECT *, sums[(row - 1) % 31 + 1] AS z FROM predict_rows JOIN predict_sums ON block = (row - 1) // 31) r JOIN predict_named USING (name)
     WHERE r.present ORDER BY id;
 
 -- nobody needs our part of the key any more

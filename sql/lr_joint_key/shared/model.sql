@@ -1,7 +1,10 @@
 SELECT require(has_table(getvariable('model')),
                'there is no table ' || getvariable('model') || '; train one first with lr_joint_key/host or lr_joint_key/guest, or name it '
                || 'with --set model=NAME');
-SELECT require(count(DISTINCT training) = 1, 'the table ' || getvariable('model') || ' is not of one training') FROM "${model}";
+SELECT require(count(DISTINCT training) = 1, 'the table ' || getvariable('model') || ' is not of one training'),
+       require(count(weight) = count(*) AND count(*) FILTER (mean IS NULL) = 1,
+               'the table ' || getvariable('model') || ' does not have each weight of ours once; train with reveal=own')
+FROM "${model}";
 SET VARIABLE duckpriv_parameters = 'modulus=' || getvariable('modulus');
 SET VARIABLE settings = 'join=' || CASE WHEN getvariable('id') = '' THEN 'alignment' ELSE 'id' END
     || ' training=' || (SELECT any_value(training) FROM "${model}");
