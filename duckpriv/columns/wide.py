@@ -161,7 +161,7 @@ def square_masks(context: Context, sizes: pa.Array) -> pa.Array:
 
 def square_encrypt(context: Context, masks: pa.Array, bounds: pa.Array, key: pa.Array) -> pa.Array:
     """Encrypt the rows of (U | t), a ciphertext each, as numbers below 2^bound."""
-    public = key_named(context, key)
+    public = context.need_keyring().paillier_public(constant(key, "the key"))
     bound = int(constant(bounds, "the bound"))
     rows = []
     for elements in masks.to_pylist():
@@ -184,7 +184,7 @@ def square_split(
     """Return shares of U_2 U_1, with U_2 t_1 as a last column and t_2 U_1 as a last row: `send` row
     by row, encrypted, `keep` in the clear. `lists` are what `square_encrypt` made of U_1 and t_1.
     """
-    public = key_named(context, key)
+    public = context.need_keyring().paillier_public(constant(key, "the key"))
     bound = int(constant(bounds, "the bound"))
     sent, kept = [], []
     for cts, elements in zip(lists.to_pylist(), masks.to_pylist(), strict=True):
