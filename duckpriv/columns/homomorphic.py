@@ -20,7 +20,7 @@ from ..keys import HomomorphicPublicKey
 from .arrays import constant
 from .ciphertext import Layout, layout_of, read, write
 from .context import Context
-from .plaintexts import RING, fraction_bits, packed, slots_of, to_fixed_point
+from .plaintexts import RING, fraction_bits, packed, slots_of, to_fixed_integers, to_fixed_point
 
 # Weights stand in 64-bit integers, with room for signed digits.
 _LARGEST_WEIGHT_BOUND = 61
@@ -171,7 +171,7 @@ def _dots(
     if numbers.shape[1] != len(cts):
         raise InvalidValue("the weights are not as many as the ciphertexts")
     common, bodies = read_alike(cts, public)
-    fixed = np.array(to_fixed_point(numbers.ravel(), scale, bound), dtype=np.int64)
+    fixed = to_fixed_integers(numbers.ravel(), scale, bound)
     sums = combined(public, common, bodies, fixed.reshape(numbers.shape))
     return [of_sum(common, len(cts), scale, bound)] * len(numbers), sums
 
@@ -203,7 +203,7 @@ def he_weighted_sums(
         if len(cts) != len(numbers):
             raise InvalidValue("a row has no ciphertext, or no numbers")
         common, bodies = read_alike(cts.values.to_pylist(), public)
-        fixed = np.array(to_fixed_point(numbers.ravel(), scale, bound), dtype=np.int64)
+        fixed = to_fixed_integers(numbers.ravel(), scale, bound)
         coefficients = np.ascontiguousarray(fixed.reshape(numbers.shape).T)
         sums = combined(public, common, bodies, coefficients)
         layouts = [of_sum(common, len(cts), scale, bound)] * len(coefficients)

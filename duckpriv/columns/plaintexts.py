@@ -44,6 +44,15 @@ def bound_bits(bounds: pa.Array) -> int:
 def to_fixed_point(xs: NDArray[np.float64], scale: int, bound: int) -> list[int]:
     """Return round(x * 2^scale), halves to even. Raises InvalidValue for NaN, infinities and
     magnitudes of 2^bound or more; with scale 0 for what is no integer."""
+    return [int(x) for x in _rounded(xs, scale, bound)]
+
+
+def to_fixed_integers(xs: NDArray[np.float64], scale: int, bound: int) -> NDArray[np.int64]:
+    """Return the same for bounds below 63 bits, in an eighth of the memory."""
+    return _rounded(xs, scale, bound).astype(np.int64)
+
+
+def _rounded(xs: NDArray[np.float64], scale: int, bound: int) -> NDArray[np.float64]:
     if not np.isfinite(xs).all():
         raise InvalidValue("NaN or an infinity cannot be encrypted or multiplied")
     with np.errstate(over="ignore"):
@@ -57,7 +66,7 @@ def to_fixed_point(xs: NDArray[np.float64], scale: int, bound: int) -> list[int]
         )
     if scale == 0 and (scaled != xs).any():
         raise InvalidValue("a value is no integer, and the scale is 0; give a scale")
-    return [int(x) for x in scaled]
+    return scaled
 
 
 def encrypt_numbers(

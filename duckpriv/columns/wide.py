@@ -43,7 +43,7 @@ from .ciphertext import Layout, read, write
 from .context import Context
 from .homomorphic import SMALLEST_SIGMA, key_named, send
 from .paillier import decrypted
-from .plaintexts import fraction_bits, packed, to_fixed_point
+from .plaintexts import fraction_bits, packed, to_fixed_integers
 
 BITS = 128
 _RING = 1 << BITS
@@ -133,7 +133,7 @@ def integer_moments(context: Context, lists: pa.Array, scales: pa.Array) -> pa.A
         if not 0 < len(rows) <= _MOST_ROWS or len({len(row) for row in rows}) != 1:
             raise InvalidValue(f"give 1 to {_MOST_ROWS} rows with equally many numbers")
         numbers = rows.values.flatten().to_numpy(zero_copy_only=False)
-        fixed = np.array(to_fixed_point(numbers, scale, 2 * _HALF), dtype=np.int64)
+        fixed = to_fixed_integers(numbers, scale, 2 * _HALF)
         fixed = fixed.reshape(len(rows), -1)
         # Sums of 2^15 products of halves are exact in float64.
         high, low = fixed >> _HALF, fixed & ((1 << _HALF) - 1)
