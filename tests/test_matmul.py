@@ -175,8 +175,8 @@ def test_what_comes_back_is_masked_over_its_whole_range(two, tmp_path, encrypts:
     fractions = [-v * 2**34 / 2**126 for v in seen]
     assert len(fractions) == m * n
     assert all(0 < f < 1 for f in fractions)
-    assert min(fractions) < 0.25
-    assert max(fractions) > 0.75
+    assert min(fractions) < 0.45  # else by chance once in ten million runs
+    assert max(fractions) > 0.55
 
 
 def test_shares_are_uniform_and_fresh(two) -> None:
