@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from operator import add, mul, sub
 
 import duckdb
 import numpy as np
@@ -60,9 +61,60 @@ def test_vectors(con, a, data) -> None:
     texts = [str(x) for x in a]
     assert value(con, "wide_encode($1::UHUGEINT[])", texts) == vector(a)
     assert value(con, "wide_decode($1::BLOB)", vector(a)) == a
-    for name, sign in (("wide_add", 1), ("wide_sub", -1)):
+    for name, operation in (("wide_add", add), ("wide_sub", sub), ("wide_mul", mul)):
         found = value(con, f"{name}($1::BLOB, $2::BLOB)", vector(a), vector(b))
-        assert numbers_of(found) == [(x + sign * y) % RING for x, y in zip(a, b, strict=True)]
+        assert numbers_of(found) == [operation(x, y) % RING for x, y in zip(a, b, strict=True)]
+        one = value(con, f"{name}($1::BLOB, $2::BLOB)", vector(a), vector(b[:1]))
+        assert numbers_of(one) == [operation(x, b[0]) % RING for x in a]
+
+
+@given(st.lists(st.integers(-(2**90), 2**90), min_size=1, max_size=8), st.integers(0, 60))
+@settings(max_examples=examples(20), deadline=None)
+def test_truncate(con, numbers, bits) -> None:
+    query = "wide_truncate($1::BLOB, $2, $3)"
+    parts = [value(con, query, s, bits, i == 0) for i, s in enumerate(shares(numbers))]
+    for found, x in zip(signed(added(*parts)), numbers, strict=True):
+        assert abs(found * 2**bits - x) < 2 << bits
+
+
+def products(con, factors: list[tuple[bytes, bytes]], bound: int = 140) -> list[bytes]:
+    """Shares of u t at the owner of `mine` and at the peer, from those of u and of t."""
+    (u, t), theirs = factors
+    cts = [value(con, "wide_encrypt($1::BLOB, 'mine', $2, 512)", v, bound) for v in (u, t)]
+    query = "CREATE OR REPLACE TEMP TABLE split AS SELECT product_split($1::BLOB[], $2::BLOB[], "
+    con.execute(query + "$3::BLOB, $4::BLOB, $5, 'mine') AS s", [*cts, *theirs, bound])
+    crossed = [
+        value(con, "paillier_decrypt_share_wide(s.send, 'mine') FROM split"),
+        value(con, "s.keep FROM split"),
+    ]
+    query = "wide_add(wide_mul($1::BLOB, $2::BLOB), $3::BLOB)"
+    return [value(con, query, *f, c) for f, c in zip(factors, crossed, strict=True)]
+
+
+@given(ELEMENTS, st.data())
+@settings(max_examples=examples(5), deadline=None)
+def test_products(con, u, data) -> None:
+    t = data.draw(st.lists(st.integers(0, RING - 1), min_size=len(u), max_size=len(u)))
+    found = products(con, list(zip(shares(u), shares(t), strict=True)))
+    assert numbers_of(added(*found)) == [x * y % RING for x, y in zip(u, t, strict=True)]
+
+
+def test_masks_of_a_product_that_do_not_fit(con) -> None:
+    one, two = shares([1]), shares([1, 2])
+    with pytest.raises(duckdb.Error, match="not as many as ours"):
+        products(con, [(one[0], one[0]), (two[0], one[0])])
+    cts = value(con, "wide_encrypt($1::BLOB, 'mine', 130, 512)", one[0])
+    with pytest.raises(duckdb.Error, match="other bounds"):
+        value(con, "product_split($1, $1, $2::BLOB, $2::BLOB, 140, 'mine')", cts, one[0])
+    with pytest.raises(duckdb.Error, match="use 128 bits or more"):
+        value(con, "wide_encrypt($1::BLOB, 'mine', 127, 512)", one[0])
+
+
+def test_random_elements_are_uniform(con) -> None:
+    found = value(con, "wide_random(4000)")
+    bits = np.unpackbits(np.frombuffer(found, np.uint8)).reshape(4000, 128).mean(axis=0)
+    assert np.abs(bits - 0.5).max() < 6 * 0.5 / np.sqrt(4000)
+    assert value(con, "wide_random(2)") != value(con, "wide_random(2)")
 
 
 @given(st.lists(st.integers(-(2**126), 2**126), min_size=1, max_size=8))

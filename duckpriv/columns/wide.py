@@ -1,33 +1,17 @@
-"""Shares in the ring Z_2^128, and squares of shared symmetric matrices, as SQL functions.
+"""Shares in the ring Z_2^128, and products of shared numbers, as SQL functions.
 
 Vectors are BLOBs of 16 bytes for each element, little-endian.
 
 The ring is that wide so that products of shared fixed-point numbers can be rounded by each party on
 its own share: share >> f at one party, -(-share >> f) at the other gives x / 2^f, off by less than
 one unit, but with probability |x| / 2^127 (SecureML: Mohassel and Zhang, IEEE S&P 2017, theorem 1).
-
-**Linear equations.** A w = b for a shared positive definite k x k matrix A is solved by squaring:
-with E = I - c A, all of whose eigenvalues are in [0, 1), A^-1 = c (1 + E)(1 + E^2)(1 + E^4)… (the
-Neumann series, in factors). `quadratic_begin` makes shares of E and of v = c b, and `square_step`
-those of E^2 and (1 + E) v. After s steps what is missing of w in the direction of the eigenvalue
-l of A is the part (1 - c l)^(2^s).
-
-A step is one opening. Beforehand the parties get shares of U^2 and U t, for a symmetric matrix
-U = U_1 + U_2 and a vector t = t_1 + t_2 of which each knows its part (Beaver's triples). Then
-E - U and v - t are opened, which are uniform, and squares and products follow. One party encrypts
-the rows of (U_1 | t_1) under its Paillier key, the other multiplies by the rows of U_2 and by t_2
-and masks the result; since all are symmetric, U_2 U_1 and its transpose are all that is missing.
-
-**Errors**: E has 40 fractional bits and v 32, each is off by a unit in each step. An error of E in
-the direction of a small eigenvalue doubles in each step, as does the power of E: in sum that is as
-if A were off by 2^-39 / c.
 """
 
 from __future__ import annotations
 
-import math
+import operator
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import chain
 
@@ -35,33 +19,31 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ..crypto.packing import pack, slots_in
+from ..crypto.parallel import ByteMatrix
 from ..errors import InvalidValue
 from ..keys import HomomorphicPublicKey
 from .arrays import constant
 from .ciphertext import Layout, read, write
 from .context import Context
-from .homomorphic import SMALLEST_SIGMA, key_named, send
+from .homomorphic import SMALLEST_SIGMA, key_named, read_alike, send
 from .paillier import decrypted
-from .plaintexts import fraction_bits, packed, to_fixed_integers
+from .plaintexts import fraction_bits, packed, slots_of, to_fixed_integers
 
 BITS = 128
-_RING = 1 << BITS
-MATRIX_SCALE, VECTOR_SCALE = 40, 32
+RING = 1 << BITS
 SPLIT = pa.struct({"send": pa.binary(), "keep": pa.binary()})
 SHARES = pa.struct({"keep": pa.binary(), "send": pa.binary()})
 PRODUCT = pa.struct({"send": pa.list_(pa.binary()), "keep": pa.binary()})
 # Arrow has no UHUGEINT: it goes to DuckDB and back as text.
 TEXTS = pa.list_(pa.string())
 _WIDTH = BITS // 8
-# A factor of the ring in parts that `combine` takes.
-_LIMB, _LIMBS = 43, 3
+# A factor of the ring in parts that stand in 64-bit integers.
+LIMB, LIMBS = 43, 3
 # Bits of half a number of `integer_moments`, and how many rows it takes.
 _HALF, _MOST_ROWS = 19, 1 << 15
-# Bits of the factor by which a matrix is scaled.
-_FACTOR = 28
-_SIGMA = 64
-_MOST_COLUMNS = 1000
+# Bits by which the mask of a product is longer than what it hides.
+SIGMA = 64
+MOST_ELEMENTS = 1 << 20
 
 Elements = NDArray[np.object_]
 
@@ -76,12 +58,12 @@ def he_share_split_wide(
     layouts, bodies = read(cts.to_pylist(), public)
     masked, masks, plaintexts = [], [], []
     for layout in layouts:
-        layout, drawn, negative = _masks(layout, sigma, public)
+        layout, drawn, negative = drawn_masks(layout, sigma, public)
         masked.append(layout)
         masks.append(drawn)
         plaintexts += negative
     sent = send(public, masked, public.key.add_plain(bodies, plaintexts))
-    return pa.StructArray.from_arrays([sent, _blobs(masks)], fields=list(SPLIT))
+    return pa.StructArray.from_arrays([sent, vectors_of(masks)], fields=list(SPLIT))
 
 
 def paillier_decrypt_share_wide(context: Context, lists: pa.Array, key: pa.Array) -> pa.Array:
@@ -92,36 +74,36 @@ def paillier_decrypt_share_wide(context: Context, lists: pa.Array, key: pa.Array
             raise InvalidValue("a list of ciphertexts has a NULL")
         _, values = decrypted(context, cts.values, key)
         rows.append(chain.from_iterable(values))
-    return _blobs(rows)
+    return vectors_of(rows)
 
 
 def wide_encode(context: Context, lists: pa.Array) -> pa.Array:
     """Return elements as a vector."""
-    return _blobs([list(map(int, texts)) for texts in lists.to_pylist()])
+    return vectors_of([list(map(int, texts)) for texts in lists.to_pylist()])
 
 
 def wide_decode(context: Context, vectors: pa.Array) -> pa.Array:
     """Return the elements of a vector."""
-    return pa.array([[str(x) for x in _elements(v)] for v in vectors.to_pylist()], TEXTS)
+    return pa.array([[str(x) for x in elements_of(v)] for v in vectors.to_pylist()], TEXTS)
 
 
 def wide_add(context: Context, a: pa.Array, b: pa.Array) -> pa.Array:
     """Return a + b, element by element."""
-    return _each(a, b, 1)
+    return _each(a, b, operator.add)
 
 
 def wide_sub(context: Context, a: pa.Array, b: pa.Array) -> pa.Array:
     """Return a - b, element by element."""
-    return _each(a, b, -1)
+    return _each(a, b, operator.sub)
 
 
 def wide_split(context: Context, lists: pa.Array) -> pa.Array:
     """Split integers into a uniform vector to send and the rest to keep."""
     kept, sent = [], []
     for texts in lists.to_pylist():
-        sent.append(_random(len(texts)))
+        sent.append(random_elements(len(texts)))
         kept.append(np.array([int(text) for text in texts], dtype=object) - sent[-1])
-    return pa.StructArray.from_arrays([_blobs(kept), _blobs(sent)], fields=list(SHARES))
+    return pa.StructArray.from_arrays([vectors_of(kept), vectors_of(sent)], fields=list(SHARES))
 
 
 def integer_moments(context: Context, lists: pa.Array, scales: pa.Array) -> pa.Array:
@@ -147,193 +129,95 @@ def integer_moments(context: Context, lists: pa.Array, scales: pa.Array) -> pa.A
     return pa.array(results, TEXTS)
 
 
-def square_masks(context: Context, sizes: pa.Array) -> pa.Array:
-    """Return uniform symmetric k x k matrices, row by row, each with a uniform vector behind it."""
+def wide_random(context: Context, counts: pa.Array) -> pa.Array:
+    """Return vectors of uniform elements."""
     rows = []
-    for size in sizes.to_pylist():
-        _check_size(size)
-        matrix = _random(size * size).reshape(size, size)
-        below = np.tril_indices(size, -1)
-        matrix[below] = matrix.T[below]
-        rows.append(chain(matrix.flat, _random(size)))
-    return _blobs(rows)
+    for count in counts.to_pylist():
+        if not 0 <= count <= MOST_ELEMENTS:
+            raise InvalidValue(f"a vector of {count} elements; 0 to {MOST_ELEMENTS} go")
+        rows.append(random_elements(count))
+    return vectors_of(rows)
 
 
-def square_encrypt(context: Context, masks: pa.Array, bounds: pa.Array, key: pa.Array) -> pa.Array:
-    """Encrypt the rows of (U | t), a ciphertext each, as numbers below 2^bound."""
+def wide_mul(context: Context, a: pa.Array, b: pa.Array) -> pa.Array:
+    """Return a * b, element by element."""
+    return _each(a, b, operator.mul)
+
+
+def wide_truncate(context: Context, vectors: pa.Array, bits: pa.Array, leads: pa.Array) -> pa.Array:
+    """Return shares of what is left of the numbers without their last bits."""
+    count, lead = int(constant(bits, "bits")), bool(constant(leads, "whether this party leads"))
+    if not 0 <= count < BITS:
+        raise InvalidValue(f"{count} bits cannot be taken off; 0 to {BITS - 1} go")
+    return vectors_of(truncated(elements_of(v), count, lead) for v in vectors.to_pylist())
+
+
+def wide_encrypt(
+    context: Context, vectors: pa.Array, key: pa.Array, bounds: pa.Array, slots: pa.Array
+) -> pa.Array:
+    """Encrypt each element of a vector, as an integer from 0 to 2^128, said to be below 2^bound."""
     public = context.need_keyring().paillier_public(constant(key, "the key"))
-    bound = int(constant(bounds, "the bound"))
+    bound, slot_bits = int(constant(bounds, "the bound")), int(constant(slots, "slot_bits"))
+    if bound < BITS:
+        raise InvalidValue(f"the bound is {bound}; use {BITS} bits or more")
+    slots_of(slot_bits, public)
+    layout = Layout(public.SCHEME, public.fingerprint_bytes, 0, slot_bits, bound, 1)
     rows = []
-    for elements in masks.to_pylist():
-        matrix, vector = _parts(elements)
-        layout = _layout(len(vector), bound, public)
-        slots = slots_in(public.key.bits, layout.slot_bits)
-        plaintexts = [
-            plaintext
-            for row, t in zip(matrix, vector, strict=True)
-            for plaintext in pack([*map(int, row), int(t)], layout.slot_bits, slots)
-        ]
-        bodies = public.key.encrypt(plaintexts)
-        rows.append(write([layout] * len(vector), bodies, public.key).to_pylist())
+    for vector in vectors.to_pylist():
+        elements = elements_of(vector).tolist()
+        bodies = public.key.encrypt(elements)
+        rows.append(write([layout] * len(elements), bodies, public.key).to_pylist())
     return pa.array(rows, pa.list_(pa.binary()))
 
 
-def square_split(
-    context: Context, lists: pa.Array, masks: pa.Array, bounds: pa.Array, key: pa.Array
+def product_split(
+    context: Context,
+    us: pa.Array,
+    ts: pa.Array,
+    u: pa.Array,
+    t: pa.Array,
+    bounds: pa.Array,
+    key: pa.Array,
 ) -> pa.Array:
-    """Return shares of U_2 U_1, with U_2 t_1 as a last column and t_2 U_1 as a last row: `send` row
-    by row, encrypted, `keep` in the clear. `lists` are what `square_encrypt` made of U_1 and t_1.
-    """
+    """Return shares of u_1 t_2 + t_1 u_2, element by element: `send` encrypted, `keep` in the
+    clear. u_1 and t_1 come encrypted, u_2 and t_2 are this party's."""
     public = context.need_keyring().paillier_public(constant(key, "the key"))
     bound = int(constant(bounds, "the bound"))
     sent, kept = [], []
-    for cts, elements in zip(lists.to_pylist(), masks.to_pylist(), strict=True):
-        matrix, vector = _parts(elements)
-        expected = _layout(len(vector), bound, public)
-        layouts, bodies = read(cts, public)
-        if layouts != [expected] * len(vector):
-            raise InvalidValue("the masks of the peer are not for matrices of this size")
-        # Signed: half as many bits, on average, as they would have below 2^128.
-        factors = _signed(np.vstack([matrix, vector[None]]))
-        limbs = np.concatenate(
-            [((factors >> (_LIMB * i)) & ((1 << _LIMB) - 1)) for i in range(_LIMBS - 1)]
-            + [factors >> (_LIMB * (_LIMBS - 1))],
-            axis=1,
-        ).astype(np.int64)
-        shifted = [bodies]
-        for _ in range(_LIMBS - 1):
-            shifted.append(public.key.shift(shifted[-1], _LIMB))
-        count = expected.bodies(public.key)
-        parts = [
-            public.key.combine(np.concatenate([s[i::count] for s in shifted]), limbs)
-            for i in range(count)
-        ]
-        products = np.stack(parts, axis=1).reshape(-1, public.key.width)
-        grown = replace(expected, bound=_product_bound(len(vector), bound))
+    for *lists, own_u, own_t in zip(us, ts, u.to_pylist(), t.to_pylist(), strict=True):
+        factors = [elements_of(own_t), elements_of(own_u)]
+        sums: ByteMatrix | None = None
+        for cts, times in zip(lists, factors, strict=True):
+            layout, bodies = read_alike(cts.values.to_pylist(), public)
+            if len(bodies) != len(times) or (layout.scale, layout.bound) != (0, bound):
+                raise InvalidValue("the peer's masks are not as many as ours, or have other bounds")
+            for shifted, limb in zip(
+                shifted_by_limbs(bodies, public), limbs_of(times), strict=True
+            ):
+                part = public.key.scale(shifted, limb)
+                sums = part if sums is None else public.key.add(sums, part)
+        assert sums is not None
+        grown = replace(layout, bound=bound + BITS)
         masked, plaintexts, drawn = [], [], []
-        for _ in factors:
-            layout, values, negative = _masks(grown, _SIGMA, public)
-            masked.append(layout)
+        for _ in range(len(sums)):
+            one, values, negative = drawn_masks(grown, SIGMA, public)
+            masked.append(one)
             drawn += values
             plaintexts += negative
-        sent.append(send(public, masked, public.key.add_plain(products, plaintexts)).to_pylist())
+        sent.append(send(public, masked, public.key.add_plain(sums, plaintexts)).to_pylist())
         kept.append(drawn)
-    arrays = [pa.array(sent, pa.list_(pa.binary())), _blobs(kept)]
+    arrays = [pa.array(sent, pa.list_(pa.binary())), vectors_of(kept)]
     return pa.StructArray.from_arrays(arrays, fields=list(PRODUCT))
 
 
-def square_shares(context: Context, masks: pa.Array, products: pa.Array) -> pa.Array:
-    """Return this party's shares of U^2 and U t, from its parts of U and t and its share of the
-    product."""
-    rows = []
-    for elements, product in zip(masks.to_pylist(), products.to_pylist(), strict=True):
-        matrix, vector = _parts(elements)
-        size = len(vector)
-        crossed = _elements(product)
-        if len(crossed) != (size + 1) ** 2:
-            raise InvalidValue("the shares of a product are not for matrices of this size")
-        crossed = crossed.reshape(size + 1, size + 1)
-        square = matrix @ matrix + crossed[:size, :size] + crossed[:size, :size].T
-        times = matrix @ vector + crossed[:size, size] + crossed[size, :size]
-        rows.append(chain(square.flat, times))
-    return _blobs(rows)
-
-
-def quadratic_begin(
-    context: Context,
-    matrices: pa.Array,
-    vectors: pa.Array,
-    factors: pa.Array,
-    penalties: pa.Array,
-    units: pa.Array,
-    pulls: pa.Array,
-    leads: pa.Array,
-) -> pa.Array:
-    """Return shares of E = 1 - c (q M + p P) / unit, with 40 fractional bits, and behind it of
-    v = c b / unit, with 32, from shares of M and b. P is 1 but for the first row and column, and p
-    the sum of both parties' pulls. c is the inverse of the largest trace that (q M + p P) / unit
-    has where M's diagonal is `unit` at most, and p penalty * unit.
-    """
-    lead = bool(constant(leads, "whether this party leads"))
-    rows = []
-    columns = (matrices, vectors, factors, penalties, units, pulls)
-    for *shares, q, penalty, unit, pull in zip(*(c.to_pylist() for c in columns), strict=True):
-        matrix, target = map(_elements, shares)
-        size = len(target)
-        _check_size(size)
-        if len(matrix) != size * size:
-            raise InvalidValue("a matrix and a vector do not fit together")
-        if not (q > 0 and 0 <= penalty < 1e6 and unit > 0 and 0 <= pull <= penalty * unit):
-            raise InvalidValue("a factor or a unit is not more than 0, or a penalty too large")
-        matrix = matrix.reshape(size, size)
-        diagonal = np.arange(1, size)
-        matrix[diagonal, diagonal] += round(pull / q)
-        # c q / unit = factor / 2^shift, for M and for b, so that its rounding has no effect on w.
-        trace = q * size + penalty * (size - 1)
-        shift = max(0, math.ceil(math.log2(unit * trace / q)) + _FACTOR - MATRIX_SCALE)
-        factor = round(2.0 ** (shift + MATRIX_SCALE) * q / (unit * trace))
-        square = _truncated(-matrix * factor, shift, lead)
-        if lead:
-            square[np.diag_indices(size)] += 1 << MATRIX_SCALE
-        vector = _truncated(target * round(factor / q), shift + MATRIX_SCALE - VECTOR_SCALE, lead)
-        rows.append(chain(square.flat, vector))
-    return _blobs(rows)
-
-
-def square_step(
-    context: Context,
-    states: pa.Array,
-    opened: pa.Array,
-    masks: pa.Array,
-    squares: pa.Array,
-    leads: pa.Array,
-) -> pa.Array:
-    """Return shares of E^2 and (1 + E) v from shares of E and v, both less their masks opened, the
-    own parts of the masks, and shares of their squares."""
-    lead = bool(constant(leads, "whether this party leads"))
-    rows = []
-    columns = (column.to_pylist() for column in (states, opened, masks, squares))
-    for row in zip(*columns, strict=True):
-        (_, v), (d, f), (u, t), (uu, ut) = map(_parts, row)
-        if not len(v) == len(f) == len(t) == len(ut):
-            raise InvalidValue("the matrices of a step are not of one size")
-        square = d @ u + u @ d + uu
-        product = d @ t + u @ f + ut
-        if lead:
-            square, product = square + d @ d, product + d @ f
-        added = v + _truncated(product, MATRIX_SCALE, lead)
-        rows.append(chain(_truncated(square, MATRIX_SCALE, lead).flat, added))
-    return _blobs(rows)
-
-
-def square_trace(context: Context, states: pa.Array, leads: pa.Array) -> pa.Array:
-    """Return shares modulo 2^64 of the trace of E, with 7 fractional bits."""
-    lead = bool(constant(leads, "whether this party leads"))
-    traces = [_parts(elements)[0].trace() for elements in states.to_pylist()]
-    return pa.array(_short(np.array(traces, object), MATRIX_SCALE - 7, lead), pa.uint64())
-
-
-def square_solution(context: Context, states: pa.Array, leads: pa.Array) -> pa.Array:
-    """Return shares modulo 2^64 of v, with 20 fractional bits."""
-    lead = bool(constant(leads, "whether this party leads"))
-    vectors = [_parts(elements)[1] for elements in states.to_pylist()]
-    return pa.array(
-        [_short(vector, VECTOR_SCALE - 20, lead) for vector in vectors], pa.list_(pa.uint64())
-    )
-
-
-def _short(elements: Elements, bits: int, lead: bool) -> list[int]:
-    return [int(x) % (1 << 64) for x in _truncated(elements, bits, lead)]
-
-
-def _truncated(elements: Elements, bits: int, lead: bool) -> Elements:
+def truncated(elements: Elements, bits: int, lead: bool) -> Elements:
     """Shares of the numbers without their last bits."""
     sign = 1 if lead else -1
-    truncated: Elements = sign * ((sign * elements % _RING) >> bits)
+    truncated: Elements = sign * ((sign * elements % RING) >> bits)
     return truncated
 
 
-def _masks(
+def drawn_masks(
     layout: Layout, sigma: int, public: HomomorphicPublicKey
 ) -> tuple[Layout, list[int], list[int]]:
     """Return the layout of masked values, the masks, and the plaintexts that subtract them."""
@@ -345,33 +229,8 @@ def _masks(
     return replace(layout, bound=bits + 1), drawn, negative
 
 
-def _layout(size: int, bound: int, public: HomomorphicPublicKey) -> Layout:
-    """Of a row of (U | t). A slot has room for a product, its mask, and signs."""
-    if not BITS <= bound <= 512:
-        raise InvalidValue(f"the bound is {bound}; use {BITS} to 512 bits")
-    width = _product_bound(size, bound) + _SIGMA + 2
-    return Layout(public.SCHEME, public.fingerprint_bytes, 0, width, bound, size + 1)
-
-
-def _product_bound(size: int, bound: int) -> int:
-    return BITS - 1 + bound + size.bit_length()
-
-
-def _check_size(size: int) -> None:
-    if not 1 <= size <= _MOST_COLUMNS:
-        raise InvalidValue(f"a matrix has {size} columns; 1 to {_MOST_COLUMNS} go")
-
-
-def _parts(vector: bytes) -> tuple[Elements, Elements]:
-    """Return the matrix and the vector of k^2 + k elements."""
-    elements = _elements(vector)
-    size = (math.isqrt(4 * len(elements) + 1) - 1) // 2
-    if size < 1 or len(elements) != size * (size + 1):
-        raise InvalidValue("this is no square matrix with a vector behind it")
-    return elements[: size * size].reshape(size, size), elements[size * size :]
-
-
-def _elements(vector: bytes) -> Elements:
+def elements_of(vector: bytes) -> Elements:
+    """Return the elements of a vector. Raises InvalidValue for another length."""
     if len(vector) % _WIDTH:
         raise InvalidValue(f"a vector of {len(vector)} bytes does not have {_WIDTH} an element")
     halves = np.frombuffer(vector, "<u8").astype(object)
@@ -379,25 +238,40 @@ def _elements(vector: bytes) -> Elements:
     return elements
 
 
-def _blobs(rows: Iterable[Iterable[int]]) -> pa.Array:
+def vectors_of(rows: Iterable[Iterable[int]]) -> pa.Array:
     """Return a vector of each row, modulo 2^128."""
-    vectors = [b"".join([(int(x) % _RING).to_bytes(_WIDTH, "little") for x in row]) for row in rows]
+    vectors = [b"".join([(int(x) % RING).to_bytes(_WIDTH, "little") for x in row]) for row in rows]
     return pa.array(vectors, pa.binary())
 
 
-def _random(count: int) -> Elements:
-    return _elements(secrets.token_bytes(count * _WIDTH))
+def random_elements(count: int) -> Elements:
+    """Return uniform elements."""
+    return elements_of(secrets.token_bytes(count * _WIDTH))
 
 
-def _signed(elements: Elements) -> Elements:
-    return np.where(elements >= _RING // 2, elements - _RING, elements)
+def limbs_of(elements: Elements) -> list[NDArray[np.int64]]:
+    """Return factors in parts of LIMB bits, the lowest first."""
+    # Signed: half as many bits, on average, as they would have below 2^128.
+    factors = np.where(elements >= RING // 2, elements - RING, elements)
+    low = [(factors >> (LIMB * i)) & ((1 << LIMB) - 1) for i in range(LIMBS - 1)]
+    return [part.astype(np.int64) for part in (*low, factors >> (LIMB * (LIMBS - 1)))]
 
 
-def _each(a: pa.Array, b: pa.Array, sign: int) -> pa.Array:
+def shifted_by_limbs(bodies: ByteMatrix, public: HomomorphicPublicKey) -> list[ByteMatrix]:
+    """Return encryptions of the values times 2^(LIMB * i), for each limb i."""
+    shifted = [bodies]
+    for _ in range(LIMBS - 1):
+        shifted.append(public.key.shift(shifted[-1], LIMB))
+    return shifted
+
+
+def _each(
+    a: pa.Array, b: pa.Array, operation: Callable[[Elements, Elements], Elements]
+) -> pa.Array:
     rows = []
     for pair in zip(a.to_pylist(), b.to_pylist(), strict=True):
-        left, right = map(_elements, pair)
-        if len(left) != len(right):
+        left, right = map(elements_of, pair)
+        if len(right) not in (len(left), 1):
             raise InvalidValue(f"vectors of {len(left)} and {len(right)} elements do not fit")
-        rows.append(left + sign * right)
-    return _blobs(rows)
+        rows.append(operation(left, right))
+    return vectors_of(rows)

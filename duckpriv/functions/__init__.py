@@ -19,6 +19,7 @@ from .ring import RING
 from .rsa import RSA
 from .seeds import SEEDS
 from .shares import SHARES
+from .squares import SQUARES
 from .training import TRAINING
 from .wide import WIDE
 
@@ -35,6 +36,7 @@ FUNCTIONS: tuple[Function, ...] = (
     *RING,
     *ACTIVATION,
     *WIDE,
+    *SQUARES,
     *EXCHANGE,
     *TRAINING,
     *METRICS,

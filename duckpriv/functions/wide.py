@@ -1,4 +1,4 @@
-"""Shares in Z_2^128, and squares of shared matrices."""
+"""Shares in Z_2^128."""
 
 from __future__ import annotations
 
@@ -11,23 +11,20 @@ from .parameters import CT, MAKE_KEY, MAKE_TABLE, UNDER, volatile_udf
 
 _ELEMENTS = "a vector over Z_2^128"
 _UNIFORM = "A share alone: nothing, it is uniform."
-_LEADS = Parameter("leads", "BOOLEAN", "true at one of the two parties")
-_BOUND = Parameter(
+LEADS = Parameter("leads", "BOOLEAN", "true at one of the two parties")
+BOUND = Parameter(
     "bound", "INTEGER", "bits of an encrypted number, 128 at least: as many as are proved"
 )
-_STATE = Parameter("state", "BLOB", "your shares of E, row by row, and of v")
-_MASKS = Parameter("masks", "BLOB", "your part of U and t, from square_masks")
-_SQUARES = Parameter("squares", "BLOB", "your shares of U² and U·t, from square_shares")
-_BEGUN = "quadratic_begin(wide_encode([1048576]), wide_encode([524288]), 1, 0, 1048576, 0, true)"
 
 
-def _on_shares(
+def on_shares(
     function: object,
     parameters: tuple[Parameter, ...],
     about: str,
     example: str,
     returns: str = "BLOB",
 ) -> Function:
+    """Declare a function of shares that gives a share."""
     arrow = {"BLOB": pa.binary(), "UBIGINT": pa.uint64(), "UBIGINT[]": pa.list_(pa.uint64())}
     types = tuple(p.type for p in parameters)
     return Function(
@@ -42,7 +39,7 @@ def _on_shares(
     )
 
 
-def _masking(
+def masking(
     function: object,
     parameters: tuple[Parameter, ...],
     returns: str,
@@ -52,7 +49,7 @@ def _masking(
     example: str,
     body: str | None = None,
 ) -> Function:
-    """A randomised function."""
+    """Declare a randomised function."""
     types = tuple("BIGINT" if p.type == "INTEGER" else p.type for p in parameters)
     return Function(
         name=function.__name__,  # type: ignore[attr-defined]
@@ -92,13 +89,13 @@ WIDE: tuple[Function, ...] = (
         udfs=(Udf(wide.wide_decode, ("BLOB",), "VARCHAR[]", pa.list_(pa.string())),),
         body="wide.sql",
     ),
-    _on_shares(
+    on_shares(
         wide.wide_add,
         (Parameter("a", "BLOB", _ELEMENTS), Parameter("b", "BLOB", "as many elements")),
         "a + b, element by element.",
         "wide_add(wide_encode([1, 2]), wide_encode([3, 4]))",
     ),
-    _on_shares(
+    on_shares(
         wide.wide_sub,
         (Parameter("a", "BLOB", _ELEMENTS), Parameter("b", "BLOB", "as many elements")),
         "a - b, element by element.",
@@ -121,7 +118,7 @@ WIDE: tuple[Function, ...] = (
         body="wide.sql",
         randomised=True,
     ),
-    _masking(
+    masking(
         wide.he_share_split_wide,
         (CT, UNDER, SIGMA),
         "STRUCT(send BLOB, keep BLOB)",
@@ -166,88 +163,67 @@ WIDE: tuple[Function, ...] = (
         ),
         body="wide.sql",
     ),
-    _masking(
-        wide.square_masks,
-        (Parameter("size", "BIGINT", "k, 1 to 1000"),),
+    on_shares(
+        wide.wide_mul,
+        (
+            Parameter("a", "BLOB", _ELEMENTS),
+            Parameter("b", "BLOB", "as many elements, or one for all"),
+        ),
+        "a · b, element by element.",
+        "wide_mul(wide_encode([1, 2]), wide_encode([3, 4]))",
+    ),
+    on_shares(
+        wide.wide_truncate,
+        (
+            Parameter("vector", "BLOB", "your shares"),
+            Parameter("bits", "INTEGER", "how many, 0 to 127"),
+            LEADS,
+        ),
+        "Your shares of the numbers without their last bits, off by one at most, but with the "
+        "probability of number / 2^127.",
+        "wide_truncate(wide_encode([1024]), 3, true)",
+    ),
+    masking(
+        wide.wide_random,
+        (Parameter("size", "BIGINT", "how many elements"),),
         "BLOB",
         pa.binary(),
-        "A party's part of the masks of one step: a uniform symmetric k × k matrix U over "
-        "Z_2^128, row by row, and a vector t behind it. Use them once.",
-        "Keep them: who has them reads what they mask.",
-        "octet_length(square_masks(2)) AS bytes",
+        "A vector of uniform elements of Z_2^128.",
+        "Keep it: who has it reads what it masks.",
+        "octet_length(wide_random(2)) AS bytes",
     ),
-    _masking(
-        wide.square_encrypt,
-        (_MASKS, _BOUND, UNDER),
+    masking(
+        wide.wide_encrypt,
+        (
+            Parameter("vector", "BLOB", _ELEMENTS),
+            UNDER,
+            BOUND,
+            Parameter("slot_bits", "INTEGER", "bits of a ciphertext's slot"),
+        ),
         "BLOB[]",
         pa.list_(pa.binary()),
-        "Encrypts your part of the masks, a ciphertext for each row of the matrix with its "
-        "number of the vector, for the peer's square_split.",
+        "Encrypts each element as an integer, a ciphertext for each.",
         "Nothing to who does not have the key.",
-        "len(square_encrypt(square_masks(2), 128, 'mine')) AS rows",
+        "len(wide_encrypt(wide_random(2), 'mine', 128, 512)) AS cts",
     ),
-    _masking(
-        wide.square_split,
-        (Parameter("cts", "BLOB[]", "what the peer encrypted"), _MASKS, _BOUND, UNDER),
+    masking(
+        wide.product_split,
+        (
+            Parameter("us", "BLOB[]", "the peer's u, from wide_encrypt"),
+            Parameter("ts", "BLOB[]", "the peer's t"),
+            Parameter("u", "BLOB", "your u, from wide_random"),
+            Parameter("t", "BLOB", "your t"),
+            BOUND,
+            UNDER,
+        ),
         "STRUCT(send BLOB[], keep BLOB)",
         wide.PRODUCT,
-        "Shares of your part of the masks times the peer's: `send` is for the peer's "
-        "paillier_decrypt_share_wide, `keep` is your share. Materialise it: they belong together.",
+        "Shares of what both parties' u and t are missing of their product, the one's u times the "
+        "other's t: `send` is for the peer's paillier_decrypt_share_wide, `keep` is your share. "
+        "Materialise it: they belong together.",
         "`send` to the key's owner: values masked by 64 bits more than they can have.",
-        "octet_length(square_split(square_encrypt(square_masks(2), 128, 'mine'), square_masks(2), "
-        "128, 'mine').keep) AS bytes",
-    ),
-    _on_shares(
-        wide.square_shares,
-        (
-            _MASKS,
-            Parameter("product", "BLOB", "your share of the product, (k + 1)² elements"),
-        ),
-        "Your shares of U² and U·t, for masks U and t of both parties.",
-        "square_shares(wide_encode([1, 2]), wide_encode([0, 0, 0, 0]))",
-    ),
-    _on_shares(
-        wide.quadratic_begin,
-        (
-            Parameter("matrix", "BLOB", "your shares of a positive definite matrix M, row by row"),
-            Parameter("vector", "BLOB", "your shares of b, at the same scale"),
-            Parameter("factor", "DOUBLE", "q, a power of two: 1, or 0.25"),
-            Parameter("penalty", "DOUBLE", "0 or more; penalty · unit is the most that p can be"),
-            Parameter("unit", "DOUBLE", "the most that a number on M's diagonal can be"),
-            Parameter("pull", "DOUBLE", "your part of p, which stands at M's scale"),
-            _LEADS,
-        ),
-        "Begins to solve (q·M + p·P)·w = b, where P is the unit matrix but for its first number, "
-        "which is 0. Returns your shares of E = 1 - c·(q·M + p·P)/unit, with 40 fractional bits, "
-        "and of v = c·b/unit, with 32, for a c by which E's eigenvalues are between 0 and 1. With "
-        "each square_step E is squared and v comes nearer to w.",
-        _BEGUN,
-    ),
-    _on_shares(
-        wide.square_step,
-        (
-            _STATE,
-            Parameter("opened", "BLOB", "E - U and v - t, the sum of both parties' wide_sub"),
-            _MASKS,
-            _SQUARES,
-            _LEADS,
-        ),
-        "Your shares of E², with 40 fractional bits, and of v + E·v, with 32.",
-        "square_step(wide_encode([1, 1]), wide_encode([0, 0]), wide_encode([1, 1]), "
-        "wide_encode([1, 1]), true)",
-    ),
-    _on_shares(
-        wide.square_trace,
-        (_STATE, _LEADS),
-        "Your share modulo 2^64 of the trace of E, with 7 fractional bits.",
-        f"square_trace({_BEGUN}, true)",
-        "UBIGINT",
-    ),
-    _on_shares(
-        wide.square_solution,
-        (_STATE, _LEADS),
-        "Your shares modulo 2^64 of v, with 20 fractional bits.",
-        f"square_solution({_BEGUN}, true)",
-        "UBIGINT[]",
+        "octet_length(product_split(wide_encrypt(wide_random(2), 'mine', 128, 512), "
+        "wide_encrypt(wide_random(2), 'mine', 128, 512), wide_random(2), wide_random(2), 128, "
+        "'mine').keep) AS bytes",
     ),
 )
