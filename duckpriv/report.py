@@ -1,4 +1,4 @@
-"""A report on a training as one HTML file: its log and model, and how good the scores are."""
+"""A report as one HTML file: a training's log and model, how good scores are, correlations."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import numpy as np
 
 from .database import open_database
 from .disk import utf8_path
@@ -31,6 +32,8 @@ figure { display: inline-block; margin: 0 1rem 1rem 0 }
 svg { max-width: 100%; height: auto }
 """
 Rows = list[tuple[Any, ...]]
+# Up to so many columns the numbers stand in the picture of correlations.
+_MOST_WRITTEN = 15
 
 
 def write_report(
@@ -41,17 +44,20 @@ def write_report(
     label: str,
     model: str = "model",
     log: str = "training_log",
+    correlation: str = "correlation",
 ) -> None:
     """Write the report on `database` to `target`.
 
     Shows the tables `log` and `model` of a training where they are, and for the table or view
-    `scored`, with a probability in column `score` and 0 or 1 in `label`, the metrics and curves.
+    `scored`, with a probability in column `score` and 0 or 1 in `label`, the metrics and curves;
+    also the matrix and the variance inflation factors of `moments/correlation`.
     Raises InvalidValue where there is nothing to show, or matplotlib is missing; DuckDB's own error
     for a table or column that is not there.
     """
     with _opened(database) as con:
         there = [
-            con.execute("SELECT has_table($1)", [name]).fetchall()[0][0] for name in (log, model)
+            con.execute("SELECT has_table($1)", [name]).fetchall()[0][0]
+            for name in (log, model, correlation)
         ]
         parts: list[str] = []
         if scored is not None:
@@ -67,9 +73,12 @@ def write_report(
                 "<p>weight is for standardised features: the step in the score for one standard "
                 "deviation.</p>"
             )
+        if there[2]:
+            parts += _correlations(con, correlation)
     if not parts:
         raise InvalidValue(
-            f"there is nothing to report: no tables {log} and {model}, and no --scored TABLE"
+            f"there is nothing to report: no tables {log}, {model} and {correlation}, and no "
+            "--scored TABLE"
         )
     title = _escaped(Path(utf8_path(database)).stem)
     target.write_text(
@@ -157,15 +166,56 @@ def _training(con: duckdb.DuckDBPyConnection, log: str) -> list[str]:
     return ["<h2>Training</h2>", *pictures, _table(columns, rows)]
 
 
-def _picture(draw: Any) -> str:
-    """Return what `draw` puts on a pair of axes, as SVG."""
+def _correlations(con: duckdb.DuckDBPyConnection, name: str) -> list[str]:
+    names = con.execute(
+        f"SELECT any_value(feature) FROM {quoted(name)} GROUP BY position ORDER BY position"
+    ).fetchall()
+    rows = con.execute(
+        f"SELECT correlation FROM {quoted(name)} ORDER BY position, other_position"
+    ).fetchall()
+    features, size = [visible(feature) for (feature,) in names], len(names)
+    matrix = np.array(rows, dtype=float).reshape(size, size)
+
+    def draw(axes: Axes) -> None:
+        # One rectangle for each number, the first row on top; grey where there is none.
+        axes.set_facecolor("lightgrey")
+        mesh = axes.pcolormesh(matrix, cmap="RdBu_r", vmin=-1, vmax=1)
+        axes.invert_yaxis()
+        places = np.arange(size) + 0.5
+        axes.set_xticks(places, features, rotation=90, parse_math=False)
+        axes.set_yticks(places, features, parse_math=False)
+        axes.set(title="Correlations", aspect="equal")
+        if size <= _MOST_WRITTEN:
+            for (i, j), r in np.ndenumerate(matrix):
+                if np.isfinite(r):
+                    colour = "white" if abs(r) > 0.6 else "black"
+                    text = f"{round(r, 2) + 0.0:.2f}"  # no -0.00
+                    axes.text(j + 0.5, i + 0.5, text, color=colour, ha="center", va="center")
+        axes.figure.colorbar(mesh, shrink=0.8)
+
+    side = min(4 + 0.35 * size, 30)
+    parts = ["<h2>Correlations</h2>", _picture(draw, (side, 0.85 * side))]
+    if con.execute("SELECT has_table($1)", [f"{name}_vif"]).fetchall()[0][0]:
+        factors = con.execute(
+            f"SELECT feature, vif FROM {quoted(f'{name}_vif')} ORDER BY position"
+        ).fetchall()
+        parts += [
+            _table(("feature", "variance inflation factor"), factors),
+            "<p>By so much the variance of a column's weight is larger than if the others were "
+            "uncorrelated; above 5 or 10, others say nearly the same as the column.</p>",
+        ]
+    return parts
+
+
+def _picture(draw: Any, size: tuple[float, float] = (4.6, 3.6)) -> str:
+    """Return what `draw` puts on a pair of axes of so many inches, as SVG."""
     try:
         from matplotlib.figure import Figure
     except ModuleNotFoundError:
         raise InvalidValue(
             "the report's pictures need matplotlib: pip install 'duckpriv[report]'"
         ) from None
-    figure = Figure(figsize=(4.6, 3.6), layout="constrained")
+    figure = Figure(figsize=size, layout="constrained")
     draw(figure.subplots())
     output = io.StringIO()
     figure.savefig(output, format="svg", metadata={"Date": None})

@@ -167,3 +167,9 @@ def test_the_example_with_a_helper_runs(tmp_path: Path) -> None:
     done = example("helper.three", tmp_path)
     assert "The clinic has 0 weights in the clear" in done.stdout
     assert (tmp_path / "helper" / "report.html").exists()
+
+
+@pytest.mark.skipif(not THOROUGH, reason="takes long: make test-all")
+def test_the_example_of_joint_moments_runs(tmp_path: Path) -> None:
+    done = example("joint_moments.spending", tmp_path)
+    assert "Largest error of a correlation" in done.stdout

@@ -138,6 +138,28 @@ def test_a_report_has_pictures_and_tables(tmp_path) -> None:
     assert output.read_text().count("<svg") == 2
 
 
+def test_a_report_draws_correlations(tmp_path) -> None:
+    """With names that mean something to HTML or to matplotlib, and columns that do not vary."""
+    file, output = tmp_path / "my.duckdb", tmp_path / "out.html"
+    with duckdb.connect(str(file)) as con:
+        con.execute(
+            "CREATE TABLE c AS SELECT i AS position, '<i>$x_' || i || '$' AS feature, "
+            "j AS other_position, '' AS other, CASE WHEN i = 3 OR j = 3 THEN NULL WHEN i = j "
+            "THEN 1 ELSE -0.25 END::DOUBLE AS correlation FROM range(1, 5) a(i), range(1, 5) b(j)"
+        )
+        con.execute(
+            "CREATE TABLE c_vif AS SELECT 1 AS position, 'a' AS feature, 'inf'::DOUBLE AS vif"
+        )
+    arguments = ["report", "--db", str(file), "--output", str(output), "--correlation", "c"]
+    run = CliRunner().invoke(cli, arguments, catch_exceptions=False)
+    assert run.exit_code == 0
+    text = output.read_text()
+    assert text.count("<svg") == 1 and "<i>" not in text
+    # The texts of the picture are paths, with the text itself in a comment.
+    assert text.count("<!-- −0.25 -->") + text.count("<!-- -0.25 -->") >= 6
+    assert "<td>inf</td>" in text
+
+
 def test_a_report_on_nothing_says_so(tmp_path) -> None:
     file = tmp_path / "empty.duckdb"
     duckdb.connect(str(file)).close()

@@ -357,6 +357,97 @@ def test_tables_that_are_refused(tmp_path, change: str, at: str, text: str) -> N
     assert text in str(found[at == "guest"])
 
 
+def correlations(pair: Pair, me: str) -> np.ndarray:
+    found = pair.query(me, "SELECT correlation FROM correlation ORDER BY position, other_position")
+    return np.array(found, dtype=float).reshape((round(len(found) ** 0.5),) * 2)
+
+
+def inflation(matrix: np.ndarray) -> np.ndarray:
+    return np.diag(np.linalg.inv(matrix))
+
+
+def test_correlations_are_those_of_numpy(cancer) -> None:
+    pair, x, y, has = cancer
+    found = pair.run("c1", "correlation_", {**ACCEPT, "names": "yes"})
+    assert not any(isinstance(one, BaseException) for one in found), found
+    expected = np.corrcoef(np.column_stack([x[has, :10], y[has], x[has, 10:]]).T)
+    for me in pair_parties():
+        matrix = correlations(pair, me)
+        assert np.abs(matrix - expected).max() < 5e-6
+        assert (matrix == matrix.T).all() and (np.diag(matrix) == 1).all()
+    names = "SELECT DISTINCT position, feature FROM correlation ORDER BY position"
+    assert [n for _, n in pair.query("host", names)][9:13] == ["h9", "y", "guest g0", "guest g1"]
+    assert [n for _, n in pair.query("guest", names)][9:13] == ["host h9", "host y", "g0", "g1"]
+    # mean radius, perimeter and area nearly determine each other
+    rest = np.delete(np.delete(expected, 10, 0), 10, 1)
+    vif = [v for (v,) in pair.query("host", "SELECT vif FROM correlation_vif ORDER BY position")]
+    assert vif == pytest.approx(list(inflation(rest)), rel=0.03)
+    assert max(vif) > 1000
+
+
+@pytest.mark.parametrize("reveal", ["host", *thorough("guest")])
+def test_who_sees_the_correlations(tmp_path, reveal: str) -> None:
+    """Also of columns that hardly vary, or not at all, over the common rows."""
+    rng = np.random.default_rng(7)
+    hx, gx = rng.normal(size=(200, 4)), rng.normal(size=(200, 2))
+    has = np.arange(50, 90)
+    gx[:, 1] = hx[:, 0] + hx[:, 3]
+    hx[has, 1] = 3  # not at all
+    hx[has, 2] = 0.5 + 0.02 * hx[has, 2]
+    pair = Pair(tmp_path)
+    pair.make(hx, gx, 100 * hx[:, 0] + rng.normal(size=200), has)
+    pair.moments()
+    found = pair.run("c1", "correlation_", {**ACCEPT, "reveal": reveal})
+    assert not any(isinstance(one, BaseException) for one in found), found
+    other = {"host": "guest", "guest": "host"}[reveal]
+    query = "FROM duckdb_tables() WHERE starts_with(table_name, 'corr') AND NOT temporary"
+    assert not pair.query(other, query)
+    matrix = correlations(pair, reveal)
+    columns = np.column_stack([hx, 100 * hx[:, 0] + 0, gx])[has]
+    assert np.isnan(matrix[1]).all() and np.isnan(matrix[:, 1]).all()
+    keep = [0, 2, 3, 5, 6]
+    expected = np.corrcoef(columns[:, keep].T)
+    assert np.abs(matrix[np.ix_(keep, keep)] - expected).max() < 5e-6
+    assert matrix[0, 4] > 0.99
+    query = "SELECT vif FROM correlation_vif ORDER BY position"
+    vif = [v for (v,) in pair.query(reveal, query)]
+    assert vif[1] is None and vif[0] == vif[3] == vif[5] == np.inf
+    others = [inflation(expected[np.ix_(k, k)])[0] for k in ([1, 0, 2, 3], [3, 0, 1, 2])]
+    assert [vif[2], vif[4]] == pytest.approx(others, rel=0.01)
+    (name,) = pair.query(reveal, "SELECT feature FROM correlation_vif ORDER BY position")[-1]
+    assert name == {"host": "guest 2", "guest": "g1"}[reveal]
+
+
+@takes_long
+def test_correlations_of_few_common_rows_of_many(tmp_path) -> None:
+    """One in 500: variances are then small beside those over all rows."""
+    rng = np.random.default_rng(8)
+    rows, has = 20_000, np.arange(100, 140)
+    hx, gx = rng.lognormal(size=(rows, 3)), rng.normal(size=(rows, 2))
+    hx[has, 0] = 5 + 0.05 * hx[has, 0]
+    gx[has, 0] += 100 * hx[has, 0]
+    pair = Pair(tmp_path)
+    pair.make(hx, gx, hx[:, 1] - gx[:, 1], has)
+    pair.moments()
+    pair.run("c1", "correlation_", ACCEPT)
+    columns = np.column_stack([hx, hx[:, 1] - gx[:, 1], gx])[has]
+    assert np.abs(correlations(pair, "host") - np.corrcoef(columns.T)).max() < 2e-4
+
+
+@pytest.mark.parametrize(
+    "settings, at_guest, text",
+    [
+        ({}, {}, "more than an eighth of a bit a row"),
+        ({**ACCEPT, "reveal": "own"}, {}, "reveal is host, guest or both"),
+        ({**ACCEPT, "names": "yes"}, {"names": "no"}, "the parties' settings differ"),
+    ],
+)
+def test_which_correlations_are_refused(small, settings, at_guest, text) -> None:
+    found = small.run(f"no-{abs(hash(text))}", "correlation_", settings, at_guest)
+    assert text in str(found[1])
+    assert all(isinstance(one, DuckprivError) for one in found)
+
+
 def messages(pair: Pair, session: str) -> dict[str, pa.Table]:
     folder = pair.folder / "mailbox" / session
     found = {}

@@ -144,6 +144,7 @@ IDS = [f"{'Aaá'[i % 3]}{i // 3}" for i in range(30)]  # they differ in case and
 EXACT = {"noise": 0, "accept_disclosure": "yes", "iterations": 1, "table": "t"}
 JOINT = {**EXACT, "start": "zero", "assistant": "third"}
 PRODUCT = {"reveal": "left", "bits": 2048}
+CORRELATION = {"accept_disclosure": "yes"}
 REGRESSION = {"l2": 0.5, "accept_disclosure": "yes"}
 Scripts = dict[str, tuple[str, dict]]
 RUNS: dict[str, Scripts] = {
@@ -184,6 +185,10 @@ RUNS: dict[str, Scripts] = {
         "host": ("moments/regression_host", {"peer": "guest", **REGRESSION}),
         "guest": ("moments/regression_guest", {"peer": "host", "bits": 2048, **REGRESSION}),
     },
+    "correlation": {
+        "host": ("moments/correlation_host", {"peer": "guest", **CORRELATION}),
+        "guest": ("moments/correlation_guest", {"peer": "host", "bits": 2048, **CORRELATION}),
+    },
     "matmul": {
         "host": (
             "matmul/left",
@@ -202,6 +207,7 @@ RESULTS = {
     "helper-predict": (SCORES, "SELECT count(*) FROM model"),
     "moments": ('SELECT "row", "column" FROM moments_share',) * 2,
     "regression": (MODEL, MODEL),
+    "correlation": ("SELECT (position, other_position), correlation FROM correlation",) * 2,
     "matmul": ("SELECT id, value[1] FROM product", "SELECT count(*) FROM product_share"),
 }
 Results = dict[str, list[list[tuple]]]
@@ -227,6 +233,8 @@ def expected() -> Results:
         [("(intercept)", w[0]), ("a", w[1])],
         [("(intercept)", 0.0), ("b", w[2]), ("c", w[3])],
     ]
+    r = np.corrcoef(np.vstack([DATA[0], LABEL, DATA[1:]]))
+    found["correlation"] = [[((i + 1, j + 1), one) for (i, j), one in np.ndenumerate(r)]] * 2
     found["matmul"] = [sorted(zip(IDS, DATA[0] / 2, strict=True)), [(len(IDS),)]]
     return found
 

@@ -81,12 +81,12 @@ def functions(name: str | None) -> None:
     "--model", default="model", show_default=True, help="The training's table of weights."
 )
 @click.option("--log", default="training_log", show_default=True, help="Its table of steps.")
-def report(
-    db: str, output: Path, scored: str | None, score: str, label: str, model: str, log: str
-) -> None:
-    """Write a report on a training: loss, model, and ROC and calibration of scores."""
+@click.option(
+    "--correlation", default="correlation", show_default=True, help="A table of correlations."
+)
+def report(db: str, output: Path, scored: str | None, **names: str) -> None:
+    """Write a report: a training's loss and model, ROC and calibration of scores, correlations."""
     need_database(db)
     scored = scored and as_text(scored)
-    names = (as_text(name) for name in (score, label, model, log))
-    write_report(Path(db), output, scored, *names)
+    write_report(Path(db), output, scored, **{k: as_text(name) for k, name in names.items()})
     click.echo(f"wrote {output}")

@@ -271,7 +271,7 @@ def _each(
     rows = []
     for pair in zip(a.to_pylist(), b.to_pylist(), strict=True):
         left, right = map(elements_of, pair)
-        if len(right) not in (len(left), 1):
+        if len(left) != len(right):
             raise InvalidValue(f"vectors of {len(left)} and {len(right)} elements do not fit")
         rows.append(operation(left, right))
     return vectors_of(rows)

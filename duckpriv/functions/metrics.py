@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from .declaration import Function, Parameter
+import pyarrow as pa
+
+from ..columns.correlation import variance_inflation
+from .declaration import Function, Parameter, Udf
 
 _COMMON = (
     Parameter("score", "VARCHAR", "its column of probabilities, 0 to 1", "'score'"),
@@ -78,5 +81,16 @@ METRICS: tuple[Function, ...] = (
         (Parameter("bins", "INTEGER", "how many bins of equal width", "10"),),
         "TABLE(lower DOUBLE, upper DOUBLE, rows BIGINT, mean_score DOUBLE, positive_rate DOUBLE)",
         "In each bin of scores: how many rows, their mean score, and how many are positive.",
+    ),
+    Function(
+        name="variance_inflation",
+        kind="scalar",
+        parameters=(Parameter("correlations", "DOUBLE[]", "a correlation matrix, row by row"),),
+        returns="DOUBLE[]",
+        about="The variance inflation factor of each column: 1 where others do not explain it, "
+        "infinite where they determine it.",
+        reveals="Nothing leaves.",
+        example="SELECT variance_inflation([1, 0.5, 0.5, 1]) AS vif",
+        udfs=(Udf(variance_inflation, ("DOUBLE[]",), "DOUBLE[]", pa.list_(pa.float64())),),
     ),
 )

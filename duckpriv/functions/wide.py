@@ -165,10 +165,7 @@ WIDE: tuple[Function, ...] = (
     ),
     on_shares(
         wide.wide_mul,
-        (
-            Parameter("a", "BLOB", _ELEMENTS),
-            Parameter("b", "BLOB", "as many elements, or one for all"),
-        ),
+        (Parameter("a", "BLOB", _ELEMENTS), Parameter("b", "BLOB", "as many elements")),
         "a · b, element by element.",
         "wide_mul(wide_encode([1, 2]), wide_encode([3, 4]))",
     ),

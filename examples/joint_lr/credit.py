@@ -23,12 +23,12 @@ from rich.table import Table
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from examples.introduction import introduce
+from examples.introduction import DUCKPRIV, introduce, run_both
 
 FOLDER = Path("joint_lr")
-DUCKPRIV = str(Path(sys.executable).with_name("duckpriv"))
 BANK = ("age", "income", "loans", "years_at_bank")
 RETAILER = ("orders", "returns", "mean_basket", "late_payments", "night_orders")
+STEPS = "iterations=5 learning_rate=2 noise=0.25"
 console = Console(highlight=False)
 
 
@@ -58,27 +58,6 @@ def make_databases() -> None:
             con.execute("CREATE TABLE customers AS FROM rows").fetchall()
 
 
-def run(session: str, *, bank: str, retailer: str) -> None:
-    """Run a script at each party; the arguments are script and settings, with blanks between."""
-    parties = []
-    for me, peer, what in (("bank", "retailer", bank), ("retailer", "bank", retailer)):
-        script, *settings = what.split()
-        command = ["duckpriv", "run", script, "--db", f"{me}.duckdb", "--me", me, "--peer", peer]
-        command += ["--exchange", "dir:mailbox", "--session", session, "--keyring", f"{me}.keys"]
-        for setting in ("table=customers", *settings):
-            command += ["--set", setting]
-        console.print(f"$ {' '.join(command)}", style="bold")
-        with (FOLDER / f"{me}.log").open("ab") as log:
-            parties.append(
-                subprocess.Popen(
-                    [DUCKPRIV, *command[1:]], cwd=FOLDER, stdout=log, stderr=subprocess.STDOUT
-                )
-            )
-    for party, name in zip(parties, ("bank", "retailer"), strict=True):
-        if party.wait():
-            sys.exit((FOLDER / f"{name}.log").read_text())
-
-
 def plain_auc() -> float:
     """Train on the joined tables, as nobody could who does not have both; return the AUC."""
     with duckdb.connect(str(FOLDER / "bank.duckdb"), read_only=True) as con:
@@ -99,17 +78,24 @@ def main() -> None:
     FOLDER.mkdir()
     make_databases()
     introduce(FOLDER, "bank", "retailer")
-    run("match", bank="psi/host id=email bits=2048", retailer="psi/guest id=email")
-    run(
+    run_both(
+        FOLDER,
+        "match",
+        bank="psi/host table=customers id=email bits=2048",
+        retailer="psi/guest table=customers id=email",
+    )
+    run_both(
+        FOLDER,
         "train",
-        bank="lr_joint_key/host label=repaid iterations=5 learning_rate=2 noise=0.25",
-        retailer="lr_joint_key/guest iterations=5 learning_rate=2 noise=0.25",
+        bank=f"lr_joint_key/host table=customers label=repaid {STEPS}",
+        retailer=f"lr_joint_key/guest table=customers {STEPS}",
     )
     # With unmatched=mean the retailer accepts that the bank can now tell which customers it has.
-    run(
+    run_both(
+        FOLDER,
         "score",
-        bank="lr_joint_key/predict",
-        retailer="lr_joint_key/predict_peer unmatched=mean",
+        bank="lr_joint_key/predict table=customers",
+        retailer="lr_joint_key/predict_peer table=customers unmatched=mean",
     )
     with duckdb.connect(str(FOLDER / "bank.duckdb")) as con:
         # Only for this check: the customers that both have.

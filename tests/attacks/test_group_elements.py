@@ -118,15 +118,15 @@ def test_no_function_answers_with_a_mark(party, name: str) -> None:
 def test_every_function_that_answers_with_a_ciphertext_is_tried() -> None:
     from duckpriv.functions import FUNCTIONS
 
-    # One encrypts anew; the other works under Paillier keys only, and answers as he_share_split.
-    others = {"range_masks", "square_split"}
+    # One encrypts anew; the others work under Paillier keys only, and answer as he_share_split.
+    others = {"range_masks", "square_split", "product_split"}
     answering = {
         f.name
         for f in FUNCTIONS
         if f.randomised
         and f.kind != "table"
         and any(p.name == "key" for p in f.parameters)
-        and any(p.name in ("ct", "cts", "a") for p in f.parameters)
+        and any(p.name in ("ct", "cts", "a", "us") for p in f.parameters)
     }
     assert answering - others == {name.split(",")[0] for name in ANSWERS}
 

@@ -291,6 +291,7 @@ CASES = [
 WITHOUT_SECRET = {
     *("lr_joint_key/assistant", "lr_helper/helper", "lr_helper/predict_helper"),
     *("moments/regression_host", "moments/regression_guest"),
+    *("moments/correlation_host", "moments/correlation_guest"),
 }
 
 

@@ -4,7 +4,7 @@ CREATE OR REPLACE TEMP TABLE regression_state AS
                            -- the guest knows how many rows are common
                            CASE WHEN getvariable('leads') THEN 0.0::DOUBLE ELSE getvariable('l2')::DOUBLE * common * 1099511627776.0::DOUBLE END,
                            getvariable('leads')) AS state
-    FROM (SELECT any_value(rows) AS rows, any_value(common) AS common FROM regression_columns),
+    FROM (SELECT any_value(rows) AS rows, any_value(common) AS common FROM used_columns),
          (SELECT wide_encode(list(share ORDER BY f.place, g.place)) AS matrix
           FROM "${moments}_share" s JOIN regression_features f ON s.row = f.position JOIN regression_features g ON s."column" = g.position),
          (SELECT wide_encode(list(share ORDER BY place)) AS vector

@@ -1,22 +1,14 @@
 -- settings
 SET VARIABLE duckpriv_protocol = 'moments/regression/1';
 SET VARIABLE duckpriv_parameters = '';
-SELECT require(has_table(getvariable('moments') || '_share') AND has_table(getvariable('moments') || '_columns'),
-               'there are no tables ' || getvariable('moments') || '_share and _columns; run moments/host or moments/guest first, or name its result '
-               || 'with --set moments=NAME'),
-       require_result(getvariable('result'), ['feature', 'weight', 'mean', 'deviation', 'weight_original', 'training']),
+-- include ../shared/from_moments.sql
+SELECT require_result(getvariable('result'), ['feature', 'weight', 'mean', 'deviation', 'weight_original', 'training']),
        require_result(getvariable('result') || '_share', ['party', 'position', 'share', 'training']),
        require_result(getvariable('log'), ['iteration', 'loss', 'gradient_norm', 'seconds', 'bytes']);
-CREATE OR REPLACE TEMP TABLE regression_columns AS FROM "${moments}_columns";
-SELECT require(count(DISTINCT session) = 1 AND count(DISTINCT position) = count(*) AND bool_and(party IN (getvariable('me'), getvariable('peer'))),
-               'the moments are not of one session with ' || getvariable('peer')),
-       require(count(*) FILTER (starts_with(role, 'label')) = 1, 'the moments have no label; have the host run moments/host with --set label=COLUMN')
-FROM regression_columns;
-SELECT require(count(*) FILTER (role = 'intercept' AND (party = getvariable('me')) = getvariable('leads')) = 1,
-               'the host of the moments is the host of the regression, too')
-FROM regression_columns;
+SELECT require(count(*) FILTER (starts_with(role, 'label')) = 1, 'the moments have no label; have the host run moments/host with --set label=COLUMN')
+FROM used_columns;
 SET VARIABLE label = (SELECT {'position': position, 'mean': mean, 'unit': deviation, 'zero_one': role = 'label of 0 and 1'}
-                      FROM regression_columns WHERE starts_with(role, 'label'));
+                      FROM used_columns WHERE starts_with(role, 'label'));
 SET VARIABLE kind = CASE WHEN getvariable('kind') <> '' THEN getvariable('kind') WHEN getvariable('label').zero_one THEN 'logistic' ELSE 'linear' END;
 SELECT require(getvariable('kind') IN ('linear', 'logistic'), 'kind is linear or logistic'),
        require(getvariable('kind') = 'linear' OR getvariable('label').zero_one, 'a logistic regression needs a label of 0 and 1'),
@@ -27,8 +19,8 @@ SELECT require(getvariable('kind') IN ('linear', 'logistic'), 'kind is linear or
 CREATE OR REPLACE TEMP TABLE regression_features AS
     SELECT *, row_number() OVER (ORDER BY position) AS place,
            CASE getvariable('reveal') WHEN 'own' THEN party WHEN 'none' THEN '' WHEN 'both' THEN 'both' WHEN 'host' THEN host ELSE guest END AS seen_by
-    FROM regression_columns,
-         (SELECT any_value(party) FILTER (role = 'intercept') AS host, max_by(party, position) AS guest FROM regression_columns)
+    FROM used_columns,
+         (SELECT any_value(party) FILTER (role = 'intercept') AS host, max_by(party, position) AS guest FROM used_columns)
     WHERE NOT starts_with(role, 'label');
 SET VARIABLE size = (SELECT count(*) FROM regression_features);
 SET VARIABLE factor = CASE getvariable('kind') WHEN 'linear' THEN 1.0::DOUBLE ELSE 0.25 END;
@@ -39,7 +31,7 @@ SET VARIABLE steps = CASE WHEN getvariable('steps')::VARCHAR <> '' THEN getvaria
     ELSE least(25, 7 + ceil(log2(4.6 * (getvariable('factor') * getvariable('size') + getvariable('l2')::DOUBLE * (getvariable('size') - 1))
                                  / least(getvariable('l2')::DOUBLE, getvariable('factor') / 4))))::INTEGER END;
 SELECT require(getvariable('steps') BETWEEN 3 AND 40, 'steps is 3 to 40');
-SET VARIABLE settings = 'moments=' || (SELECT any_value(session) FROM regression_columns) || ' kind=' || getvariable('kind')
+SET VARIABLE settings = 'moments=' || (SELECT any_value(session) FROM used_columns) || ' kind=' || getvariable('kind')
     || ' l2=' || getvariable('l2')::DOUBLE || ' reveal=' || getvariable('reveal') || ' steps=' || getvariable('steps')
     || ' accept_disclosure=' || getvariable('accept_disclosure');
 SET VARIABLE training = getvariable('session') || ' ' || getvariable('kind');
@@ -50,12 +42,7 @@ SELECT require_hidden(getvariable('accept_disclosure'), 12 + 24 * greatest(count
                       any_value(coalesce(common, rows)))
 FROM regression_features;
 
--- whether both compute the same
-CALL exchange_send(getvariable('peer'), 'regression/start', $$ SELECT getvariable('settings') AS settings $$);
-SELECT require(count(*) = 1 AND bool_and(settings = getvariable('settings')),
-               'the parties'' settings differ: the peer has ' || left(any_value(settings), 500) || ' and we have '
-               || getvariable('settings') || '; agree on one and start a new session')
-FROM exchange_recv(getvariable('peer'), 'regression/start', columns := 'settings VARCHAR');
+-- include ../shared/agree.sql
 
 -- Random symmetric matrices and vectors, for each step one, in two parts. The guest's, encrypted, have 128 bits; what it proves of
 -- them is less than that.

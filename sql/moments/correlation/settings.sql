@@ -1,0 +1,54 @@
+-- settings
+SET VARIABLE duckpriv_protocol = 'moments/correlation/1';
+SET VARIABLE duckpriv_parameters = '';
+-- include ../shared/from_moments.sql
+SELECT require_result(getvariable('result'), ['position', 'feature', 'other_position', 'other', 'correlation']),
+       require_result(getvariable('result') || '_vif', ['position', 'party', 'feature', 'vif']),
+       require(getvariable('reveal') IN ('host', 'guest', 'both'), 'reveal is host, guest or both'),
+       require(getvariable('names') IN ('yes', 'no'), 'names is yes or no'),
+       require(getvariable('accept_disclosure') IN ('yes', 'no'), 'accept_disclosure is yes or no');
+SET VARIABLE settings = 'moments=' || (SELECT any_value(session) FROM used_columns) || ' reveal=' || getvariable('reveal')
+    || ' names=' || getvariable('names') || ' accept_disclosure=' || getvariable('accept_disclosure');
+
+-- columns by their places, without the intercept, and all pairs of them
+CREATE OR REPLACE TEMP TABLE correlation_columns AS
+    SELECT position - 1 AS place, party, name, role, (party = getvariable('me')) = getvariable('leads') AS of_host FROM used_columns WHERE position > 1;
+CREATE OR REPLACE TEMP TABLE correlation_pairs AS
+    SELECT row_number() OVER (ORDER BY a.place, b.place) AS pair, a.place AS i, b.place AS j, a.of_host OR b.of_host AS with_host
+    FROM correlation_columns a JOIN correlation_columns b ON a.place <= b.place;
+SELECT require(count(*) BETWEEN 1 AND 200, 'the moments have ' || count(*) || ' columns, and 200 go; have them made anew with --set columns=…')
+FROM correlation_columns;
+
+-- What is opened: numbers up to 1 with 20 fractional bits and a sign, of which the guest knows those of its own columns.
+SELECT require_hidden(getvariable('accept_disclosure'),
+                      22 * greatest(CASE WHEN getvariable('reveal') <> 'guest' THEN count(*) ELSE 0 END,
+                                    CASE WHEN getvariable('reveal') <> 'host' THEN count(*) FILTER (with_host) ELSE 0 END),
+                      (SELECT any_value(coalesce(common, rows)) FROM used_columns))
+FROM correlation_pairs;
+
+-- include ../shared/agree.sql
+
+-- Products that are to come, by step: means, their products, those of Newton's method, first with a floor and then without, and the
+-- matrix times what that gives.
+SET VARIABLE newton = 24;
+SET VARIABLE newton_again = 7;
+CREATE OR REPLACE TEMP TABLE product_sizes AS
+    WITH sizes AS (SELECT (SELECT count(*) FROM correlation_columns) AS columns, (SELECT count(*) FROM correlation_columns WHERE of_host) AS of_host,
+                          (SELECT count(*) FROM correlation_pairs) AS pairs),
+         parts AS (SELECT 1 AS part, columns AS size, 1 AS times, 1 AS turn FROM sizes
+                   UNION ALL SELECT 1, pairs, 1, 2 FROM sizes
+                   UNION ALL SELECT 1, of_host, 2 * getvariable('newton') + 2 + 2 * getvariable('newton_again'), 3 FROM sizes
+                   UNION ALL SELECT 1, pairs, 2, 4 FROM sizes),
+         steps AS (SELECT row_number() OVER (ORDER BY turn) AS step, part, size, turn FROM (SELECT *, unnest(range(times)) FROM parts))
+    SELECT step, 1::BIGINT AS part, size FROM steps
+    UNION ALL
+    -- each time of Newton's method has two products that do not wait for each other
+    SELECT step, 2, size FROM steps
+    WHERE turn = 3 AND step % 2 = 1 AND step <> 2 * getvariable('newton') + 3;
+
+-- Random numbers for each product, in two parts. The guest's, encrypted, have 128 bits; what it proves of them is less than that.
+SET VARIABLE mask_bits = 128 + ceil(log2(2 * (SELECT sum(size) FROM product_sizes)))::BIGINT + 64;
+SET VARIABLE believed = getvariable('mask_bits') + 2;
+SET VARIABLE slot_bits = getvariable('believed') + 128 + 64 + 3;
+CREATE OR REPLACE TEMP TABLE product_masks AS
+    SELECT step, part, size, wide_random(size) AS u, wide_random(size) AS t FROM product_sizes;

@@ -1,0 +1,10 @@
+-- the moments that this is computed from
+SELECT require(has_table(getvariable('moments') || '_share') AND has_table(getvariable('moments') || '_columns'),
+               'there are no tables ' || getvariable('moments') || '_share and _columns; run moments/host or moments/guest first, or name its result '
+               || 'with --set moments=NAME');
+CREATE OR REPLACE TEMP TABLE used_columns AS FROM "${moments}_columns";
+SELECT require(count(DISTINCT session) = 1 AND count(DISTINCT position) = count(*) AND bool_and(party IN (getvariable('me'), getvariable('peer'))),
+               'the moments are not of one session with ' || getvariable('peer')),
+       require(count(*) FILTER (role = 'intercept' AND (party = getvariable('me')) = getvariable('leads')) = 1,
+               'the host of the moments is the host of what is computed from them, too')
+FROM used_columns;
