@@ -56,14 +56,18 @@ PROOF_ROOTS = 8
 _MARGIN_BITS = 192
 
 
-@lru_cache(maxsize=4)
-def _short_randomness(modulus: int) -> FixedBases:
-    """Return the powers of this process's h_s for N: 21 MB at 2048 bits."""
+@lru_cache(maxsize=8)
+def _h_s(modulus: int) -> int:
+    """Return this process's h_s for N."""
     x = secrets.randbelow(modulus - 2) + 2
     h = (modulus - x * x) % modulus
-    square = modulus * modulus
-    h_s = int(gmpy2.powmod(h, modulus, square))
-    return fixed_base(square, h_s, (modulus.bit_length() // 2 + 7) // 8)
+    return int(gmpy2.powmod(h, modulus, modulus * modulus))
+
+
+@lru_cache(maxsize=8)
+def _short_randomness(modulus: int, square: int) -> FixedBases:
+    """Return the powers of h_s for N, modulo a square: 21 MB at 2048 bits."""
+    return fixed_base(square, _h_s(modulus) % square, (modulus.bit_length() // 2 + 7) // 8)
 
 
 @lru_cache(maxsize=2)
@@ -83,8 +87,12 @@ def _random_unit(modulus: int) -> gmpy2.mpz:
 
 
 def _times_random(table: FixedBases, factors: ByteMatrix) -> ByteMatrix:
-    random = np.frombuffer(secrets.token_bytes(len(factors) * table.count), dtype=np.uint8)
-    return table.powers_times(random.reshape(len(factors), table.count), factors)
+    return table.powers_times(_random_exponents(table, len(factors)), factors)
+
+
+def _random_exponents(table: FixedBases, rows: int) -> ByteMatrix:
+    random = np.frombuffer(secrets.token_bytes(rows * table.count), dtype=np.uint8)
+    return random.reshape(rows, table.count)
 
 
 class PublicKey:
@@ -106,7 +114,7 @@ class PublicKey:
     def blind(self, factors: ByteMatrix) -> ByteMatrix:
         """Return each row times a fresh encryption of 0, which others than the key's owner cannot
         tell from a new encryption."""
-        return _times_random(_short_randomness(self.modulus), factors)
+        return _times_random(_short_randomness(self.modulus, self.square), factors)
 
     def rerandomise(self, a: ByteMatrix) -> ByteMatrix:
         """Return each row times an encryption of 0 that is uniform for the key's owner, too: only
@@ -161,12 +169,33 @@ class PublicKey:
         return [hash_to_number(n + bytes([i]), tag, self.modulus) for i in range(PROOF_ROOTS)]
 
 
+class _OwnersKey(PublicKey):
+    """The public key at its owner, who takes the powers of h_s modulo p^2 and q^2: half the work,
+    and the same result."""
+
+    def __init__(self, p: int, q: int) -> None:
+        super().__init__(p * q)
+        self._squares = gmpy2.mpz(p * p), gmpy2.mpz(q * q)
+        self._inverse = gmpy2.invert(*self._squares)
+
+    def blind(self, factors: ByteMatrix) -> ByteMatrix:
+        tables = [_short_randomness(self.modulus, int(square)) for square in self._squares]
+        exponents = _random_exponents(tables[0], len(factors))
+        powers = []
+        for table, square in zip(tables, self._squares, strict=True):
+            ones = from_integers([1] * len(factors), (square.bit_length() + 7) // 8)
+            powers.append(to_integers(table.powers_times(exponents, ones)))
+        p, q = self._squares
+        joined = (u + p * ((v - u) * self._inverse % q) for u, v in zip(*powers, strict=True))
+        return modarith.multiply(from_integers(joined, self.width), factors, self.square)
+
+
 class PrivateKey:
     """The factors of N; decrypts through the CRT (Paillier 1999, section 7)."""
 
     def __init__(self, p: int, q: int) -> None:
         self.p, self.q = p, q
-        self.public = PublicKey(p * q)
+        self.public: PublicKey = _OwnersKey(p, q)
         self._halves = [_Half(p, p * q), _Half(q, p * q)]
         self._p_inverse = int(gmpy2.invert(p, q))
 

@@ -24,6 +24,7 @@ from duckpriv.crypto.modarith.arena import prepare
 _CACHES = (
     implementation,
     prepare,
+    paillier._h_s,
     paillier._short_randomness,
     paillier._full_randomness,
     joint_elgamal._tables,

@@ -43,6 +43,16 @@ def test_phe_decrypts_what_we_encrypt_and_we_what_phe_does(key, values) -> None:
     assert key.decrypt(matrix) == values
 
 
+def test_the_owner_encrypts_as_others_do(key, monkeypatch) -> None:
+    """Byte for byte, with the same random numbers."""
+    rng = np.random.default_rng(0)
+    for values in ([0, 1, -1, 2**2000, -(2**2000)], []):
+        drawn = rng.bytes(10_000)
+        monkeypatch.setattr(paillier.secrets, "token_bytes", lambda size, d=drawn: d[:size])
+        others = paillier.PublicKey(key.public.modulus)
+        assert rows_of(key.public.encrypt(values)) == rows_of(others.encrypt(values))
+
+
 small = st.integers(-(2**500), 2**500)
 
 
