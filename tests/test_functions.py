@@ -14,7 +14,6 @@ from tests.keys import fill
 SCALARS = [f for f in FUNCTIONS if f.kind == "scalar"]
 CT = "paillier_encrypt(i, 'paillier')"
 CTS = "paillier_encrypt_list([i, -1.5], 'paillier')"
-MASKS, CONSTANT = "(SELECT masks FROM proof)", "(SELECT ct FROM proof)"
 JOINT = "joint_encrypt(i, 'part1')"
 JOINTS = "joint_encrypt_list([i, -1.5], 'part1')"
 # A valid argument for each scalar function's parameters, as SQL over a row number i.
@@ -106,10 +105,6 @@ ARGUMENTS = {
         "activation_deal([i, 5], [1, 2], [], 'identity', 6, 4, false)",
         *("activation_series('identity', 6)", "'identity'", "6", "4", "1000", "false", "true"),
     ],
-    "range_masks": [CTS, "70", "'paillier'"],
-    "range_products": [MASKS, f"[{CONSTANT}]", "[i]", "'random'", "'paillier'"],
-    "range_open": [MASKS, "'paillier'"],
-    "range_check": [MASKS, f"range_open({MASKS}, 'paillier')", "80", "'paillier'"],
     "wide_encode": ["[i, 5]"],
     "wide_decode": ["wide_encode([i, 5])"],
     "wide_add": ["wide_encode([i, 5])", "wide_encode([7, i])"],
@@ -117,20 +112,20 @@ ARGUMENTS = {
     "wide_mul": ["wide_encode([i, 5])", "wide_encode([7, i])"],
     "wide_truncate": ["wide_encode([1000 * i, 5])", "3", "true"],
     "wide_random": ["i + 1"],
-    "wide_encrypt": ["wide_encode([i, 5])", "'paillier'", "128", "512"],
+    "wide_encrypt": ["wide_encode([i, 5])", "'paillier'", "512"],
     "product_split": [
-        *("wide_encrypt(wide_encode([i, 5]), 'paillier', 128, 512)",) * 2,
-        *("wide_encode([7, i])", "wide_encode([i, 7])", "128", "'paillier'"),
+        *("wide_encrypt(wide_encode([i, 5]), 'paillier', 512)",) * 2,
+        *("wide_encode([7, i])", "wide_encode([i, 7])", "'paillier'"),
     ],
     "variance_inflation": ["[1, i * 0.01, i * 0.01, 1]"],
     "wide_split": ["[i, -5]"],
     "he_share_split_wide": [CTS, "'paillier'", "64"],
     "paillier_decrypt_share_wide": [f"[{CTS}]", "'paillier'"],
     "square_masks": ["1 + i % 2"],
-    "square_encrypt": ["wide_encode([i, 5])", "128", "'paillier'"],
+    "square_encrypt": ["wide_encode([i, 5])", "'paillier'"],
     "square_split": [
-        "square_encrypt(wide_encode([i, 5]), 128, 'paillier')",
-        *("wide_encode([7, i])", "128", "'paillier'"),
+        "square_encrypt(wide_encode([i, 5]), 'paillier')",
+        *("wide_encode([7, i])", "'paillier'"),
     ],
     "square_shares": ["wide_encode([i, 5])", "wide_encode([1, 2, 3, i])"],
     "quadratic_begin": [
@@ -181,10 +176,6 @@ def ready(tmp_path_factory, rsa_key, joint_key):
     folder = tmp_path_factory.mktemp("functions")
     with duckpriv.connect(keyring=folder / "keys", session="s1") as party:
         fill(party.keyring, rsa_key, joint_key)
-        party.con.execute(
-            f"CREATE TABLE proof AS SELECT ct, range_masks(ct, 70, 'paillier') AS masks "
-            f"FROM (SELECT {CTS} AS ct FROM range(1) t(i))"
-        )
         yield party.con
 
 

@@ -139,21 +139,6 @@ def test_shares_of_encrypted_values_add_up(party, xs: list[float], sigma: int) -
     assert [x for (x,) in rows] == xs
 
 
-def test_masked_values_fill_the_masks_range(party) -> None:
-    """Of values in (-2^51, 2^51) under masks of 51 + 64 bits, the owner sees numbers that are
-    spread over the whole range: about half have the top bit, none is short."""
-    query = """
-        SELECT paillier_decrypt_list(he_share_split(
-            paillier_encrypt_list([1 for x in range(400)], 'paillier', scale := 0), 'paillier'
-        ).send, 'paillier')"""
-    (values,) = party.con.execute(query).fetchall()[0]
-    assert len(set(values)) == 400
-    size = [-value / 2**115 for value in values]
-    assert all(0 < x < 1 for x in size)
-    assert 150 < sum(x > 0.5 for x in size) < 250
-    assert 60 < sum(x > 0.75 for x in size) < 140
-
-
 def test_a_result_does_not_tell_the_weights(party) -> None:
     party.con.execute(
         "CREATE TEMP TABLE c AS SELECT [paillier_encrypt(i, 'paillier'), "

@@ -75,12 +75,12 @@ def test_truncate(con, numbers, bits) -> None:
         assert abs(found * 2**bits - x) < 2 << bits
 
 
-def products(con, factors: list[tuple[bytes, bytes]], bound: int = 140) -> list[bytes]:
+def products(con, factors: list[tuple[bytes, bytes]]) -> list[bytes]:
     """Shares of u t at the owner of `mine` and at the peer, from those of u and of t."""
     (u, t), theirs = factors
-    cts = [value(con, "wide_encrypt($1::BLOB, 'mine', $2, 512)", v, bound) for v in (u, t)]
+    cts = [value(con, "wide_encrypt($1::BLOB, 'mine', 512)", v) for v in (u, t)]
     query = "CREATE OR REPLACE TEMP TABLE split AS SELECT product_split($1::BLOB[], $2::BLOB[], "
-    con.execute(query + "$3::BLOB, $4::BLOB, $5, 'mine') AS s", [*cts, *theirs, bound])
+    con.execute(query + "$3::BLOB, $4::BLOB, 'mine') AS s", [*cts, *theirs])
     crossed = [
         value(con, "paillier_decrypt_share_wide(s.send, 'mine') FROM split"),
         value(con, "s.keep FROM split"),
@@ -101,11 +101,9 @@ def test_masks_of_a_product_that_do_not_fit(con) -> None:
     one, two = shares([1]), shares([1, 2])
     with pytest.raises(duckdb.Error, match="not as many as ours"):
         products(con, [(one[0], one[0]), (two[0], one[0])])
-    cts = value(con, "wide_encrypt($1::BLOB, 'mine', 130, 512)", one[0])
+    (ct,) = value(con, "[paillier_encrypt(1, 'mine', scale := 0)]")
     with pytest.raises(duckdb.Error, match="other bounds"):
-        value(con, "product_split($1, $1, $2::BLOB, $2::BLOB, 140, 'mine')", cts, one[0])
-    with pytest.raises(duckdb.Error, match="use 128 bits or more"):
-        value(con, "wide_encrypt($1::BLOB, 'mine', 127, 512)", one[0])
+        value(con, "product_split($1, $1, $2::BLOB, $2::BLOB, 'mine')", [ct], one[0])
 
 
 def test_random_elements_are_uniform(con) -> None:
@@ -169,10 +167,10 @@ class Solver:
         ]
 
     def products(self, masks: list[bytes]) -> list[bytes]:
-        cts = value(self.con, "square_encrypt($1::BLOB, 140, 'mine')", masks[1])
+        cts = value(self.con, "square_encrypt($1::BLOB, 'mine')", masks[1])
         self.con.execute(
             "CREATE OR REPLACE TEMP TABLE split AS "
-            "SELECT square_split($1::BLOB[], $2::BLOB, 140, 'mine') AS s",
+            "SELECT square_split($1::BLOB[], $2::BLOB, 'mine') AS s",
             [cts, masks[0]],
         )
         return [
@@ -266,16 +264,9 @@ def test_what_is_opened_is_uniform(con) -> None:
         ("wide_add(wide_encode([1]), wide_encode([1, 2]))", "vectors of 1 and 2 elements"),
         ("wide_decode('abc'::BLOB)", "does not have 16 an element"),
         ("square_masks(0)", "1 to 1000 go"),
-        ("square_encrypt(wide_encode([1, 2, 3]), 128, 'mine')", "no square matrix"),
-        ("square_encrypt(square_masks(1), 100, 'mine')", "use 128 to 512 bits"),
+        ("square_encrypt(wide_encode([1, 2, 3]), 'mine')", "no square matrix"),
         (
-            "square_split(square_encrypt(square_masks(2), 128, 'mine'), square_masks(1), 128, "
-            "'mine')",
-            "not for matrices of this size",
-        ),
-        (
-            "square_split(square_encrypt(square_masks(1), 130, 'mine'), square_masks(1), 128, "
-            "'mine')",
+            "square_split(square_encrypt(square_masks(2), 'mine'), square_masks(1), 'mine')",
             "not for matrices of this size",
         ),
         ("square_shares(square_masks(1), wide_encode([1]))", "not for matrices of this size"),

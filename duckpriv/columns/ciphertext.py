@@ -9,7 +9,7 @@ A BLOB is a header of 32 bytes and bodies of fixed width, big-endian:
                            4  count of values
 
 Schemes: 1 is Paillier, 2 ElGamal under a joint key, 3 the latter with one party's partial
-decryption behind each body.
+decryption behind each body, 4 Paillier with masked values, which are shares (`masking`).
 
 Re-randomising under a joint key squares the ciphertext (`joint_elgamal`), so the slots hold twice
 what they held: doublings count that, and decryption divides by it.
@@ -36,11 +36,12 @@ from ..keys import HomomorphicPublicKey, JointPublicKey, PaillierPublicKey
 _HEADER = struct.Struct(">2sBB16sHHHHI")
 HEADER_BYTES = _HEADER.size
 _MAGIC, _VERSION = b"dp", 2
-PARTIAL = 3
+PARTIAL, MASKED = 3, 4
 _SCHEMES = {
     PaillierPublicKey.SCHEME: "Paillier",
     JointPublicKey.SCHEME: "joint key",
     PARTIAL: "joint key, partially decrypted",
+    MASKED: "Paillier, masked",
 }
 
 
@@ -124,6 +125,15 @@ def read_partial(
     bad = public.key.invalid(bodies) + public.key.invalid_partials(partials)
     _refuse(bad, len(matrix), "partially decrypted ciphertext bodies")
     return layouts, bodies, partials
+
+
+def read_masked(
+    blobs: Sequence[bytes], public: PaillierPublicKey
+) -> tuple[list[Layout], ByteMatrix]:
+    """Check ciphertexts of masked values as `read` does; return their layouts and bodies."""
+    layouts, matrix = _bodies(blobs, public, MASKED, public.key.width)
+    _refuse(public.key.invalid(matrix), len(matrix), "ciphertext bodies")
+    return layouts, matrix
 
 
 def _bodies(

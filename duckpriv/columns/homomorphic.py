@@ -6,7 +6,6 @@ which key it is, but counts only if that is the key that the statement names.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -16,15 +15,15 @@ from numpy.typing import NDArray
 
 from ..crypto.parallel import ByteMatrix
 from ..errors import InvalidValue
-from ..keys import HomomorphicPublicKey
+from ..keys import HomomorphicPublicKey, PaillierPublicKey
 from .arrays import constant
 from .ciphertext import Layout, layout_of, read, write
 from .context import Context
+from .masking import split
 from .plaintexts import RING, fraction_bits, packed, slots_of, to_fixed_integers, to_fixed_point
 
 # Weights stand in 64-bit integers, with room for signed digits.
 _LARGEST_WEIGHT_BOUND = 61
-SMALLEST_SIGMA = 40
 LAYOUT = pa.struct(
     {
         "scale": pa.int64(),
@@ -151,7 +150,7 @@ def he_matmul_split(
     sigmas: pa.Array,
 ) -> pa.Array:
     """Split the sums of he_matmul as he_share_split does, re-randomised once."""
-    public = key_named(context, key)
+    public = context.need_keyring().paillier_public(constant(key, "the key"))
     results = []
     for cts, rows in zip(lists, matrices, strict=True):
         sums = _dots(public, cts.values.to_pylist(), _numbers(rows.values), scales, bounds)
@@ -234,39 +233,24 @@ def of_sum(layout: Layout, terms: int, scale: int, bound: int) -> Layout:
 
 
 def he_share_split(context: Context, cts: pa.Array, key: pa.Array, sigmas: pa.Array) -> pa.Array:
-    """Split every encrypted value v into v - R, to send, and R modulo 2^64, to keep.
-
-    R is uniform on [0, 2^(bound + sigma)), so v - R tells its receiver nothing of v but with
-    probability 2^-sigma (statistical masking).
-    """
-    public = key_named(context, key)
+    """Split every encrypted value into two shares modulo 2^64, one encrypted, to send, and one to
+    keep."""
+    public = context.need_keyring().paillier_public(constant(key, "the key"))
     return _split(public, *read(cts.to_pylist(), public), sigmas)
 
 
 def _split(
-    public: HomomorphicPublicKey, layouts: Sequence[Layout], bodies: ByteMatrix, sigmas: pa.Array
+    public: PaillierPublicKey, layouts: Sequence[Layout], bodies: ByteMatrix, sigmas: pa.Array
 ) -> pa.Array:
-    sigma = constant(sigmas, "sigma")
-    if not SMALLEST_SIGMA <= sigma <= 256:
-        raise InvalidValue(f"sigma is {sigma}; use {SMALLEST_SIGMA} to 256 bits")
-    masked: list[Layout] = []
-    kept: list[list[int]] = []
-    plaintexts: list[int] = []
     for layout in layouts:
         if layout.bound >= RING.bit_length() - 1:
             raise InvalidValue(
                 f"values may have {layout.bound} bits and a sign, and shares have 64; encrypt and "
                 "multiply with a smaller scale or bound"
             )
-        bits = layout.bound + sigma
-        masked.append(replace(layout, bound=bits + 1))
-        masks = [secrets.randbits(bits) for _ in range(layout.count)]
-        plaintexts += packed([-mask for mask in masks], layout, public.key)
-        kept.append([mask % RING for mask in masks])
-    sent = send(public, masked, public.key.add_plain(bodies, plaintexts))
-    return pa.StructArray.from_arrays(
-        [sent, pa.array(kept, pa.list_(pa.uint64()))], fields=list(SHARE_SPLIT)
-    )
+    sent, kept = split(public, layouts, bodies, sigmas)
+    shares = pa.array([[v % RING for v in row] for row in kept], pa.list_(pa.uint64()))
+    return pa.StructArray.from_arrays([sent, shares], fields=list(SHARE_SPLIT))
 
 
 def he_pack(context: Context, lists: pa.Array, key: pa.Array, slot_bits: pa.Array) -> pa.Array:

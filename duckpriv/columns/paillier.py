@@ -6,8 +6,9 @@ import pyarrow as pa
 
 from ..errors import InvalidValue
 from .arrays import constant
-from .ciphertext import Layout, read
+from .ciphertext import MASKED, Layout, layout_of, read
 from .context import Context
+from .masking import masked_values
 from .plaintexts import RING, encrypt_lists, encrypt_numbers, single, to_numbers, unpacked
 from .rsa import KEY_INFO
 
@@ -60,10 +61,18 @@ def paillier_decrypt_list(context: Context, cts: pa.Array, key: pa.Array) -> pa.
 
 
 def paillier_decrypt_share(context: Context, cts: pa.Array, key: pa.Array) -> pa.Array:
-    """Decrypt ciphertexts to shares: each value modulo 2^64."""
-    _, values = decrypted(context, cts, key)
-    shares = [[value % RING for value in row] for row in values]
+    """Decrypt what he_share_split made to shares: each value modulo 2^64."""
+    shares = [[value % RING for value in row] for row in shares_in(context, cts, key)]
     return pa.array(shares, pa.list_(pa.uint64()))
+
+
+def shares_in(context: Context, cts: pa.Array, key: pa.Array) -> list[list[int]]:
+    """Return what masked ciphertexts hold, as shares; of others the values."""
+    blobs = cts.to_pylist()
+    if any(layout_of(ct).scheme != MASKED for ct in blobs):
+        return decrypted(context, cts, key)[1]
+    private = context.need_keyring().paillier_private(constant(key, "the key"))
+    return masked_values(private, blobs)
 
 
 def decrypted(

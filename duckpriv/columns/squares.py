@@ -28,17 +28,16 @@ import pyarrow as pa
 
 from ..crypto.packing import pack, slots_in
 from ..errors import InvalidValue
-from ..keys import HomomorphicPublicKey
+from ..keys import PaillierPublicKey
 from .arrays import constant
 from .ciphertext import Layout, read, write
 from .context import Context
-from .homomorphic import send
+from .masking import split
 from .wide import (
     BITS,
     PRODUCT,
     SIGMA,
     Elements,
-    drawn_masks,
     elements_of,
     limbs_of,
     random_elements,
@@ -65,14 +64,13 @@ def square_masks(context: Context, sizes: pa.Array) -> pa.Array:
     return vectors_of(rows)
 
 
-def square_encrypt(context: Context, masks: pa.Array, bounds: pa.Array, key: pa.Array) -> pa.Array:
-    """Encrypt the rows of (U | t), a ciphertext each, as numbers below 2^bound."""
+def square_encrypt(context: Context, masks: pa.Array, key: pa.Array) -> pa.Array:
+    """Encrypt the rows of (U | t), a ciphertext each."""
     public = context.need_keyring().paillier_public(constant(key, "the key"))
-    bound = int(constant(bounds, "the bound"))
     rows = []
     for elements in masks.to_pylist():
         matrix, vector = _parts(elements)
-        layout = _layout(len(vector), bound, public)
+        layout = _layout(len(vector), public)
         slots = slots_in(public.key.bits, layout.slot_bits)
         plaintexts = [
             plaintext
@@ -84,18 +82,15 @@ def square_encrypt(context: Context, masks: pa.Array, bounds: pa.Array, key: pa.
     return pa.array(rows, pa.list_(pa.binary()))
 
 
-def square_split(
-    context: Context, lists: pa.Array, masks: pa.Array, bounds: pa.Array, key: pa.Array
-) -> pa.Array:
+def square_split(context: Context, lists: pa.Array, masks: pa.Array, key: pa.Array) -> pa.Array:
     """Return shares of U_2 U_1, with U_2 t_1 as a last column and t_2 U_1 as a last row: `send` row
     by row, encrypted, `keep` in the clear. `lists` are what `square_encrypt` made of U_1 and t_1.
     """
     public = context.need_keyring().paillier_public(constant(key, "the key"))
-    bound = int(constant(bounds, "the bound"))
     sent, kept = [], []
     for cts, elements in zip(lists.to_pylist(), masks.to_pylist(), strict=True):
         matrix, vector = _parts(elements)
-        expected = _layout(len(vector), bound, public)
+        expected = _layout(len(vector), public)
         layouts, bodies = read(cts, public)
         if layouts != [expected] * len(vector):
             raise InvalidValue("the masks of the peer are not for matrices of this size")
@@ -108,15 +103,10 @@ def square_split(
             for i in range(count)
         ]
         products = np.stack(parts, axis=1).reshape(-1, public.key.width)
-        grown = replace(expected, bound=_product_bound(len(vector), bound))
-        masked, plaintexts, drawn = [], [], []
-        for _ in factors:
-            layout, values, negative = drawn_masks(grown, SIGMA, public)
-            masked.append(layout)
-            drawn += values
-            plaintexts += negative
-        sent.append(send(public, masked, public.key.add_plain(products, plaintexts)).to_pylist())
-        kept.append(drawn)
+        grown = replace(expected, bound=_product_bound(len(vector)))
+        answers, shares = split(public, [grown] * len(factors), products, pa.array([SIGMA]))
+        sent.append(answers.to_pylist())
+        kept.append(chain.from_iterable(shares))
     arrays = [pa.array(sent, pa.list_(pa.binary())), vectors_of(kept)]
     return pa.StructArray.from_arrays(arrays, fields=list(PRODUCT))
 
@@ -225,16 +215,14 @@ def _short(elements: Elements, bits: int, lead: bool) -> list[int]:
     return [int(x) % (1 << 64) for x in truncated(elements, bits, lead)]
 
 
-def _layout(size: int, bound: int, public: HomomorphicPublicKey) -> Layout:
-    """Of a row of (U | t). A slot has room for a product, its mask, and signs."""
-    if not BITS <= bound <= 512:
-        raise InvalidValue(f"the bound is {bound}; use {BITS} to 512 bits")
-    width = _product_bound(size, bound) + SIGMA + 2
-    return Layout(public.SCHEME, public.fingerprint_bytes, 0, width, bound, size + 1)
+def _layout(size: int, public: PaillierPublicKey) -> Layout:
+    """Of a row of (U | t). A slot has room for a product, its sign, and its mask."""
+    width = _product_bound(size) + 1 + SIGMA
+    return Layout(public.SCHEME, public.fingerprint_bytes, 0, width, BITS, size + 1)
 
 
-def _product_bound(size: int, bound: int) -> int:
-    return BITS - 1 + bound + size.bit_length()
+def _product_bound(size: int) -> int:
+    return 2 * BITS - 1 + size.bit_length()
 
 
 def _check_size(size: int) -> None:

@@ -25,9 +25,10 @@ from ..keys import HomomorphicPublicKey
 from .arrays import constant
 from .ciphertext import Layout, read, write
 from .context import Context
-from .homomorphic import SMALLEST_SIGMA, key_named, read_alike, send
-from .paillier import decrypted
-from .plaintexts import fraction_bits, packed, slots_of, to_fixed_integers
+from .homomorphic import read_alike
+from .masking import split
+from .paillier import shares_in
+from .plaintexts import fraction_bits, slots_of, to_fixed_integers
 
 BITS = 128
 RING = 1 << BITS
@@ -41,8 +42,9 @@ _WIDTH = BITS // 8
 LIMB, LIMBS = 43, 3
 # Bits of half a number of `integer_moments`, and how many rows it takes.
 _HALF, _MOST_ROWS = 19, 1 << 15
-# Bits by which the mask of a product is longer than what it hides.
+# Bits by which the slot of a product is wider than the product.
 SIGMA = 64
+_SIGMAS = pa.array([SIGMA])
 MOST_ELEMENTS = 1 << 20
 
 Elements = NDArray[np.object_]
@@ -51,29 +53,20 @@ Elements = NDArray[np.object_]
 def he_share_split_wide(
     context: Context, cts: pa.Array, key: pa.Array, sigmas: pa.Array
 ) -> pa.Array:
-    """Split every encrypted value v into v - R, to send, and R modulo 2^128, to keep. R is uniform
-    on [0, 2^(bound + sigma))."""
-    public = key_named(context, key)
-    sigma = int(constant(sigmas, "sigma"))
-    layouts, bodies = read(cts.to_pylist(), public)
-    masked, masks, plaintexts = [], [], []
-    for layout in layouts:
-        layout, drawn, negative = drawn_masks(layout, sigma, public)
-        masked.append(layout)
-        masks.append(drawn)
-        plaintexts += negative
-    sent = send(public, masked, public.key.add_plain(bodies, plaintexts))
-    return pa.StructArray.from_arrays([sent, vectors_of(masks)], fields=list(SPLIT))
+    """Split every encrypted value into two shares modulo 2^128, one encrypted, to send, and one to
+    keep."""
+    public = context.need_keyring().paillier_public(constant(key, "the key"))
+    sent, kept = split(public, *read(cts.to_pylist(), public), sigmas)
+    return pa.StructArray.from_arrays([sent, vectors_of(kept)], fields=list(SPLIT))
 
 
 def paillier_decrypt_share_wide(context: Context, lists: pa.Array, key: pa.Array) -> pa.Array:
-    """Decrypt lists of ciphertexts to shares: all values modulo 2^128, one behind the other."""
+    """Decrypt lists of ciphertexts to shares: all values, one behind the other."""
     rows = []
     for cts in lists:
         if cts.values.null_count:
             raise InvalidValue("a list of ciphertexts has a NULL")
-        _, values = decrypted(context, cts.values, key)
-        rows.append(chain.from_iterable(values))
+        rows.append(chain.from_iterable(shares_in(context, cts.values, key)))
     return vectors_of(rows)
 
 
@@ -152,16 +145,12 @@ def wide_truncate(context: Context, vectors: pa.Array, bits: pa.Array, leads: pa
     return vectors_of(truncated(elements_of(v), count, lead) for v in vectors.to_pylist())
 
 
-def wide_encrypt(
-    context: Context, vectors: pa.Array, key: pa.Array, bounds: pa.Array, slots: pa.Array
-) -> pa.Array:
-    """Encrypt each element of a vector, as an integer from 0 to 2^128, said to be below 2^bound."""
+def wide_encrypt(context: Context, vectors: pa.Array, key: pa.Array, slots: pa.Array) -> pa.Array:
+    """Encrypt each element of a vector, as an integer from 0 to 2^128."""
     public = context.need_keyring().paillier_public(constant(key, "the key"))
-    bound, slot_bits = int(constant(bounds, "the bound")), int(constant(slots, "slot_bits"))
-    if bound < BITS:
-        raise InvalidValue(f"the bound is {bound}; use {BITS} bits or more")
+    slot_bits = int(constant(slots, "slot_bits"))
     slots_of(slot_bits, public)
-    layout = Layout(public.SCHEME, public.fingerprint_bytes, 0, slot_bits, bound, 1)
+    layout = Layout(public.SCHEME, public.fingerprint_bytes, 0, slot_bits, BITS, 1)
     rows = []
     for vector in vectors.to_pylist():
         elements = elements_of(vector).tolist()
@@ -171,25 +160,18 @@ def wide_encrypt(
 
 
 def product_split(
-    context: Context,
-    us: pa.Array,
-    ts: pa.Array,
-    u: pa.Array,
-    t: pa.Array,
-    bounds: pa.Array,
-    key: pa.Array,
+    context: Context, us: pa.Array, ts: pa.Array, u: pa.Array, t: pa.Array, key: pa.Array
 ) -> pa.Array:
     """Return shares of u_1 t_2 + t_1 u_2, element by element: `send` encrypted, `keep` in the
     clear. u_1 and t_1 come encrypted, u_2 and t_2 are this party's."""
     public = context.need_keyring().paillier_public(constant(key, "the key"))
-    bound = int(constant(bounds, "the bound"))
     sent, kept = [], []
     for *lists, own_u, own_t in zip(us, ts, u.to_pylist(), t.to_pylist(), strict=True):
         factors = [elements_of(own_t), elements_of(own_u)]
         sums: ByteMatrix | None = None
         for cts, times in zip(lists, factors, strict=True):
             layout, bodies = read_alike(cts.values.to_pylist(), public)
-            if len(bodies) != len(times) or (layout.scale, layout.bound) != (0, bound):
+            if len(bodies) != len(times) or (layout.scale, layout.bound) != (0, BITS):
                 raise InvalidValue("the peer's masks are not as many as ours, or have other bounds")
             for shifted, limb in zip(
                 shifted_by_limbs(bodies, public), limbs_of(times), strict=True
@@ -197,15 +179,10 @@ def product_split(
                 part = public.key.scale(shifted, limb)
                 sums = part if sums is None else public.key.add(sums, part)
         assert sums is not None
-        grown = replace(layout, bound=bound + BITS)
-        masked, plaintexts, drawn = [], [], []
-        for _ in range(len(sums)):
-            one, values, negative = drawn_masks(grown, SIGMA, public)
-            masked.append(one)
-            drawn += values
-            plaintexts += negative
-        sent.append(send(public, masked, public.key.add_plain(sums, plaintexts)).to_pylist())
-        kept.append(drawn)
+        layouts = [replace(layout, bound=2 * BITS)] * len(sums)
+        answers, shares = split(public, layouts, sums, _SIGMAS)
+        sent.append(answers.to_pylist())
+        kept.append(chain.from_iterable(shares))
     arrays = [pa.array(sent, pa.list_(pa.binary())), vectors_of(kept)]
     return pa.StructArray.from_arrays(arrays, fields=list(PRODUCT))
 
@@ -215,18 +192,6 @@ def truncated(elements: Elements, bits: int, lead: bool) -> Elements:
     sign = 1 if lead else -1
     truncated: Elements = sign * ((sign * elements % RING) >> bits)
     return truncated
-
-
-def drawn_masks(
-    layout: Layout, sigma: int, public: HomomorphicPublicKey
-) -> tuple[Layout, list[int], list[int]]:
-    """Return the layout of masked values, the masks, and the plaintexts that subtract them."""
-    if not SMALLEST_SIGMA <= sigma <= 256:
-        raise InvalidValue(f"sigma is {sigma}; use {SMALLEST_SIGMA} to 256 bits")
-    bits = layout.bound + sigma
-    drawn = [secrets.randbits(bits) for _ in range(layout.count)]
-    negative = packed([-mask for mask in drawn], layout, public.key)
-    return replace(layout, bound=bits + 1), drawn, negative
 
 
 def elements_of(vector: bytes) -> Elements:

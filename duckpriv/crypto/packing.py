@@ -26,6 +26,19 @@ def pack(values: Sequence[int], slot_bits: int, slots: int) -> list[int]:
     return packed
 
 
+def digits(packed: Sequence[int], slot_bits: int, slots: int, count: int) -> list[int]:
+    """Return the `count` digits of non-negative numbers in base 2^slot_bits, lowest first: `slots`
+    of each number, the last one of them as long as it is."""
+    values: list[int] = []
+    for total in packed:
+        rest = total
+        for _ in range(min(slots, count - len(values)) - 1):
+            values.append(rest & ((1 << slot_bits) - 1))
+            rest >>= slot_bits
+        values.append(rest)
+    return values
+
+
 def unpack(packed: Sequence[int], slot_bits: int, slots: int, count: int) -> list[int]:
     """Return the `count` values of `pack`. Raises ValueError where something is left over: a slot
     has overflowed, or the plaintext has another layout."""

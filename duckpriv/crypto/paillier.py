@@ -227,20 +227,10 @@ class PrivateKey:
 
     def proof(self) -> bytes:
         """Return the N-th roots that `PublicKey.check_proof` checks."""
+        n = self.public.modulus
         challenges = from_integers(self.public._challenges(), self.public.width // 2)
-        return self._roots(challenges).tobytes()
-
-    def roots(self, ciphertexts: ByteMatrix) -> ByteMatrix:
-        """Return r of each ciphertext (1 + m N) r^N: (rows, width / 2)."""
-        n = self.public.modulus
-        reduced = (c % n for c in to_integers(ciphertexts))
-        return self._roots(from_integers(reduced, self.public.width // 2))
-
-    def _roots(self, numbers: ByteMatrix) -> ByteMatrix:
-        """Return the N-th roots modulo N."""
-        n = self.public.modulus
         d = int(gmpy2.invert(n, (self.p - 1) * (self.q - 1)))
-        return secret_power(numbers, d, n)
+        return secret_power(challenges, d, n).tobytes()
 
 
 class _Half:

@@ -14,7 +14,6 @@ from .joint import JOINT
 from .metrics import METRICS
 from .names import NAMES
 from .paillier import PAILLIER
-from .range_proof import RANGE_PROOF
 from .ring import RING
 from .rsa import RSA
 from .seeds import SEEDS
@@ -30,7 +29,6 @@ FUNCTIONS: tuple[Function, ...] = (
     *PAILLIER,
     *JOINT,
     *HOMOMORPHIC,
-    *RANGE_PROOF,
     *SHARES,
     *SEEDS,
     *RING,

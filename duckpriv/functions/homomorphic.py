@@ -19,7 +19,12 @@ from .parameters import (
 )
 
 _LAYOUT = "STRUCT(scale BIGINT, bound BIGINT, slot_bits BIGINT, count BIGINT, doublings BIGINT)"
-SIGMA = Parameter("sigma", "INTEGER", "statistical security in bits, 40 to 256", "64")
+SIGMA = Parameter(
+    "sigma",
+    "INTEGER",
+    "a share is wrong with probability 2^-sigma, 40 to 256; slots have as many bits to spare",
+    "64",
+)
 _PRODUCT = (
     Parameter("plain_table", "VARCHAR", "the name of a table (row, x DOUBLE[])"),
     Parameter(
@@ -249,11 +254,10 @@ HOMOMORPHIC: tuple[Function, ...] = (
             SIGMA,
         ),
         returns="STRUCT(send BLOB, keep UBIGINT[])",
-        about="Turns encrypted values into shares in Z_2^64: `send` holds every value less a "
-        "random mask, for the key's owner to decrypt with paillier_decrypt_share; `keep` are the "
-        "masks. "
-        "Materialise it: the two belong together.",
-        reveals="`send` to the key's owner: values masked by sigma bits more than they can have.",
+        about="Turns encrypted values into shares in Z_2^64: `send` holds every value plus a mask "
+        "that is uniform modulo N, for the key's owner to decrypt with paillier_decrypt_share; "
+        "`keep` are the other shares. Materialise it: the two belong together.",
+        reveals="`send` to the key's owner: uniform numbers.",
         example="SELECT len(he_share_split(paillier_encrypt_list([1, 2], 'mine'), 'mine').keep) AS "
         "shares",
         setup=(MAKE_KEY,),
@@ -297,7 +301,7 @@ HOMOMORPHIC: tuple[Function, ...] = (
         returns="TABLE(row BIGINT, s STRUCT(send BLOB, keep UBIGINT[]))",
         about="he_matmul and he_share_split in one, which re-randomises once instead of twice. "
         "Materialise the result: `send` and `keep` belong together.",
-        reveals="`send` to the key's owner: values masked by sigma bits more than they can have.",
+        reveals="`send` to the key's owner: uniform numbers.",
         example="SELECT row, len(s.keep) AS shares "
         "FROM he_matmul_split('plain', 'encrypted', 'mine')",
         setup=_MAKE_PRODUCT,

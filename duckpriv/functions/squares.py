@@ -8,7 +8,7 @@ from ..columns import squares
 from ..columns.wide import PRODUCT
 from .declaration import Function, Parameter
 from .parameters import UNDER
-from .wide import BOUND, LEADS, masking, on_shares
+from .wide import LEADS, masking, on_shares
 
 _STATE = Parameter("state", "BLOB", "your shares of E, row by row, and of v")
 _MASKS = Parameter("masks", "BLOB", "your part of U and t, from square_masks")
@@ -28,24 +28,24 @@ SQUARES: tuple[Function, ...] = (
     ),
     masking(
         squares.square_encrypt,
-        (_MASKS, BOUND, UNDER),
+        (_MASKS, UNDER),
         "BLOB[]",
         pa.list_(pa.binary()),
         "Encrypts your part of the masks, a ciphertext for each row of the matrix with its "
         "number of the vector, for the peer's square_split.",
         "Nothing to who does not have the key.",
-        "len(square_encrypt(square_masks(2), 128, 'mine')) AS rows",
+        "len(square_encrypt(square_masks(2), 'mine')) AS rows",
     ),
     masking(
         squares.square_split,
-        (Parameter("cts", "BLOB[]", "what the peer encrypted"), _MASKS, BOUND, UNDER),
+        (Parameter("cts", "BLOB[]", "what the peer encrypted"), _MASKS, UNDER),
         "STRUCT(send BLOB[], keep BLOB)",
         PRODUCT,
         "Shares of your part of the masks times the peer's: `send` is for the peer's "
         "paillier_decrypt_share_wide, `keep` is your share. Materialise it: they belong together.",
-        "`send` to the key's owner: values masked by 64 bits more than they can have.",
-        "octet_length(square_split(square_encrypt(square_masks(2), 128, 'mine'), square_masks(2), "
-        "128, 'mine').keep) AS bytes",
+        "`send` to the key's owner: uniform numbers.",
+        "octet_length(square_split(square_encrypt(square_masks(2), 'mine'), square_masks(2), "
+        "'mine').keep) AS bytes",
     ),
     on_shares(
         squares.square_shares,

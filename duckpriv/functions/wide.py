@@ -12,9 +12,6 @@ from .parameters import CT, MAKE_KEY, MAKE_TABLE, UNDER, volatile_udf
 _ELEMENTS = "a vector over Z_2^128"
 _UNIFORM = "A share alone: nothing, it is uniform."
 LEADS = Parameter("leads", "BOOLEAN", "true at one of the two parties")
-BOUND = Parameter(
-    "bound", "INTEGER", "bits of an encrypted number, 128 at least: as many as are proved"
-)
 
 
 def on_shares(
@@ -126,7 +123,7 @@ WIDE: tuple[Function, ...] = (
         "As he_share_split, with shares in Z_2^128: `send` is for the key owner's "
         "paillier_decrypt_share_wide. The sum of both shares is the value, at the ciphertext's "
         "scale.",
-        "`send` to the key's owner: values masked by sigma bits more than they can have.",
+        "`send` to the key's owner: uniform numbers.",
         "octet_length(he_share_split_wide(paillier_encrypt_list([1, 2], 'mine'), 'mine').keep) "
         "AS bytes",
         "wide.sql",
@@ -194,14 +191,13 @@ WIDE: tuple[Function, ...] = (
         (
             Parameter("vector", "BLOB", _ELEMENTS),
             UNDER,
-            BOUND,
             Parameter("slot_bits", "INTEGER", "bits of a ciphertext's slot"),
         ),
         "BLOB[]",
         pa.list_(pa.binary()),
         "Encrypts each element as an integer, a ciphertext for each.",
         "Nothing to who does not have the key.",
-        "len(wide_encrypt(wide_random(2), 'mine', 128, 512)) AS cts",
+        "len(wide_encrypt(wide_random(2), 'mine', 512)) AS cts",
     ),
     masking(
         wide.product_split,
@@ -210,7 +206,6 @@ WIDE: tuple[Function, ...] = (
             Parameter("ts", "BLOB[]", "the peer's t"),
             Parameter("u", "BLOB", "your u, from wide_random"),
             Parameter("t", "BLOB", "your t"),
-            BOUND,
             UNDER,
         ),
         "STRUCT(send BLOB[], keep BLOB)",
@@ -218,9 +213,9 @@ WIDE: tuple[Function, ...] = (
         "Shares of what both parties' u and t are missing of their product, the one's u times the "
         "other's t: `send` is for the peer's paillier_decrypt_share_wide, `keep` is your share. "
         "Materialise it: they belong together.",
-        "`send` to the key's owner: values masked by 64 bits more than they can have.",
-        "octet_length(product_split(wide_encrypt(wide_random(2), 'mine', 128, 512), "
-        "wide_encrypt(wide_random(2), 'mine', 128, 512), wide_random(2), wide_random(2), 128, "
-        "'mine').keep) AS bytes",
+        "`send` to the key's owner: uniform numbers.",
+        "octet_length(product_split(wide_encrypt(wide_random(2), 'mine', 512), "
+        "wide_encrypt(wide_random(2), 'mine', 512), wide_random(2), wide_random(2), 'mine'"
+        ").keep) AS bytes",
     ),
 )

@@ -8,14 +8,14 @@
 -- set list =           instead of columns: the name of one DOUBLE[] column
 -- set scale = 20       fractional bits of every number at most, the same at both parties
 -- set bound = 33       every |number * 2^scale| is below 2^bound, the same at both parties
--- set sigma = 64       bits by which a mask is longer than what it hides, 40 at least, the same
+-- set sigma = 64       a share is wrong with probability 2^-sigma, 40 at least, the same
 -- set reveal = none    who sees the product: none, left, right or both; the same at both parties
 -- set share_ids = no   yes: the peer gets the ids, no: row numbers only; the same at both parties
 -- set bits = 3072      size of the Paillier key, if this party encrypts
 -- set result = product  the name of the table with the product; our share goes into one of that name and _share
 
 -- settings
-SET VARIABLE duckpriv_protocol = 'matmul/1';
+SET VARIABLE duckpriv_protocol = 'matmul/2';
 SET VARIABLE duckpriv_parameters = 'scale=' || getvariable('scale') || ' bound=' || getvariable('bound')
     || ' sigma=' || getvariable('sigma') || ' reveal=' || getvariable('reveal')
     || ' share_ids=' || getvariable('share_ids');

@@ -16,20 +16,10 @@ SET VARIABLE leads = false;
 SET VARIABLE key = 'correlation-' || getvariable('session') || '-' || getvariable('me');
 CALL paillier_keygen(getvariable('key'), bits := getvariable('bits'));
 CALL exchange_send(getvariable('peer'), 'correlation/key', $$ SELECT paillier_public_key(getvariable('key')) AS key $$);
-CREATE OR REPLACE TEMP TABLE product_encrypted AS
-    SELECT step, part, wide_encrypt(u, getvariable('key'), getvariable('believed')::INTEGER, getvariable('slot_bits')::INTEGER) AS us,
-           wide_encrypt(t, getvariable('key'), getvariable('believed')::INTEGER, getvariable('slot_bits')::INTEGER) AS ts
-    FROM product_masks;
-CALL exchange_send(getvariable('peer'), 'correlation/masks', $$ SELECT step, part, us, ts FROM product_encrypted ORDER BY step, part $$);
-CREATE OR REPLACE TEMP TABLE range_rows AS
-    SELECT row_number() OVER (ORDER BY step, part, i) AS row, ct
-    FROM (SELECT step, part, generate_subscripts(cts, 1) AS i, unnest(cts) AS ct FROM (SELECT step, part, us || ts AS cts FROM product_encrypted));
-DROP TABLE product_encrypted;
-SET VARIABLE range_key = getvariable('key');
--- include shared/range_masks.sql
--- include shared/range_multiply.sql
--- include shared/range_open.sql
-DROP TABLE range_rows;
+CALL exchange_send(getvariable('peer'), 'correlation/masks', $$
+    SELECT step, part, wide_encrypt(u, getvariable('key'), getvariable('slot_bits')::INTEGER) AS us,
+           wide_encrypt(t, getvariable('key'), getvariable('slot_bits')::INTEGER) AS ts
+    FROM product_masks ORDER BY step, part $$);
 CREATE OR REPLACE TEMP TABLE product_triples AS
     SELECT step, part, u, t, wide_add(wide_mul(u, t), paillier_decrypt_share_wide(cts, getvariable('key'))) AS product
     FROM exchange_recv(getvariable('peer'), 'correlation/products', columns := 'step BIGINT, part BIGINT, cts BLOB[]')

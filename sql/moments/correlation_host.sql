@@ -19,25 +19,17 @@ CREATE OR REPLACE TEMP TABLE product_encrypted AS
     FROM exchange_recv(getvariable('peer'), 'correlation/masks', columns := 'step BIGINT, part BIGINT, us BLOB[], ts BLOB[]');
 SELECT require((SELECT list((step, part, len(us), len(ts)) ORDER BY step, part) FROM product_encrypted)
                = (SELECT list((step, part, size, size) ORDER BY step, part) FROM product_masks), 'the guest did not send masks for each step once');
-CREATE OR REPLACE TEMP TABLE range_rows AS
-    SELECT row_number() OVER (ORDER BY step, part, i) AS row, ct
-    FROM (SELECT step, part, generate_subscripts(cts, 1) AS i, unnest(cts) AS ct FROM (SELECT step, part, us || ts AS cts FROM product_encrypted));
-SELECT require(bool_and((l.scale, l.bound, l.slot_bits, l.count) = (0, getvariable('believed'), getvariable('slot_bits'), 1)),
+SELECT require(bool_and((l.scale, l.bound, l.slot_bits, l.count) = (0, 128, getvariable('slot_bits'), 1)),
                'the guest''s ciphertexts do not have the agreed bound and slots')
-FROM (SELECT he_layout(ct) AS l FROM range_rows);
-SET VARIABLE range_key = getvariable('peer_key');
--- include shared/range_ask.sql
--- include shared/range_multiply.sql
--- include shared/range_check.sql
+FROM (SELECT he_layout(unnest(us || ts)) AS l FROM product_encrypted);
 CREATE OR REPLACE TEMP TABLE product_split_up AS
-    SELECT step, part, u, t, product_split(us, ts, u, t, getvariable('believed')::INTEGER, getvariable('peer_key')) AS s
+    SELECT step, part, u, t, product_split(us, ts, u, t, getvariable('peer_key')) AS s
     FROM product_encrypted JOIN product_masks USING (step, part);
 CALL exchange_send(getvariable('peer'), 'correlation/products', $$ SELECT step, part, s.send AS cts FROM product_split_up ORDER BY step, part $$);
 CREATE OR REPLACE TEMP TABLE product_triples AS
     SELECT step, part, u, t, wide_add(wide_mul(u, t), s.keep) AS product FROM product_split_up;
 DROP TABLE product_split_up;
 DROP TABLE product_encrypted;
-DROP TABLE range_rows;
 CALL key_forget(getvariable('peer_key'));
 
 -- include correlation/centre.sql

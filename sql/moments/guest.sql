@@ -7,7 +7,7 @@
 -- set key =                with the alignment: your column of the ids; empty: the one that holds them all
 -- set alignment = alignment  with the alignment: the name of the table that private matching left
 -- set columns =            your columns, with commas between; empty: all numeric ones but the id
--- set sigma = 64           bits by which a mask is longer than what it hides, 40 at least, the same at both
+-- set sigma = 64           a share is wrong with probability 2^-sigma, 40 at least, the same at both
 -- set bits = 3072          size of our Paillier key
 -- set result = moments     your shares go into the table of this name and _share, the columns into _columns
 
@@ -62,7 +62,7 @@ CREATE OR REPLACE TEMP TABLE moments_own AS FROM integer_moments('moments_rows')
 SET VARIABLE key = 'moments-' || getvariable('session') || '-' || getvariable('me');
 CALL paillier_keygen(getvariable('key'), bits := getvariable('bits'));
 CREATE OR REPLACE TEMP TABLE moments_named AS
-    SELECT name, paillier_encrypt_list(x, getvariable('key'), scale := 20, bound := getvariable('believed'), slot_bits := getvariable('slot_bits')) AS ct
+    SELECT name, paillier_encrypt_list(x, getvariable('key'), scale := 20, bound := 28, slot_bits := getvariable('slot_bits')) AS ct
     FROM (SELECT id AS name, [1.0::DOUBLE] || x AS x FROM moments_rows
           UNION ALL
           SELECT name, list_resize([]::DOUBLE[], getvariable('peer_width') + 1, 0.0::DOUBLE) FROM moments_absent
@@ -91,22 +91,6 @@ FROM moments_ordered;
 CALL exchange_send(getvariable('peer'), 'moments/shape', $$ SELECT getvariable('peer_width')::BIGINT AS width, paillier_public_key(getvariable('key')) AS key $$);
 CALL exchange_send(getvariable('peer'), 'moments/rows', $$
     SELECT row, ct FROM moments_ordered JOIN moments_named USING (name) ORDER BY row $$);
-SET VARIABLE range_key = getvariable('key');
-CREATE OR REPLACE TEMP TABLE range_rows AS SELECT row, ct FROM moments_ordered JOIN moments_named USING (name) WHERE row <= 32768;
--- include shared/range_masks.sql
-SET VARIABLE k = 0;
-
--- part block while getvariable('k') * 32768 < getvariable('rows')
-
-SET VARIABLE k = getvariable('k') + 1;
-CREATE OR REPLACE TEMP TABLE range_rows AS
-    SELECT row, ct FROM moments_ordered JOIN moments_named USING (name)
-    WHERE row > (getvariable('k') - 1) * 32768 AND row <= getvariable('k') * 32768;
--- include shared/range_multiply.sql
-
--- part own
-
--- include shared/range_open.sql
 DROP TABLE moments_named;
 CREATE OR REPLACE TEMP TABLE moments_own AS
     SELECT row + getvariable('width') AS row, "column" + getvariable('width') AS "column", total FROM moments_own;

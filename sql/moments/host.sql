@@ -8,7 +8,7 @@
 -- set key =                with the alignment: your column of the ids; empty: the one that holds them all
 -- set alignment = alignment  with the alignment: the name of the table that private matching left
 -- set columns =            your columns, with commas between; empty: all numeric ones but id and label
--- set sigma = 64           bits by which a mask is longer than what it hides, 40 at least, the same at both
+-- set sigma = 64           a share is wrong with probability 2^-sigma, 40 at least, the same at both
 -- set result = moments     your shares go into the table of this name and _share, the columns into _columns
 
 -- include shared/settings.sql
@@ -100,24 +100,20 @@ SET VARIABLE peer_key = 'moments-' || getvariable('session') || '-of-' || getvar
 SELECT key_import(getvariable('peer_key'), key, 'paillier') AS peer_key FROM moments_shape;
 -- include shared/widths.sql
 SELECT require(is_numbered(row, getvariable('rows')), 'the guest did not encrypt each row once'),
-       require(bool_and((l.scale, l.bound, l.slot_bits, l.count) = (20, getvariable('believed'), getvariable('slot_bits'), getvariable('peer_width') + 1)),
+       require(bool_and((l.scale, l.bound, l.slot_bits, l.count) = (20, 28, getvariable('slot_bits'), getvariable('peer_width') + 1)),
                'the guest''s ciphertexts do not have the agreed scale, bound and slots')
 FROM (SELECT row, he_layout(ct) AS l FROM exchange_recv(getvariable('peer'), 'moments/rows', columns := 'row BIGINT, ct BLOB'));
-SET VARIABLE range_key = getvariable('peer_key');
--- include shared/range_ask.sql
 CREATE OR REPLACE TEMP TABLE moments_sums (feature BIGINT, ct BLOB);
 SET VARIABLE k = 0;
 
 -- part block while getvariable('k') * 32768 < getvariable('rows')
 
--- For some rows: what shows that the guest's numbers are as small as agreed; and sums of our numbers times the guest's; where not all rows are common, also of the products of our own, times
--- the guest's first number, which says whether it has the row.
+-- For some rows: sums of our numbers times the guest's; where not all rows are common, also of the products of our own, times the guest's
+-- first number, which says whether it has the row.
 SET VARIABLE k = getvariable('k') + 1;
 CREATE OR REPLACE TEMP TABLE moments_encrypted AS
     SELECT row, ct FROM exchange_recv(getvariable('peer'), 'moments/rows', columns := 'row BIGINT, ct BLOB')
     WHERE row > (getvariable('k') - 1) * 32768 AND row <= getvariable('k') * 32768;
-CREATE OR REPLACE TEMP TABLE range_rows AS FROM moments_encrypted;
--- include shared/range_multiply.sql
 CREATE OR REPLACE TEMP TABLE moments_block AS
     SELECT row, CASE WHEN getvariable('id') <> '' THEN x
                      ELSE x || flatten(list_transform(range(2, getvariable('width') + 1),
@@ -127,8 +123,6 @@ INSERT INTO moments_sums
     FROM he_weighted_sums('moments_encrypted', 'moments_block', getvariable('peer_key'), scale := 20, bound := 37);
 
 -- part shares
-
--- include shared/range_check.sql
 
 -- split into shares: what goes back is masked
 CREATE OR REPLACE TEMP TABLE moments_split AS

@@ -19,18 +19,8 @@ SET VARIABLE leads = false;
 SET VARIABLE key = 'regression-' || getvariable('session') || '-' || getvariable('me');
 CALL paillier_keygen(getvariable('key'), bits := getvariable('bits'));
 CALL exchange_send(getvariable('peer'), 'regression/key', $$ SELECT paillier_public_key(getvariable('key')) AS key $$);
-CREATE OR REPLACE TEMP TABLE regression_encrypted AS
-    SELECT step, square_encrypt(masks, getvariable('believed'), getvariable('key')) AS cts FROM regression_masks;
 CALL exchange_send(getvariable('peer'), 'regression/masks', $$
-    SELECT step, cts FROM regression_encrypted ORDER BY step $$);
-CREATE OR REPLACE TEMP TABLE range_rows AS
-    SELECT row_number() OVER (ORDER BY step, i) AS row, ct
-    FROM (SELECT step, generate_subscripts(cts, 1) AS i, unnest(cts) AS ct FROM regression_encrypted);
-DROP TABLE regression_encrypted;
-SET VARIABLE range_key = getvariable('key');
--- include shared/range_masks.sql
--- include shared/range_multiply.sql
--- include shared/range_open.sql
+    SELECT step, square_encrypt(masks, getvariable('key')) AS cts FROM regression_masks ORDER BY step $$);
 CREATE OR REPLACE TEMP TABLE regression_squares AS
     SELECT step, masks, square_shares(masks, paillier_decrypt_share_wide(cts, getvariable('key'))) AS squares
     FROM exchange_recv(getvariable('peer'), 'regression/products', columns := 'step BIGINT, cts BLOB[]')

@@ -18,17 +18,8 @@ SET VARIABLE leads = true;
 SET VARIABLE peer_key = 'regression-' || getvariable('session') || '-of-' || getvariable('peer');
 SELECT key_import(getvariable('peer_key'), key, 'paillier') AS peer_key
 FROM exchange_recv(getvariable('peer'), 'regression/key', columns := 'key BLOB');
-CREATE OR REPLACE TEMP TABLE range_rows AS
-    SELECT row_number() OVER (ORDER BY step, i) AS row, ct
-    FROM (SELECT step, generate_subscripts(cts, 1) AS i, unnest(cts) AS ct
-          FROM exchange_recv(getvariable('peer'), 'regression/masks', columns := 'step BIGINT, cts BLOB[]'));
-SELECT require(count(*) = getvariable('steps') * getvariable('size'), 'the guest did not send masks for each step once') FROM range_rows;
-SET VARIABLE range_key = getvariable('peer_key');
--- include shared/range_ask.sql
--- include shared/range_multiply.sql
--- include shared/range_check.sql
 CREATE OR REPLACE TEMP TABLE regression_split AS
-    SELECT step, square_split(cts, masks, getvariable('believed'), getvariable('peer_key')) AS s
+    SELECT step, square_split(cts, masks, getvariable('peer_key')) AS s
     FROM exchange_recv(getvariable('peer'), 'regression/masks', columns := 'step BIGINT, cts BLOB[]')
     JOIN regression_masks USING (step);
 SELECT require(is_numbered(step, getvariable('steps')), 'the guest did not send masks for each step once') FROM regression_split;

@@ -95,8 +95,6 @@ ANSWERS = {
     "he_dot": f"he_dot([{MARKED}, {MARKED}], [1, 2], {KEY})",
     "he_sum": f"(SELECT he_sum({MARKED}, {KEY}))",
     "he_pack": f"he_pack([{MARKED}, {MARKED}], {KEY})",
-    "he_share_split": f"he_share_split({MARKED}, {KEY}).send",
-    "he_share_split_wide": f"he_share_split_wide({MARKED}, {KEY}).send",
     "joint_mask": f"joint_mask({MARKED}, {KEY}).ct",
     "partial_decrypt": f"partial_decrypt({MARKED}, {KEY})",
     "lr_residual_add": f"lr_residual_add({MARKED}, 1, {KEY})",
@@ -118,8 +116,8 @@ def test_no_function_answers_with_a_mark(party, name: str) -> None:
 def test_every_function_that_answers_with_a_ciphertext_is_tried() -> None:
     from duckpriv.functions import FUNCTIONS
 
-    # One encrypts anew; the others work under Paillier keys only, and answer as he_share_split.
-    others = {"range_masks", "square_split", "product_split"}
+    # These work under Paillier keys only.
+    others = {"he_share_split", "he_share_split_wide", "square_split", "product_split"}
     answering = {
         f.name
         for f in FUNCTIONS

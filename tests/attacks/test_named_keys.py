@@ -106,7 +106,6 @@ def test_a_key_is_imported_as_the_kind_that_is_expected(party, rogue) -> None:
         "(SELECT he_sum(ct, 'other'))",
         "he_dot([ct], [1], 'other')",
         "he_pack([ct], 'other')",
-        "he_share_split(ct, 'other')",
         "joint_mask(ct, 'other')",
         "partial_decrypt(ct, 'other')",
         "lr_residual_add(ct, 1, 'other')",

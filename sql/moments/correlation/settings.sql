@@ -46,9 +46,7 @@ CREATE OR REPLACE TEMP TABLE product_sizes AS
     SELECT step, 2, size FROM steps
     WHERE turn = 3 AND step % 2 = 1 AND step <> 2 * getvariable('newton') + 3;
 
--- Random numbers for each product, in two parts. The guest's, encrypted, have 128 bits; what it proves of them is less than that.
-SET VARIABLE mask_bits = 128 + ceil(log2(2 * (SELECT sum(size) FROM product_sizes)))::BIGINT + 64;
-SET VARIABLE believed = getvariable('mask_bits') + 2;
-SET VARIABLE slot_bits = getvariable('believed') + 128 + 64 + 3;
+-- Random numbers for each product, in two parts. A slot has room for the product of two with 128 bits, its sign and its mask.
+SET VARIABLE slot_bits = 256 + 1 + 64;
 CREATE OR REPLACE TEMP TABLE product_masks AS
     SELECT step, part, size, wide_random(size) AS u, wide_random(size) AS t FROM product_sizes;

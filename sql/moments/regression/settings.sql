@@ -44,9 +44,6 @@ FROM regression_features;
 
 -- include ../shared/agree.sql
 
--- Random symmetric matrices and vectors, for each step one, in two parts. The guest's, encrypted, have 128 bits; what it proves of
--- them is less than that.
-SET VARIABLE mask_bits = 128 + ceil(log2(getvariable('steps') * getvariable('size')))::BIGINT + 64;
-SET VARIABLE believed = getvariable('mask_bits') + 2;
+-- random symmetric matrices and vectors, for each step one, in two parts
 CREATE OR REPLACE TEMP TABLE regression_masks AS
     SELECT step, square_masks(getvariable('size')) AS masks FROM range(1, getvariable('steps') + 1) t(step);
