@@ -7,7 +7,7 @@ which key it is, but counts only if that is the key that the statement names.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +17,7 @@ from ..crypto.parallel import ByteMatrix
 from ..errors import InvalidValue
 from ..keys import HomomorphicPublicKey, PaillierPublicKey
 from .arrays import constant
-from .ciphertext import Layout, layout_of, read, write
+from .ciphertext import MASKED, Layout, layout_of, read, write
 from .context import Context
 from .masking import split
 from .plaintexts import RING, fraction_bits, packed, slots_of, to_fixed_integers, to_fixed_point
@@ -31,6 +31,7 @@ LAYOUT = pa.struct(
         "slot_bits": pa.int64(),
         "count": pa.int64(),
         "doublings": pa.int64(),
+        "masked": pa.bool_(),
     }
 )
 SHARE_SPLIT = pa.struct({"send": pa.binary(), "keep": pa.list_(pa.uint64())})
@@ -39,8 +40,8 @@ SHARE_SPLIT = pa.struct({"send": pa.binary(), "keep": pa.list_(pa.uint64())})
 def he_layout(context: Context, cts: pa.Array) -> pa.Array:
     """Return what each ciphertext's header says of its values."""
     layouts = [layout_of(ct) for ct in cts.to_pylist()]
-    fields = LAYOUT.names
-    return pa.array([{f: getattr(layout, f) for f in fields} for layout in layouts], LAYOUT)
+    rows = [{**asdict(layout), "masked": layout.scheme == MASKED} for layout in layouts]
+    return pa.array([{f: row[f] for f in LAYOUT.names} for row in rows], LAYOUT)
 
 
 def he_add(context: Context, a: pa.Array, b: pa.Array, key: pa.Array) -> pa.Array:

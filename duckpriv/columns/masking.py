@@ -8,7 +8,9 @@ The mask M and the masked plaintext v + M are cut into digits of a slot's width,
 long as it is. Where a slot is `sigma` bits wider than the values that it may hold (made positive by
 adding 2^bound), a digit of v + M is the value plus the digit of M, but with probability 2^-sigma:
 no carry, and no reduction modulo N. So the digits are shares of the values. An owner that has
-encrypted larger values than it says makes them wrong, and learns nothing by it.
+encrypted larger values than it says makes them wrong, and learns nothing by it. Nor does who
+answers with something else: whatever the owner decrypts has digits, so that it ends with no error
+that depends on what it had encrypted.
 """
 
 from __future__ import annotations

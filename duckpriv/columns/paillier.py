@@ -61,7 +61,7 @@ def paillier_decrypt_list(context: Context, cts: pa.Array, key: pa.Array) -> pa.
 
 
 def paillier_decrypt_share(context: Context, cts: pa.Array, key: pa.Array) -> pa.Array:
-    """Decrypt what he_share_split made to shares: each value modulo 2^64."""
+    """Decrypt what he_share_split made to shares, or numbers: each value modulo 2^64."""
     shares = [[value % RING for value in row] for row in shares_in(context, cts, key)]
     return pa.array(shares, pa.list_(pa.uint64()))
 
@@ -69,7 +69,7 @@ def paillier_decrypt_share(context: Context, cts: pa.Array, key: pa.Array) -> pa
 def shares_in(context: Context, cts: pa.Array, key: pa.Array) -> list[list[int]]:
     """Return what masked ciphertexts hold, as shares; of others the values."""
     blobs = cts.to_pylist()
-    if any(layout_of(ct).scheme != MASKED for ct in blobs):
+    if not any(layout_of(ct).scheme == MASKED for ct in blobs):
         return decrypted(context, cts, key)[1]
     private = context.need_keyring().paillier_private(constant(key, "the key"))
     return masked_values(private, blobs)

@@ -12,9 +12,9 @@ E - U and v - t are opened, which are uniform, and squares and products follow. 
 the rows of (U_1 | t_1) under its Paillier key, the other multiplies by the rows of U_2 and by t_2
 and masks the result; since all are symmetric, U_2 U_1 and its transpose are all that is missing.
 
-**Errors**: E has 40 fractional bits and v 32, each is off by a unit in each step. An error of E in
+**Errors**: E has 40 fractional bits and v 42, each is off by a unit in each step. An error of E in
 the direction of a small eigenvalue doubles in each step, as does the power of E: in sum that is as
-if A were off by 2^-39 / c.
+if A were off by 2^-39 / c. One of v grows with it, to 2^-41 / (c l).
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from .wide import (
     vectors_of,
 )
 
-MATRIX_SCALE, VECTOR_SCALE = 40, 32
+MATRIX_SCALE, VECTOR_SCALE = 40, 42
 # Bits of the factor by which a matrix is scaled.
 _FACTOR = 28
 _MOST_COLUMNS = 1000
@@ -139,7 +139,7 @@ def quadratic_begin(
     leads: pa.Array,
 ) -> pa.Array:
     """Return shares of E = 1 - c (q M + p P) / unit, with 40 fractional bits, and behind it of
-    v = c b / unit, with 32, from shares of M and b. P is 1 but for the first row and column, and p
+    v = c b / unit, with 42, from shares of M and b. P is 1 but for the first row and column, and p
     the sum of both parties' pulls. c is the inverse of the largest trace that (q M + p P) / unit
     has where M's diagonal is `unit` at most, and p penalty * unit.
     """
@@ -159,7 +159,7 @@ def quadratic_begin(
         matrix[diagonal, diagonal] += round(pull / q)
         # c q / unit = factor / 2^shift, for M and for b, so that its rounding has no effect on w.
         trace = q * size + penalty * (size - 1)
-        shift = max(0, math.ceil(math.log2(unit * trace / q)) + _FACTOR - MATRIX_SCALE)
+        shift = max(2, math.ceil(math.log2(unit * trace / q)) + _FACTOR - MATRIX_SCALE)
         factor = round(2.0 ** (shift + MATRIX_SCALE) * q / (unit * trace))
         square = truncated(-matrix * factor, shift, lead)
         if lead:

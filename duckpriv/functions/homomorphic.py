@@ -18,7 +18,10 @@ from .parameters import (
     volatile_udf,
 )
 
-_LAYOUT = "STRUCT(scale BIGINT, bound BIGINT, slot_bits BIGINT, count BIGINT, doublings BIGINT)"
+_LAYOUT = (
+    "STRUCT(scale BIGINT, bound BIGINT, slot_bits BIGINT, count BIGINT, doublings BIGINT, "
+    "masked BOOLEAN)"
+)
 SIGMA = Parameter(
     "sigma",
     "INTEGER",
@@ -51,8 +54,8 @@ HOMOMORPHIC: tuple[Function, ...] = (
         parameters=(CT,),
         returns=_LAYOUT,
         about="What a ciphertext's header says of its values: fractional bits, the bound, the "
-        "width of a slot, how many they are, and how often re-randomising has doubled them. A "
-        "receiver can require what was agreed.",
+        "width of a slot, how many they are, how often re-randomising has doubled them, and "
+        "whether they are masked. A receiver can require what was agreed.",
         reveals="Nothing leaves.",
         example="SELECT he_layout(paillier_encrypt(1, 'mine', scale := 8)).scale AS scale",
         setup=(MAKE_KEY,),

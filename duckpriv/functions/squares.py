@@ -69,7 +69,7 @@ SQUARES: tuple[Function, ...] = (
         ),
         "Begins to solve (q·M + p·P)·w = b, where P is the unit matrix but for its first number, "
         "which is 0. Returns your shares of E = 1 - c·(q·M + p·P)/unit, with 40 fractional bits, "
-        "and of v = c·b/unit, with 32, for a c by which E's eigenvalues are between 0 and 1. With "
+        "and of v = c·b/unit, with 42, for a c by which E's eigenvalues are between 0 and 1. With "
         "each square_step E is squared and v comes nearer to w.",
         _BEGUN,
     ),
@@ -82,7 +82,7 @@ SQUARES: tuple[Function, ...] = (
             _SQUARES,
             LEADS,
         ),
-        "Your shares of E², with 40 fractional bits, and of v + E·v, with 32.",
+        "Your shares of E², with 40 fractional bits, and of v + E·v, with 42.",
         "square_step(wide_encode([1, 1]), wide_encode([0, 0]), wide_encode([1, 1]), "
         "wide_encode([1, 1]), true)",
     ),

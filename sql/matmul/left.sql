@@ -90,13 +90,14 @@ CREATE OR REPLACE TEMP TABLE matmul_split AS
 CALL exchange_send(getvariable('peer'), 'matmul/left-masked', $$ SELECT row, s.send AS ct FROM matmul_split $$);
 
 -- our shares: the masks that we drew, or what we decrypt, column by column
-CREATE OR REPLACE TEMP TABLE matmul_decrypted AS
-    SELECT row, paillier_decrypt_share(ct, getvariable('key')) AS share
+CREATE OR REPLACE TEMP TABLE matmul_masked AS
     FROM exchange_recv(getvariable('peer'), 'matmul/right-masked', columns := 'row BIGINT, ct BLOB');
 SELECT require(is_numbered(row, CASE WHEN getvariable('encrypts') THEN getvariable('n') ELSE 0 END)
-               AND coalesce(bool_and(len(share) = getvariable('m')), true),
-               'the peer did not answer for each column of the product')
-FROM matmul_decrypted;
+               AND coalesce(bool_and(l.masked AND (l.slot_bits, l.count) = (getvariable('slot_bits'), getvariable('m'))), true),
+               'the peer did not answer for each column of the product, masked')
+FROM (SELECT row, he_layout(ct) AS l FROM matmul_masked);
+CREATE OR REPLACE TEMP TABLE matmul_decrypted AS
+    SELECT row, paillier_decrypt_share(ct, getvariable('key')) AS share FROM matmul_masked;
 CREATE OR REPLACE TEMP TABLE matmul_share AS
     SELECT row, s.keep AS share FROM matmul_split
     UNION ALL

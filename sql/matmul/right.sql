@@ -96,13 +96,14 @@ CREATE OR REPLACE TEMP TABLE matmul_split AS
 CALL exchange_send(getvariable('peer'), 'matmul/right-masked', $$ SELECT row, s.send AS ct FROM matmul_split $$);
 
 -- our shares: the masks that we drew, column by column, or what we decrypt
-CREATE OR REPLACE TEMP TABLE matmul_decrypted AS
-    SELECT row, paillier_decrypt_share(ct, getvariable('key')) AS share
+CREATE OR REPLACE TEMP TABLE matmul_masked AS
     FROM exchange_recv(getvariable('peer'), 'matmul/left-masked', columns := 'row BIGINT, ct BLOB');
 SELECT require(is_numbered(row, CASE WHEN getvariable('encrypts') THEN getvariable('m') ELSE 0 END)
-               AND coalesce(bool_and(len(share) = getvariable('n')), true),
-               'the peer did not answer for each row of the product')
-FROM matmul_decrypted;
+               AND coalesce(bool_and(l.masked AND (l.slot_bits, l.count) = (getvariable('slot_bits'), getvariable('n'))), true),
+               'the peer did not answer for each row of the product, masked')
+FROM (SELECT row, he_layout(ct) AS l FROM matmul_masked);
+CREATE OR REPLACE TEMP TABLE matmul_decrypted AS
+    SELECT row, paillier_decrypt_share(ct, getvariable('key')) AS share FROM matmul_masked;
 CREATE OR REPLACE TEMP TABLE matmul_share AS
     SELECT row, share FROM matmul_decrypted
     UNION ALL

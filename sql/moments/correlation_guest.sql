@@ -20,10 +20,12 @@ CALL exchange_send(getvariable('peer'), 'correlation/masks', $$
     SELECT step, part, wide_encrypt(u, getvariable('key'), getvariable('slot_bits')::INTEGER) AS us,
            wide_encrypt(t, getvariable('key'), getvariable('slot_bits')::INTEGER) AS ts
     FROM product_masks ORDER BY step, part $$);
+CREATE OR REPLACE TEMP TABLE product_answers AS
+    FROM exchange_recv(getvariable('peer'), 'correlation/products', columns := 'step BIGINT, part BIGINT, cts BLOB[]');
+SELECT require(bool_and(he_layout(ct).masked), 'the host''s answers are not masked') FROM (SELECT unnest(cts) AS ct FROM product_answers);
 CREATE OR REPLACE TEMP TABLE product_triples AS
     SELECT step, part, u, t, wide_add(wide_mul(u, t), paillier_decrypt_share_wide(cts, getvariable('key'))) AS product
-    FROM exchange_recv(getvariable('peer'), 'correlation/products', columns := 'step BIGINT, part BIGINT, cts BLOB[]')
-    JOIN product_masks USING (step, part);
+    FROM product_answers JOIN product_masks USING (step, part);
 SELECT require((SELECT list((step, part) ORDER BY step, part) FROM product_triples) = (SELECT list((step, part) ORDER BY step, part) FROM product_masks),
                'the host did not answer for each step once');
 CALL key_forget(getvariable('key'));

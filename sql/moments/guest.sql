@@ -47,7 +47,7 @@ SELECT require(count(*) > 0, 'there are no rows'),
 FROM lr_named;
 -- include ../shared/features.sql
 
--- Our rows, standardised over those that we have, with a 1 before them. Rows that we do not have are 0. All is encrypted before we
+-- Our rows, standardised over those that we have, with 2^-20 before them. Rows that we do not have are 0. All is encrypted before we
 -- receive anything, since time depends on how many records we have.
 CREATE OR REPLACE TEMP TABLE lr_matrix AS SELECT row_number() OVER () AS row, name AS id, x FROM lr_named;
 CREATE OR REPLACE TEMP TABLE moments_rows AS SELECT row, id, x FROM standardise('lr_matrix');
@@ -63,7 +63,7 @@ SET VARIABLE key = 'moments-' || getvariable('session') || '-' || getvariable('m
 CALL paillier_keygen(getvariable('key'), bits := getvariable('bits'));
 CREATE OR REPLACE TEMP TABLE moments_named AS
     SELECT name, paillier_encrypt_list(x, getvariable('key'), scale := 20, bound := 28, slot_bits := getvariable('slot_bits')) AS ct
-    FROM (SELECT id AS name, [1.0::DOUBLE] || x AS x FROM moments_rows
+    FROM (SELECT id AS name, [0.00000095367431640625::DOUBLE] || x AS x FROM moments_rows
           UNION ALL
           SELECT name, list_resize([]::DOUBLE[], getvariable('peer_width') + 1, 0.0::DOUBLE) FROM moments_absent
           ORDER BY name);
@@ -108,9 +108,9 @@ SET VARIABLE last = getvariable('width');
 -- results: our shares of what the host has masked
 CREATE OR REPLACE TEMP TABLE moments_masked AS
     FROM exchange_recv(getvariable('peer'), 'moments/masked', columns := 'feature BIGINT, ct BLOB');
-SELECT require(is_numbered(feature, getvariable('width') + CASE WHEN getvariable('id') = '' THEN getvariable('width') * (getvariable('width') - 1) // 2 ELSE 0 END),
+SELECT require(is_numbered(feature, getvariable('width') + CASE WHEN getvariable('id') = '' THEN getvariable('width') * (getvariable('width') + 1) // 2 ELSE 0 END),
                'the host did not answer with each sum once'),
-       require(bool_and((l.scale, l.slot_bits, l.count) = (40, getvariable('slot_bits'), getvariable('peer_width') + 1)),
+       require(bool_and(l.masked AND (l.scale, l.slot_bits, l.count) = (40, getvariable('slot_bits'), getvariable('peer_width') + 1)),
                'the host''s answers do not have the agreed scale and slots')
 FROM (SELECT feature, he_layout(ct) AS l FROM moments_masked);
 CREATE OR REPLACE TEMP TABLE moments_kept AS
@@ -119,6 +119,7 @@ CREATE OR REPLACE TEMP TABLE moments_kept AS
           FROM (SELECT wide_decode(paillier_decrypt_share_wide(list(ct ORDER BY feature), getvariable('key'))) AS elements,
                        count(*) AS features, getvariable('peer_width') + 1 AS slots FROM moments_masked), range(1, features + 1) t(i));
 -- include shared/shares.sql
+CALL key_forget(getvariable('key'));
 CREATE OR REPLACE TABLE "${result}_columns" AS
     SELECT position, party, name, role, mean, deviation, getvariable('rows') AS rows, getvariable('common') AS common, getvariable('session') AS session
     FROM (SELECT i AS position, getvariable('peer') AS party, CASE WHEN i = 1 THEN '(intercept)' ELSE getvariable('peer') || ' ' || i - 1 END AS name,

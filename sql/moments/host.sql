@@ -65,7 +65,7 @@ CREATE OR REPLACE TEMP TABLE moments_units AS
           FROM lr_statistics);
 CREATE OR REPLACE TEMP TABLE moments_rows AS
     SELECT row_number() OVER (ORDER BY sha256(getvariable('seed') || '/' || name)) AS row, name,
-           [1.0::DOUBLE] || list_transform(list_zip(x, means, deviations), lambda t: (t[1] - t[2]) / t[3]) AS x
+           [1.0::DOUBLE] || list_transform(list_zip(x, means, deviations), lambda t: round((t[1] - t[2]) / t[3] * 1048576) / 1048576) AS x
     FROM lr_named, (SELECT list(mean ORDER BY feature) AS means, list(deviation ORDER BY feature) AS deviations FROM moments_units);
 SET VARIABLE label_role = (SELECT CASE WHEN NOT bool_or(is_label) THEN 'feature' WHEN bool_or(zero_one) THEN 'label of 0 and 1' ELSE 'label' END
                            FROM moments_units);
@@ -104,23 +104,25 @@ SELECT require(is_numbered(row, getvariable('rows')), 'the guest did not encrypt
                'the guest''s ciphertexts do not have the agreed scale, bound and slots')
 FROM (SELECT row, he_layout(ct) AS l FROM exchange_recv(getvariable('peer'), 'moments/rows', columns := 'row BIGINT, ct BLOB'));
 CREATE OR REPLACE TEMP TABLE moments_sums (feature BIGINT, ct BLOB);
+SET VARIABLE features = getvariable('width') + CASE WHEN getvariable('id') = '' THEN getvariable('width') * (getvariable('width') + 1) // 2 ELSE 0 END;
+SET VARIABLE block = greatest(64, least(32768, 4194304 // getvariable('features')));
 SET VARIABLE k = 0;
 
--- part block while getvariable('k') * 32768 < getvariable('rows')
+-- part block while getvariable('k') * getvariable('block') < getvariable('rows')
 
 -- For some rows: sums of our numbers times the guest's; where not all rows are common, also of the products of our own, times the guest's
--- first number, which says whether it has the row.
+-- first number, which says whether it has the row. It stands for 2^-20, so that products are exact with 40 bits behind the point.
 SET VARIABLE k = getvariable('k') + 1;
 CREATE OR REPLACE TEMP TABLE moments_encrypted AS
     SELECT row, ct FROM exchange_recv(getvariable('peer'), 'moments/rows', columns := 'row BIGINT, ct BLOB')
-    WHERE row > (getvariable('k') - 1) * 32768 AND row <= getvariable('k') * 32768;
+    WHERE row > (getvariable('k') - 1) * getvariable('block') AND row <= getvariable('k') * getvariable('block');
 CREATE OR REPLACE TEMP TABLE moments_block AS
     SELECT row, CASE WHEN getvariable('id') <> '' THEN x
-                     ELSE x || flatten(list_transform(range(2, getvariable('width') + 1),
-                                                      lambda i: list_transform(x[i:], lambda v: v * x[i]))) END AS x
-    FROM moments_rows WHERE row > (getvariable('k') - 1) * 32768 AND row <= getvariable('k') * 32768;
+                     ELSE x || flatten(list_transform(range(1, getvariable('width') + 1),
+                                                      lambda i: list_transform(x[i:], lambda v: v * x[i] * 1048576))) END AS x
+    FROM moments_rows WHERE row > (getvariable('k') - 1) * getvariable('block') AND row <= getvariable('k') * getvariable('block');
 INSERT INTO moments_sums
-    FROM he_weighted_sums('moments_encrypted', 'moments_block', getvariable('peer_key'), scale := 20, bound := 37);
+    FROM he_weighted_sums('moments_encrypted', 'moments_block', getvariable('peer_key'), scale := 20, bound := 57);
 
 -- part shares
 
@@ -138,6 +140,7 @@ SET VARIABLE first = getvariable('width') + 1;
 SET VARIABLE last = getvariable('width') + getvariable('peer_width');
 -- include shared/theirs.sql
 -- include shared/shares.sql
+CALL key_forget(getvariable('peer_key'));
 CREATE OR REPLACE TABLE "${result}_columns" AS
     SELECT position, party, name, role, mean, deviation, getvariable('rows') AS rows,
            CASE WHEN getvariable('id') <> '' THEN getvariable('rows') END AS common, getvariable('session') AS session

@@ -21,10 +21,12 @@ CALL paillier_keygen(getvariable('key'), bits := getvariable('bits'));
 CALL exchange_send(getvariable('peer'), 'regression/key', $$ SELECT paillier_public_key(getvariable('key')) AS key $$);
 CALL exchange_send(getvariable('peer'), 'regression/masks', $$
     SELECT step, square_encrypt(masks, getvariable('key')) AS cts FROM regression_masks ORDER BY step $$);
+CREATE OR REPLACE TEMP TABLE regression_products AS
+    FROM exchange_recv(getvariable('peer'), 'regression/products', columns := 'step BIGINT, cts BLOB[]');
+SELECT require(bool_and(he_layout(ct).masked), 'the host''s answers are not masked') FROM (SELECT unnest(cts) AS ct FROM regression_products);
 CREATE OR REPLACE TEMP TABLE regression_squares AS
     SELECT step, masks, square_shares(masks, paillier_decrypt_share_wide(cts, getvariable('key'))) AS squares
-    FROM exchange_recv(getvariable('peer'), 'regression/products', columns := 'step BIGINT, cts BLOB[]')
-    JOIN regression_masks USING (step);
+    FROM regression_products JOIN regression_masks USING (step);
 SELECT require(is_numbered(step, getvariable('steps')), 'the host did not answer for each step once') FROM regression_squares;
 
 -- include regression/begin.sql
@@ -35,9 +37,16 @@ SELECT require(is_numbered(step, getvariable('steps')), 'the host did not answer
 
 -- part left
 
--- what is left of the matrix: the columns determine the weights only if that is nothing
-SELECT require(count(*) = 1 AND bool_and(abs(share_reveal(own.share, theirs.share, scale := 7)) < 0.02),
-               'columns determine each other, and so no weights; leave one of them out, or have both parties set a larger l2, or more steps where they nearly do')
+-- What is left of the matrix: the columns determine the weights only if that is nothing. With l2 we know how many steps it takes.
+SET VARIABLE needed = (
+    SELECT CASE WHEN getvariable('l2')::DOUBLE = 0 THEN 0
+                ELSE 2 + ceil(log2(ln(100 * getvariable('size')) * getvariable('trace') / getvariable('smallest') * any_value(rows) / any_value(common)))::INTEGER END
+    FROM used_columns);
+SELECT require(count(*) = 1 AND bool_and(abs(share_reveal(share_mul_public(own.share, 70368744177664), share_mul_public(theirs.share, 70368744177664),
+                                                          scale := 53)) < 0.02),
+               CASE WHEN getvariable('steps') < getvariable('needed') THEN 'only ' || (SELECT any_value(common) FROM used_columns) || ' of the host''s '
+                        || (SELECT any_value(rows) FROM used_columns) || ' rows are common; it takes steps=' || getvariable('needed') || ' at both parties'
+                    ELSE 'columns determine each other, or nearly so, and so no weights; leave one of them out, or have both parties set l2, or a larger one, or steps=32 where they only nearly do' END)
 FROM (SELECT square_trace(state, getvariable('leads')) AS share FROM regression_state) own,
      exchange_recv(getvariable('peer'), 'regression/left', columns := 'share UBIGINT') theirs;
 

@@ -14,5 +14,5 @@ CREATE OR REPLACE TEMP TABLE product_factors AS
     FROM correlation_pairs p JOIN correlation_roots r ON r.place = p.j;
 -- include product.sql
 CREATE OR REPLACE TEMP TABLE correlation_shares AS
-    SELECT generate_subscripts(shares, 1) AS pair, (unnest(shares) % 18446744073709551616)::UBIGINT AS share
+    SELECT generate_subscripts(shares, 1) AS pair, (unnest(shares) % 1099511627776)::UBIGINT AS share
     FROM (SELECT wide_decode(wide_truncate(z, 20, getvariable('leads'))) AS shares FROM product_results);

@@ -1,6 +1,8 @@
 -- results: correlations, NULL for columns that hardly vary over the common rows, and variance inflation of the features among each other
 CREATE OR REPLACE TEMP TABLE correlation_opened AS
-    SELECT pair, i, j, share_reveal(own.share, theirs.share, scale := 20) AS r
+    SELECT pair, i, j, CASE WHEN i = j AND with_host
+                            THEN share_reveal(share_mul_public(own.share, 16777216), share_mul_public(theirs.share, 16777216), scale := 44)
+                            ELSE share_reveal(share_mul_public(own.share, 4398046511104), share_mul_public(theirs.share, 4398046511104), scale := 62) END AS r
     FROM correlation_shares own
     JOIN exchange_recv(getvariable('peer'), 'correlation/shares', columns := 'pair BIGINT, share UBIGINT') theirs USING (pair)
     JOIN correlation_pairs USING (pair);

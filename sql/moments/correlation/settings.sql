@@ -19,10 +19,11 @@ CREATE OR REPLACE TEMP TABLE correlation_pairs AS
 SELECT require(count(*) BETWEEN 1 AND 200, 'the moments have ' || count(*) || ' columns, and 200 go; have them made anew with --set columns=…')
 FROM correlation_columns;
 
--- What is opened: numbers up to 1 with 20 fractional bits and a sign, of which the guest knows those of its own columns.
+-- What is opened: 22 bits of numbers up to 1, 20 of them fractional, of which the guest knows those of its own columns; and 18 more of the
+-- host's variances, which may be any number where a column does not vary.
 SELECT require_hidden(getvariable('accept_disclosure'),
-                      22 * greatest(CASE WHEN getvariable('reveal') <> 'guest' THEN count(*) ELSE 0 END,
-                                    CASE WHEN getvariable('reveal') <> 'host' THEN count(*) FILTER (with_host) ELSE 0 END),
+                      18 * (SELECT count(*) FROM correlation_columns WHERE of_host)
+                      + 22 * CASE WHEN getvariable('reveal') = 'guest' THEN count(*) FILTER (with_host) ELSE count(*) END,
                       (SELECT any_value(coalesce(common, rows)) FROM used_columns))
 FROM correlation_pairs;
 

@@ -1,6 +1,7 @@
 -- results: the weights that we see, for standardised columns and in the columns' own units
 CREATE OR REPLACE TEMP TABLE regression_own AS
-    SELECT place, name, f.mean, deviation, share_reveal(s.share, theirs.share) * getvariable('label').unit
+    SELECT place, name, f.mean, deviation, 
+               share_reveal(share_mul_public(s.share, 268435456), share_mul_public(theirs.share, 268435456), scale := 48) * getvariable('label').unit
            + CASE WHEN role = 'intercept' AND getvariable('kind') = 'linear' THEN getvariable('label').mean ELSE 0 END AS weight
     FROM "${result}_share" s
     JOIN exchange_recv(getvariable('peer'), 'regression/weights', columns := 'position BIGINT, share UBIGINT') theirs USING (position)

@@ -24,20 +24,22 @@ CREATE OR REPLACE TEMP TABLE regression_features AS
     WHERE NOT starts_with(role, 'label');
 SET VARIABLE size = (SELECT count(*) FROM regression_features);
 SET VARIABLE factor = CASE getvariable('kind') WHEN 'linear' THEN 1.0::DOUBLE ELSE 0.25 END;
--- What the first but two steps leave of a direction with an eigenvalue of l2, or a quarter of the intercept's, is below 0.01 then, if one
--- in 32 rows is common. The number of steps does not depend on the data.
+-- What the first but two steps leave of all directions, of which none has a smaller eigenvalue than l2, or a quarter of the intercept's, is
+-- below 0.01 then, if one in 32 rows is common. The number of steps does not depend on the data. Beyond 32, roundings are squared too often.
+SET VARIABLE trace = getvariable('factor') * getvariable('size') + getvariable('l2')::DOUBLE * (getvariable('size') - 1);
+SET VARIABLE smallest = least(getvariable('l2')::DOUBLE, getvariable('factor') / 4);
 SET VARIABLE steps = CASE WHEN getvariable('steps')::VARCHAR <> '' THEN getvariable('steps')::VARCHAR::INTEGER
     WHEN getvariable('l2')::DOUBLE = 0 THEN 25
-    ELSE least(25, 7 + ceil(log2(4.6 * (getvariable('factor') * getvariable('size') + getvariable('l2')::DOUBLE * (getvariable('size') - 1))
-                                 / least(getvariable('l2')::DOUBLE, getvariable('factor') / 4))))::INTEGER END;
-SELECT require(getvariable('steps') BETWEEN 3 AND 40, 'steps is 3 to 40');
+    ELSE least(25, 7 + ceil(log2(ln(100 * getvariable('size')) * getvariable('trace') / getvariable('smallest'))))::INTEGER END;
+SELECT require(getvariable('steps') BETWEEN 3 AND 32, 'steps is 3 to 32');
 SET VARIABLE settings = 'moments=' || (SELECT any_value(session) FROM used_columns) || ' kind=' || getvariable('kind')
     || ' l2=' || getvariable('l2')::DOUBLE || ' reveal=' || getvariable('reveal') || ' steps=' || getvariable('steps')
     || ' accept_disclosure=' || getvariable('accept_disclosure');
 SET VARIABLE training = getvariable('session') || ' ' || getvariable('kind');
 
--- what is opened to a party: weights, numbers below 8 with 20 fractional bits, and the check
-SELECT require_hidden(getvariable('accept_disclosure'), 12 + 24 * greatest(count(*) FILTER (seen_by IN (getvariable('me'), 'both')),
+-- What is opened to a party: weights, of which no more than 36 bits are sent, 20 of them behind the point, and the check, of 18 bits. A
+-- weight is below the root of 2^steps, since no eigenvalue is smaller that the check lets pass.
+SELECT require_hidden(getvariable('accept_disclosure'), 18 + 36 * greatest(count(*) FILTER (seen_by IN (getvariable('me'), 'both')),
                                                                            count(*) FILTER (seen_by IN (getvariable('peer'), 'both'))),
                       any_value(coalesce(common, rows)))
 FROM regression_features;

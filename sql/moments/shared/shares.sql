@@ -2,9 +2,7 @@
 -- not all rows are common.
 CREATE OR REPLACE TEMP TABLE moments_pairs AS
     SELECT i AS row, j AS "column", getvariable('width') + row_number() OVER (ORDER BY i, j) AS feature, 1 AS slot
-    FROM range(2, getvariable('width') + 1) a(i), range(2, getvariable('width') + 1) b(j) WHERE j >= i;
-INSERT INTO moments_pairs
-    SELECT 1, i, i, 1 FROM range(1, getvariable('width') + 1) a(i);
+    FROM range(1, getvariable('width') + 1) a(i), range(1, getvariable('width') + 1) b(j) WHERE j >= i;
 CREATE OR REPLACE TEMP TABLE moments_half AS
     SELECT row, "column", share FROM moments_pairs JOIN moments_kept USING (feature, slot) WHERE getvariable('id') = ''
     UNION ALL
