@@ -60,8 +60,8 @@ def test_the_commands_and_snippets_of_the_readme_run_in_order(tmp_path: Path) ->
                 if me in waiting:
                     assert waiting.pop(me).wait(120) == 0, line
                 process = subprocess.Popen(["sh", "-c", line], cwd=tmp_path, env=environment)
-                if re.search("[/_]host|/helper", line):
-                    waiting[me] = process  # it waits for the guest, which comes later
+                if re.search("[/_]host|/helper|_peer", line):
+                    waiting[me] = process  # it waits for the other, which comes later
                 else:
                     assert process.wait(120) == 0, line
         elif language == "sql":

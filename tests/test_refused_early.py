@@ -20,6 +20,7 @@ PREDICT = {
     "lr_helper/predict_host": {"host": "me", "guests": "peer", "asker": "me"},
     "lr_helper/predict_guest": {"host": "peer", "guests": "me", "asker": "me"},
 }
+SHARED = {script: {"peer": "peer"} for script in ("moments/predict", "moments/predict_peer")}
 TRAIN = {
     "lr_joint_key/host": {"peer": "peer", "label": "y"},
     "lr_joint_key/guest": {"peer": "peer"},
@@ -42,7 +43,11 @@ def refused(connect, tmp_path):
             "t(feature, weight, mean, deviation, weight_original, training)"
         )
         party.con.execute("UPDATE model SET training = $1", [f"s {given.get('kind', 'logistic')}"])
-        if given.pop("shared", False):
+        party.con.execute(
+            "CREATE TABLE model_share AS SELECT CASE WHEN i < 4 THEN 'me' ELSE 'peer' END AS party,"
+            " i AS position, i::UBIGINT AS share, 's logistic' AS training FROM range(1, 5) t(i)"
+        )
+        if given.pop("shared", script in SHARED):
             party.con.execute("UPDATE model SET weight = NULL")
         party.con.execute(
             "CREATE TABLE t AS SELECT i AS id, (50000 + 100 * (i % 7))::DOUBLE AS income, "
@@ -51,16 +56,18 @@ def refused(connect, tmp_path):
         for change in given.pop("changes", ()):
             party.con.execute(change)
         if script in TRAIN:
-            party.con.execute("DROP TABLE model")
+            party.con.execute("DROP TABLE model; DROP TABLE model_share")
         with pytest.raises(DuckprivError) as error:
-            party.run(script, **{"table": "t", "id": "id", **(PREDICT | TRAIN)[script], **given})
+            party.run(
+                script, **{"table": "t", "id": "id", **(PREDICT | SHARED | TRAIN)[script], **given}
+            )
         assert not list((tmp_path / "mailbox").glob("**/*.arrow"))
         return str(error.value)
 
     return run
 
 
-@pytest.mark.parametrize("script", PREDICT)
+@pytest.mark.parametrize("script", PREDICT | SHARED)
 @pytest.mark.parametrize("value", ["NULL", "'nan'", "'-inf'"])
 def test_rows_to_score_without_a_number(refused, script: str, value: str) -> None:
     """A NULL was DuckDB's error of list_dot_product, which names nothing."""
@@ -68,7 +75,7 @@ def test_rows_to_score_without_a_number(refused, script: str, value: str) -> Non
     assert "DUCKPRIV_PROTOCOL: 2 rows to score have no number in age; fill them in" in text
 
 
-@pytest.mark.parametrize("script", PREDICT)
+@pytest.mark.parametrize("script", PREDICT | SHARED)
 def test_rows_to_score_far_outside_of_the_training(refused, script: str) -> None:
     text = refused(script, changes=["UPDATE t SET income = income * 1e10 WHERE id > 2"])
     assert "57 rows to score are more than a million deviations from" in text

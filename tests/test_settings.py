@@ -146,6 +146,7 @@ JOINT = {**EXACT, "start": "zero", "assistant": "third"}
 PRODUCT = {"reveal": "left", "bits": 2048}
 CORRELATION = {"accept_disclosure": "yes"}
 REGRESSION = {"l2": 0.5, "accept_disclosure": "yes"}
+SHARED = {"reveal": "none", "result": "shared", "log": "steps"}
 Scripts = dict[str, tuple[str, dict]]
 RUNS: dict[str, Scripts] = {
     "match": {
@@ -185,6 +186,23 @@ RUNS: dict[str, Scripts] = {
         "host": ("moments/regression_host", {"peer": "guest", **REGRESSION}),
         "guest": ("moments/regression_guest", {"peer": "host", "bits": 2048, **REGRESSION}),
     },
+    "regression-none": {
+        "host": ("moments/regression_host", {"peer": "guest", **REGRESSION, **SHARED}),
+        "guest": (
+            "moments/regression_guest",
+            {"peer": "host", "bits": 2048, **REGRESSION, **SHARED},
+        ),
+    },
+    "moments-predict": {
+        "host": (
+            "moments/predict",
+            {"peer": "guest", "table": "t", "model": "shared", "bits": 2048, "result": "scores"},
+        ),
+        "guest": (
+            "moments/predict_peer",
+            {"peer": "host", "table": "t", "model": "shared", "bits": 2048},
+        ),
+    },
     "correlation": {
         "host": ("moments/correlation_host", {"peer": "guest", **CORRELATION}),
         "guest": ("moments/correlation_guest", {"peer": "host", "bits": 2048, **CORRELATION}),
@@ -207,6 +225,8 @@ RESULTS = {
     "helper-predict": (SCORES, "SELECT count(*) FROM model"),
     "moments": ('SELECT "row", "column" FROM moments_share',) * 2,
     "regression": (MODEL, MODEL),
+    "regression-none": ("SELECT position FROM shared_share",) * 2,
+    "moments-predict": ("SELECT id, score FROM scores", "SELECT count(*) FROM shared"),
     "correlation": ("SELECT (position, other_position), correlation FROM correlation",) * 2,
     "matmul": ("SELECT id, value[1] FROM product", "SELECT count(*) FROM product_share"),
 }
@@ -233,6 +253,9 @@ def expected() -> Results:
         [("(intercept)", w[0]), ("a", w[1])],
         [("(intercept)", 0.0), ("b", w[2]), ("c", w[3])],
     ]
+    found["regression-none"] = [[(i,) for i in range(1, 5)]] * 2
+    scores = [sorted(zip(IDS, 1 / (1 + np.exp(-w @ x)), strict=True)), [(2,)]]
+    found["moments-predict"] = scores
     r = np.corrcoef(np.vstack([DATA[0], LABEL, DATA[1:]]))
     found["correlation"] = [[((i + 1, j + 1), one) for (i, j), one in np.ndenumerate(r)]] * 2
     found["matmul"] = [sorted(zip(IDS, DATA[0] / 2, strict=True)), [(len(IDS),)]]

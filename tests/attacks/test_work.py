@@ -161,6 +161,28 @@ def moments(folder: Folder, rows: int, much: bool, secret: str) -> Scripts:
     }
 
 
+def shared_prediction(
+    folder: Folder, rows: int, much: bool, secret: str, asker: str = "guest"
+) -> Scripts:
+    """As `joint_prediction`, with weights that stay shared."""
+    has = share_of(rows, much or secret != "records")
+    records(folder, rows, has, balanced(rows), numbers(rows, 4) * (much or secret != "numbers"))
+    models(folder, "s1 logistic")
+    for me in ("host", "guest"):
+        folder.query(
+            me,
+            "UPDATE model SET weight = NULL; CREATE TABLE model_share AS SELECT CASE WHEN i < 4 "
+            "THEN 'host' ELSE 'guest' END AS party, i AS position, i::UBIGINT AS share, "
+            "'s1 logistic' AS training FROM range(1, 6) t(i)",
+        )
+    folder.query("guest", "DELETE FROM model WHERE feature = '(intercept)'")
+    peer = "host" if asker == "guest" else "guest"
+    return {
+        asker: ("moments/predict", {"peer": peer, "table": "t", "bits": 2048}),
+        peer: ("moments/predict_peer", {"peer": asker, "table": "t", "bits": 2048}),
+    }
+
+
 HELPED = {"table": "t", "guests": "guest"}
 
 
@@ -257,6 +279,19 @@ CASES = [
         "one label is 1, or half of them are",
         partial(moments, secret="labels"),
         many_rows=10_000,
+    ),
+    Case(
+        "moments/predict",
+        "guest",
+        "it wants a fifth of the rows, or all",
+        partial(shared_prediction, secret="records"),
+        many_rows=3_000,
+    ),
+    Case(
+        "moments/predict_peer",
+        "guest",
+        "its numbers are 0, or not",
+        partial(shared_prediction, secret="numbers", asker="host"),
     ),
     Case(
         "lr_helper/guest",

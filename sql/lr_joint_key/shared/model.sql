@@ -3,7 +3,8 @@ SELECT require(has_table(getvariable('model')),
                || 'with --set model=NAME');
 SELECT require(count(DISTINCT training) = 1, 'the table ' || getvariable('model') || ' is not of one training'),
        require(count(weight) = count(*) AND count(*) FILTER (mean IS NULL) = 1,
-               'the table ' || getvariable('model') || ' does not have each weight of ours once; train with reveal=own')
+               'the table ' || getvariable('model') || ' does not have each weight of ours once; train with reveal=own. Where moments/regression left '
+               || 'weights shared (reveal=none), predict with moments/predict')
 FROM "${model}";
 SET VARIABLE duckpriv_parameters = 'modulus=' || getvariable('modulus');
 SET VARIABLE settings = 'join=' || CASE WHEN getvariable('id') = '' THEN 'alignment' ELSE 'id' END
