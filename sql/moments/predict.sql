@@ -78,7 +78,7 @@ SELECT require(coalesce(isfinite(getvariable('peer_unit')) AND getvariable('peer
 CREATE OR REPLACE TEMP TABLE predict_answer AS
     FROM exchange_recv(getvariable('peer'), 'predict/answer', columns := 'block BIGINT, ct BLOB, shares UBIGINT[]');
 SELECT require(is_numbered(block, (SELECT count(*) FROM predict_blocks)), 'the peer did not answer each block once'),
-       require(bool_and((l.scale, l.slot_bits, l.count) = (20, getvariable('slot_bits'), getvariable('slots'))),
+       require(bool_and(l.masked AND (l.scale, l.slot_bits, l.count) = (20, getvariable('slot_bits'), getvariable('slots'))),
                'the peer''s answers do not have the agreed scale and slots')
 FROM (SELECT block, he_layout(ct) AS l FROM predict_answer);
 SELECT require(bool_and(len(shares) = rows), 'the peer did not send a share for each row')

@@ -75,7 +75,7 @@ CREATE OR REPLACE TEMP TABLE predict_kept AS
 CREATE OR REPLACE TEMP TABLE predict_masked AS
     FROM exchange_recv(getvariable('peer'), 'predict/masked', columns := 'block BIGINT, ct BLOB');
 SELECT require(is_numbered(block, (SELECT count(*) FROM predict_blocks)), 'the peer''s blocks are not those of its rows'),
-       require(bool_and((l.scale, l.slot_bits, l.count) = (20, getvariable('slot_bits'), getvariable('slots'))),
+       require(bool_and(l.masked AND (l.scale, l.slot_bits, l.count) = (20, getvariable('slot_bits'), getvariable('slots'))),
                'the peer''s sums do not have the agreed scale and slots')
 FROM (SELECT block, he_layout(ct) AS l FROM predict_masked);
 CREATE OR REPLACE TEMP TABLE predict_answer AS
