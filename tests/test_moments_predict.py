@@ -192,12 +192,12 @@ def test_who_asks_learns_nothing_of_rows_that_it_does_not_want(tmp_path) -> None
     pair.predict("guest", evil={"moments/predict": curious})
     seen = np.array(pair.query("guest", "SELECT z FROM all_of_it WHERE NOT present")).ravel()
     assert len(seen) == rows - len(has)
-    # uniform on -2^23 to 2^23; scores are below 20
-    assert np.abs(seen).min() < 2**19 and np.abs(seen).max() > 2**22
-    assert (np.abs(seen) > 2**14).all()
-    assert abs((seen > 0).mean() - 0.5) < 0.3
+    # Uniform on -2^23 to 2^23; scores are below 20. Kolmogorov and Smirnov: beyond this by chance
+    # once in ten million runs.
+    places = (np.arange(len(seen)) + 0.5) / len(seen)
+    assert np.abs(np.sort(seen) / 2**24 + 0.5 - places).max() < 2.9 / np.sqrt(len(seen))
     low = pair.query("guest", "SELECT z * 2.0 ** 40 % 2 ** 20 FROM all_of_it WHERE present")
-    assert len({round(v) >> 12 for (v,) in low}) == len(has)
+    assert len({round(v) for (v,) in low}) == len(has)
 
 
 SCRIPTS = {"asker": "moments/predict", "peer": "moments/predict_peer"}
@@ -261,7 +261,7 @@ def test_shares_that_are_larger_than_agreed_read_nothing(tmp_path) -> None:
             "SELECT block, s.send AS ct FROM predict_masked",
             "SELECT block, (SELECT any_value(hidden) FROM predict_hidden) AS ct FROM "
             "predict_masked",
-            "a ciphertext is under key",
+            "the agreed scale and slots",
         ),
         (
             "peer",
