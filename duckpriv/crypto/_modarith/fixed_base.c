@@ -34,7 +34,7 @@ int table_fill(power_table *table, const uint8_t *bases) {
             mont_multiply(m, power, power, base);
         }
     }
-    free(power);
+    free_vecs(power);
     return 0;
 }
 

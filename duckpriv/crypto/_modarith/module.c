@@ -1,6 +1,9 @@
 /* The kernel as a Python module. This file is compiled for every processor; the others only run
  * where available() is true. Rows come and go as buffers of bytes; lengths and ranges are
- * checked here, and the GIL is released while the kernel computes. */
+ * checked here, and the GIL is released while the kernel computes.
+ *
+ * It keeps to Python's limited API of 3.11, so that one wheel serves all later versions: types are
+ * made from specs, and memory comes from malloc, as PyMem_RawMalloc is not in it before 3.13. */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
@@ -25,7 +28,7 @@ typedef struct {
     rsa_key *key;
 } RsaObject;
 
-static PyTypeObject ModulusType, TableType, RsaType;
+static PyTypeObject *ModulusType; /* for arguments that have to be of it */
 
 static void release(Py_buffer *views, int count) {
     for (int i = 0; i < count; i++)
@@ -92,8 +95,8 @@ static PyObject *modulus_new(PyTypeObject *type, PyObject *arguments, PyObject *
     ModulusObject *self = NULL;
     if (n.len != r.len || n.len != r2.len || limbs < 0) {
         PyErr_SetString(PyExc_ValueError, LENGTHS);
-    } else if ((self = (ModulusObject *)type->tp_alloc(type, 0))) {
-        self->m = PyMem_RawMalloc(sizeof *self->m);
+    } else if ((self = (ModulusObject *)PyType_GenericAlloc(type, 0))) {
+        self->m = malloc(sizeof *self->m);
         if (!self->m)
             PyErr_NoMemory();
         else if (modulus_set(self->m, n.buf, r.buf, r2.buf, (size_t)n.len, (size_t)limbs))
@@ -107,12 +110,19 @@ static PyObject *modulus_new(PyTypeObject *type, PyObject *arguments, PyObject *
     return (PyObject *)self;
 }
 
+/* An object holds its type, which is no static one. */
+static void free_object(PyObject *object) {
+    PyTypeObject *type = Py_TYPE(object);
+    PyObject_Free(object);
+    Py_DECREF(type);
+}
+
 static void modulus_free(PyObject *object) {
     ModulusObject *self = (ModulusObject *)object;
     if (self->m)
         wipe(self->m, sizeof *self->m); /* it may be a prime of a private key */
-    PyMem_RawFree(self->m);
-    Py_TYPE(object)->tp_free(object);
+    free(self->m);
+    free_object(object);
 }
 
 #define METHOD(name) \
@@ -298,7 +308,7 @@ static PyObject *table_new(PyTypeObject *type, PyObject *arguments, PyObject *ke
     (void)keywords;
     PyObject *owner;
     Py_buffer bases;
-    if (!PyArg_ParseTuple(arguments, "O!y*", &ModulusType, &owner, &bases))
+    if (!PyArg_ParseTuple(arguments, "O!y*", ModulusType, &owner, &bases))
         return NULL;
     const modulus *m = ((ModulusObject *)owner)->m;
     TableObject *self = NULL;
@@ -310,12 +320,12 @@ static PyObject *table_new(PyTypeObject *type, PyObject *arguments, PyObject *ke
         wrong = "the number of bases is out of range";
     if (wrong) {
         PyErr_SetString(PyExc_ValueError, wrong);
-    } else if ((self = (TableObject *)type->tp_alloc(type, 0))) {
+    } else if ((self = (TableObject *)PyType_GenericAlloc(type, 0))) {
         Py_INCREF(owner);
         self->modulus = owner;
         self->table.m = m;
         self->table.bases = count;
-        self->table.entries = PyMem_RawCalloc(count * 256 * m->stride, sizeof(uint64_t));
+        self->table.entries = calloc(count * 256 * m->stride, sizeof(uint64_t));
         int failed = self->table.entries == NULL;
         if (!failed) {
             Py_BEGIN_ALLOW_THREADS
@@ -333,9 +343,9 @@ static PyObject *table_new(PyTypeObject *type, PyObject *arguments, PyObject *ke
 
 static void table_free(PyObject *object) {
     TableObject *self = (TableObject *)object;
-    PyMem_RawFree(self->table.entries);
+    free(self->table.entries);
     Py_XDECREF(self->modulus);
-    Py_TYPE(object)->tp_free(object);
+    free_object(object);
 }
 
 /* powers_times(out, exponents, factors) */
@@ -357,7 +367,7 @@ static PyObject *rsa_new(PyTypeObject *type, PyObject *arguments, PyObject *keyw
     (void)keywords;
     PyObject *p, *q;
     Py_buffer dp, dq, inverse, n;
-    if (!PyArg_ParseTuple(arguments, "O!O!y*y*y*y*", &ModulusType, &p, &ModulusType, &q, &dp, &dq,
+    if (!PyArg_ParseTuple(arguments, "O!O!y*y*y*y*", ModulusType, &p, ModulusType, &q, &dp, &dq,
                           &inverse, &n))
         return NULL;
     const modulus *mp = ((ModulusObject *)p)->m, *mq = ((ModulusObject *)q)->m;
@@ -365,11 +375,11 @@ static PyObject *rsa_new(PyTypeObject *type, PyObject *arguments, PyObject *keyw
     if (mp->limbs != mq->limbs || mp->width != mq->width || mp->bits != mq->bits || dp.len != dq.len ||
         (size_t)inverse.len != mp->width || n.len < 1 || (size_t)n.len > 2 * mp->width) {
         PyErr_SetString(PyExc_ValueError, LENGTHS);
-    } else if ((self = (RsaObject *)type->tp_alloc(type, 0))) {
-        self->key = PyMem_RawCalloc(1, sizeof *self->key);
-        uint8_t *digits = PyMem_RawMalloc(2 * (size_t)dp.len + (size_t)n.len);
+    } else if ((self = (RsaObject *)PyType_GenericAlloc(type, 0))) {
+        self->key = calloc(1, sizeof *self->key);
+        uint8_t *digits = malloc(2 * (size_t)dp.len + (size_t)n.len);
         if (!self->key || !digits) {
-            PyMem_RawFree(digits);
+            free(digits);
             Py_CLEAR(self);
             PyErr_NoMemory();
         } else {
@@ -398,11 +408,11 @@ static void rsa_free(PyObject *object) {
     if (key) {
         if (key->p_digits)
             wipe(key->p_digits, 2 * key->windows);
-        PyMem_RawFree(key->p_digits);
+        free(key->p_digits);
         wipe(key, sizeof *key);
     }
-    PyMem_RawFree(key);
-    Py_TYPE(object)->tp_free(object);
+    free(key);
+    free_object(object);
 }
 
 /* power(out, x): rows of x are below p * q */
@@ -449,43 +459,64 @@ static PyMethodDef rsa_methods[] = {
     {0},
 };
 
-static PyTypeObject ModulusType = {
-    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "duckpriv.crypto._modarith.compiled.Modulus",
-    .tp_basicsize = sizeof(ModulusObject),
-    .tp_flags = Py_TPFLAGS_DEFAULT,
-    .tp_doc = "Modulus(n, r, r2, limbs): an odd modulus, R and R^2 modulo it.",
-    .tp_new = modulus_new,
-    .tp_dealloc = modulus_free,
-    .tp_methods = modulus_methods,
-    .tp_getset = modulus_attributes,
+static PyType_Slot modulus_slots[] = {
+    {Py_tp_doc, "Modulus(n, r, r2, limbs): an odd modulus, R and R^2 modulo it."},
+    {Py_tp_new, modulus_new},
+    {Py_tp_dealloc, modulus_free},
+    {Py_tp_methods, modulus_methods},
+    {Py_tp_getset, modulus_attributes},
+    {0},
 };
-static PyTypeObject TableType = {
-    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "duckpriv.crypto._modarith.compiled.Table",
-    .tp_basicsize = sizeof(TableObject),
-    .tp_flags = Py_TPFLAGS_DEFAULT,
-    .tp_doc = "Table(modulus, bases): the powers of each base.",
-    .tp_new = table_new,
-    .tp_dealloc = table_free,
-    .tp_methods = table_methods,
+static PyType_Slot table_slots[] = {
+    {Py_tp_doc, "Table(modulus, bases): the powers of each base."},
+    {Py_tp_new, table_new},
+    {Py_tp_dealloc, table_free},
+    {Py_tp_methods, table_methods},
+    {0},
 };
-static PyTypeObject RsaType = {
-    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "duckpriv.crypto._modarith.compiled.Rsa",
-    .tp_basicsize = sizeof(RsaObject),
-    .tp_flags = Py_TPFLAGS_DEFAULT,
-    .tp_doc = "Rsa(p, q, p_digits, q_digits, q_inverse, n): a private key.",
-    .tp_new = rsa_new,
-    .tp_dealloc = rsa_free,
-    .tp_methods = rsa_methods,
+static PyType_Slot rsa_slots[] = {
+    {Py_tp_doc, "Rsa(p, q, p_digits, q_digits, q_inverse, n): a private key."},
+    {Py_tp_new, rsa_new},
+    {Py_tp_dealloc, rsa_free},
+    {Py_tp_methods, rsa_methods},
+    {0},
 };
+
+#define SPEC(type, object, slots_of) \
+    {.name = "duckpriv.crypto._modarith.compiled." type, .basicsize = sizeof(object), \
+     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE, .slots = slots_of}
+static PyType_Spec modulus_spec = SPEC("Modulus", ModulusObject, modulus_slots);
+static PyType_Spec table_spec = SPEC("Table", TableObject, table_slots);
+static PyType_Spec rsa_spec = SPEC("Rsa", RsaObject, rsa_slots);
+
+/* The type of a spec, as a part of the module; NULL with an exception. */
+static PyTypeObject *add_type(PyObject *module, PyType_Spec *spec) {
+    PyObject *type = PyType_FromSpec(spec);
+    if (type && PyModule_AddType(module, (PyTypeObject *)type))
+        Py_CLEAR(type);
+    return (PyTypeObject *)type;
+}
+
+#if defined(__x86_64__) && !defined(MODARITH_PORTABLE)
+#include <cpuid.h>
+/* Not __builtin_cpu_supports: Zig, with which wheels are compiled, answers no to all of it. */
+static int has_avx512_ifma(void) {
+    unsigned a, b, c, d, saved, high;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE))
+        return 0;
+    __asm__ volatile("xgetbv" : "=a"(saved), "=d"(high) : "c"(0));
+    if ((saved & 0xe6) != 0xe6) /* the system saves the registers of SSE, AVX and AVX-512 */
+        return 0;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & bit_AVX512F) && (b & bit_AVX512IFMA);
+}
+#endif
 
 /* Whether this processor, and its operating system, run what was compiled. */
 static PyObject *available(PyObject *module, PyObject *unused) {
     (void)module;
     (void)unused;
 #if defined(__x86_64__) && !defined(MODARITH_PORTABLE)
-    /* GCC and Clang ask cpuid, and xgetbv for the registers that the system saves. */
-    __builtin_cpu_init();
-    return PyBool_FromLong(__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512ifma"));
+    return PyBool_FromLong(has_avx512_ifma());
 #elif defined(MODARITH_PORTABLE)
     Py_RETURN_TRUE;
 #else
@@ -508,8 +539,8 @@ static struct PyModuleDef definition = {
 
 PyMODINIT_FUNC PyInit_compiled(void) {
     PyObject *module = PyModule_Create(&definition);
-    if (!module || PyModule_AddType(module, &ModulusType) || PyModule_AddType(module, &TableType) ||
-        PyModule_AddType(module, &RsaType) ||
+    if (!module || !(ModulusType = add_type(module, &modulus_spec)) ||
+        !add_type(module, &table_spec) || !add_type(module, &rsa_spec) ||
         PyModule_AddIntConstant(module, "TILE", TILE) ||
         PyModule_AddIntConstant(module, "SMALLEST_LIMBS", SMALLEST_LIMBS)) {
         Py_XDECREF(module);

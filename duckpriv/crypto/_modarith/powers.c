@@ -73,7 +73,7 @@ int rows_power(const modulus *m, uint8_t *out, const uint8_t *x, size_t count,
     }
     wipe(scratch, power_scratch(m) * sizeof(vec));
     wipe(row, sizeof row);
-    free(scratch);
+    free_vecs(scratch);
     return all_below(below);
 }
 

@@ -62,7 +62,7 @@ int rows_rsa(const rsa_key *key, uint8_t *out, const uint8_t *x, size_t count) {
     wipe(mod_q, sizeof mod_q);
     wipe(h, sizeof h);
     wipe(other, sizeof other);
-    free(scratch);
+    free_vecs(scratch);
     return 0;
 }
 
