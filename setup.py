@@ -1,22 +1,46 @@
-"""The compiled kernel; everything else about the package is in pyproject.toml.
+"""The compiled kernel, and the README as a page of its own; all else is in pyproject.toml.
 
-It is optional: without a compiler, or the Python headers, the package installs without it.
+The kernel is optional: without a compiler, or the Python headers, the package installs without it.
+With DUCKPRIV_NEED_KERNEL that is an error: a wheel has to have it.
 """
 
+import os
+import re
+import sysconfig
+import tomllib
 from pathlib import Path
 
 from setuptools import Extension, setup
 
 KERNEL = Path("duckpriv/crypto/_modarith")
+# One build for Python 3.11 and all later ones. Free-threaded Python has no limited API.
+LIMITED = not sysconfig.get_config_var("Py_GIL_DISABLED")
+
+
+def long_description() -> str:
+    """Return the README with links to the project's files that work from anywhere."""
+    source = tomllib.loads(Path("pyproject.toml").read_text())["project"]["urls"]["Source"]
+
+    def absolute(link: re.Match[str]) -> str:
+        return f"{link[0]}{source}/{'raw' if link[1] else 'blob'}/HEAD/"
+
+    readme = Path("README.md").read_text(encoding="utf-8")
+    return re.sub(r"(!?)\[[^]]*\]\((?!https?://|#)", absolute, readme)
+
 
 setup(
+    long_description=long_description(),
+    long_description_content_type="text/markdown",
+    options={"bdist_wheel": {"py_limited_api": "cp311"}} if LIMITED else {},
     ext_modules=[
         Extension(
             "duckpriv.crypto._modarith.compiled",
             sources=sorted(str(source) for source in KERNEL.glob("*.c")),
             depends=sorted(str(header) for header in KERNEL.glob("*.h")),
+            define_macros=[("Py_LIMITED_API", "0x030B0000")] if LIMITED else [],
             extra_compile_args=["-O3", "-std=gnu11", "-Wall", "-Wextra", "-Wno-unknown-pragmas"],
-            optional=True,
+            py_limited_api=LIMITED,
+            optional=not os.environ.get("DUCKPRIV_NEED_KERNEL"),
         )
-    ]
+    ],
 )
