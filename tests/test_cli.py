@@ -14,6 +14,7 @@ import duckdb
 import pytest
 from click.testing import CliRunner
 
+from duckpriv import __version__
 from duckpriv.cli import cli, main
 from duckpriv.crypto import modarith
 from tests.parties import make_table
@@ -155,6 +156,32 @@ def test_help_lists_and_descriptions(monkeypatch) -> None:
     scripts = shown("scripts")
     assert "psi/host" in scripts
     assert "bits (default 3072)" in scripts
+
+
+def test_python_runs_the_package_as_the_command() -> None:
+    run = [sys.executable, "-m", "duckpriv", "--version"]
+    done = subprocess.run(run, capture_output=True, text=True, check=True)
+    assert done.stdout == f"python -m duckpriv, version {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        ("duckpriv ru", ["plain,run", "plain,runs"]),
+        ("duckpriv run psi/", ["file,psi/", "plain,psi/guest", "plain,psi/host"]),
+        ("duckpriv run ./mine", ["file,./mine"]),
+        ("duckpriv run psi/host --db ba", ["file,ba"]),
+        ("duckpriv functions rsa_b", ["plain,rsa_blind"]),
+    ],
+)
+def test_names_are_completed(words: str, completed: list[str]) -> None:
+    environment = {
+        "_DUCKPRIV_COMPLETE": "bash_complete",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(words.count(" ")),
+    }
+    result = CliRunner().invoke(cli, prog_name="duckpriv", env=environment)
+    assert result.output.splitlines() == completed
 
 
 def test_a_script_of_ones_own(folder: Path) -> None:

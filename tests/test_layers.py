@@ -22,6 +22,7 @@ LAYERS = [
     {"progress", "session"},
     {"report"},
     {"cli", "integrations"},
+    {"__main__"},
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 

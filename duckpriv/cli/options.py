@@ -8,14 +8,41 @@ from dataclasses import fields
 from pathlib import Path
 
 import click
+from click.shell_completion import CompletionItem
 from rich.text import Text
 
 from ..exchange import Limits
+from ..functions import FUNCTIONS
 from ..keyring import Keyring
+from ..scripts import bundled
 from ..session import default_keyring
 from ..visible import visible
 
 MOST_ROWS = 20
+
+
+def complete_file(
+    _context: click.Context, _parameter: click.Parameter, begun: str
+) -> list[CompletionItem]:
+    """Let the shell complete the name of a file."""
+    return [CompletionItem(begun, type="file")]
+
+
+def complete_script(
+    context: click.Context, parameter: click.Parameter, begun: str
+) -> list[CompletionItem]:
+    """Complete a bundled script's name; where none begins so, the shell does a file's."""
+    names = [CompletionItem(name) for name in bundled() if name.startswith(begun)]
+    return complete_file(context, parameter, begun) + names  # in bash, names count if behind it
+
+
+def complete_function(
+    _context: click.Context, _parameter: click.Parameter, begun: str
+) -> list[CompletionItem]:
+    """Complete a function's name."""
+    found = [function for function in FUNCTIONS if function.name.startswith(begun)]
+    return [CompletionItem(f.name, help=f.about.split(". ")[0]) for f in found]
+
 
 keyring_option = click.option(
     "--keyring",
@@ -62,7 +89,11 @@ unprotected_option = click.option(
     help="For trials only: neither encrypt nor sign messages. All parties have to.",
 )
 database_option = click.option(
-    "--db", required=True, metavar="FILE", help="Your DuckDB database file."
+    "--db",
+    required=True,
+    metavar="FILE",
+    shell_complete=complete_file,
+    help="Your DuckDB database file.",
 )
 
 

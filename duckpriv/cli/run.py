@@ -25,6 +25,8 @@ from .options import (
     MOST_ROWS,
     as_text,
     cell,
+    complete_file,
+    complete_script,
     exchange_option,
     keyring_option,
     limit_option,
@@ -37,11 +39,12 @@ from .options import (
 
 
 @cli.command()
-@click.argument("script")
+@click.argument("script", shell_complete=complete_script)
 @click.option(
     "--db",
     required=True,
     metavar="FILE",
+    shell_complete=complete_file,
     help="Your DuckDB database file. With :memory:, a run that is killed cannot go on.",
 )
 @click.option("--me", required=True, help="Your own name, as the peer knows it.")

@@ -17,7 +17,7 @@ from ..functions import FUNCTIONS
 from ..report import write_report
 from ..scripts import bundled, load
 from .group import cli
-from .options import as_text, database_option, need_database
+from .options import as_text, complete_function, database_option, need_database
 
 
 @cli.command()
@@ -43,7 +43,7 @@ def info() -> None:
 
 
 @cli.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=complete_function)
 def functions(name: str | None) -> None:
     """List the SQL functions, or describe the function NAME."""
     console = Console()
