@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-all attacks endurance test-oldest lint bench docs check-ct sanitize clean
+.PHONY: demo test test-all attacks endurance test-oldest lint bench docs wheels check-wheels check-ct sanitize clean
 
 demo: .venv/demo
 	$(BIN)/python -m examples.private_matching.demo
@@ -48,6 +48,14 @@ bench: .venv/test
 docs: .venv/test
 	$(BIN)/python -m docs.reference > docs/functions.md
 
+# dist/: the source archive, and wheels for all systems.
+wheels: .venv/wheels
+	$(BIN)/python -m wheels.make
+
+# Installs the wheels of dist/ where no compiler is, and runs tests on them.
+check-wheels: .venv/wheels
+	$(BIN)/python -m wheels.check
+
 # The kernel's C in a build of its own below build/: $(1) is its folder, $(2) what the compiler gets.
 KERNEL := duckpriv/crypto/_modarith
 KERNEL_SOURCES := $(filter-out $(KERNEL)/module.c,$(wildcard $(KERNEL)/*.c))
@@ -80,8 +88,10 @@ check-ct:
 clean:
 	rm -rf .venv build dist demo *.egg-info $(KERNEL)/*.so
 
-# .venv/demo, .venv/test and .venv/lint say that the package is installed with that extra.
+# .venv/demo, .venv/test, … say that the package is installed with that extra. Kernels of before are
+# removed, since Python prefers one that was made for its version.
 .venv/%: pyproject.toml setup.py $(wildcard duckpriv/crypto/_modarith/*.[ch])
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	rm -f $(KERNEL)/*.so
 	$(BIN)/pip install -qq --disable-pip-version-check --editable '.[$*]'
 	touch $@

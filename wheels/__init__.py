@@ -1,0 +1,1 @@
+"""Wheels for all systems: how they are made, and checked."""
