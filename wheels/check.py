@@ -15,17 +15,9 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-from wheels.make import DIST, WORK, only
+from wheels.make import DIST, WORK, kernel_modules, only
 
 README_TOUR = "tests/test_docs.py::test_the_commands_and_snippets_of_the_readme_run_in_order"
-# A processor that has what the kernel needs has to get the kernel.
-USES_THE_KERNEL = """
-from pathlib import Path
-from duckpriv.crypto import modarith
-print(modarith.implementation(), modarith.implementations())
-if "avx512ifma" in Path("/proc/cpuinfo").read_text():
-    assert modarith.implementation() == "ifma"
-"""
 
 
 def main() -> None:
@@ -63,7 +55,7 @@ def check_contents(wheel: Path, unpacked: Path) -> None:
         metadata = archive.read(next(n for n in names if n.endswith("/METADATA"))).decode()
     sql = {f"duckpriv/{f.relative_to(unpacked)}" for f in unpacked.glob("sql/**/*.*")}
     assert sql and sql <= names, sql - names
-    assert any("/_modarith/compiled" in name for name in names), names
+    assert kernel_modules(wheel)
     assert "](docs/" not in metadata and "](sql/" not in metadata
 
 
@@ -96,7 +88,7 @@ def check_native(wheel: Path, unpacked: Path) -> None:
         subprocess.run(command, check=True, cwd=unpacked, env=environment)
 
     python(*("-m", "pip", "install", "-q", "--only-binary", ":all:", f"{wheel}[test]"))
-    python("-c", USES_THE_KERNEL)
+    python("wheels/loads.py")
     python(*("-m", "duckpriv", "info"))
     python(*("-m", "pytest", "tests/crypto", "tests/test_cli.py", README_TOUR))
 
@@ -144,8 +136,11 @@ def check_aarch64(wheel: Path, unpacked: Path) -> None:
         ],
         check=True,
     )
-    loads = "from duckpriv.crypto._modarith import compiled; print(compiled, compiled.available())"
-    for arguments in (["-c", loads], ["-m", "duckpriv", "info"], ["-m", "pytest", "tests/crypto"]):
+    for arguments in (
+        ["wheels/loads.py"],
+        ["-m", "duckpriv", "info"],
+        ["-m", "pytest", "tests/crypto"],
+    ):
         subprocess.run(
             [root / "usr" / "bin" / "qemu-aarch64-static", "-L", root, python, *arguments],
             check=True,

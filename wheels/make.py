@@ -112,10 +112,15 @@ def build(source: Path, target: Target) -> Path:
     wheel = only(folder, "*.whl")
     if target.python.startswith("win"):
         rename_modules(wheel)
+    assert kernel_modules(wheel), f"no kernel in {wheel}"
+    return wheel
+
+
+def kernel_modules(wheel: Path) -> list[str]:
+    """Return the names of the files in a wheel that are modules of the kernel."""
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
-    assert any("/_modarith/" in name and name.endswith((".so", ".pyd")) for name in names), names
-    return wheel
+    return [n for n in names if "/_modarith/" in n and n.endswith((".so", ".pyd"))]
 
 
 def rename_modules(wheel: Path) -> None:
