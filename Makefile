@@ -86,12 +86,12 @@ check-ct:
 	@echo "no branch and no address depends on a secret, and the check finds one that does"
 
 clean:
-	rm -rf .venv build dist demo *.egg-info $(KERNEL)/*.so
+	rm -rf .venv build dist demo *.egg-info duckpriv/crypto/*/*.so
 
 # .venv/demo, .venv/test, … say that the package is installed with that extra. Kernels of before are
 # removed, since Python prefers one that was made for its version.
-.venv/%: pyproject.toml setup.py $(wildcard duckpriv/crypto/_modarith/*.[ch])
+.venv/%: pyproject.toml setup.py $(wildcard duckpriv/crypto/*/*.[ch])
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	rm -f $(KERNEL)/*.so
+	rm -f duckpriv/crypto/*/*.so
 	$(BIN)/pip install -qq --disable-pip-version-check --editable '.[$*]'
 	touch $@

@@ -1,7 +1,7 @@
-"""The compiled kernel, and the README as a page of its own; all else is in pyproject.toml.
+"""The compiled parts, and the README as a page of its own; all else is in pyproject.toml.
 
-The kernel is optional: without a compiler, or the Python headers, the package installs without it.
-With DUCKPRIV_NEED_KERNEL that is an error: a wheel has to have it.
+They are optional: without a compiler, or the Python headers, the package installs without it.
+With DUCKPRIV_NEED_KERNEL that is an error: a wheel has to have them.
 """
 
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 
-KERNEL = Path("duckpriv/crypto/_modarith")
+CRYPTO = Path("duckpriv/crypto")
 # One build for Python 3.11 and all later ones. Free-threaded Python has no limited API.
 LIMITED = not sysconfig.get_config_var("Py_GIL_DISABLED")
 
@@ -28,19 +28,22 @@ def long_description() -> str:
     return re.sub(r"(!?)\[[^]]*\]\((?!https?://|#)", absolute, readme)
 
 
+def extension(name: str) -> Extension:
+    """Return the module `compiled` of a folder of C."""
+    return Extension(
+        f"duckpriv.crypto.{name}.compiled",
+        sources=sorted(str(source) for source in (CRYPTO / name).glob("*.c")),
+        depends=sorted(str(header) for header in (CRYPTO / name).glob("*.h")),
+        define_macros=[("Py_LIMITED_API", "0x030B0000")] if LIMITED else [],
+        extra_compile_args=["-O3", "-std=gnu11", "-Wall", "-Wextra", "-Wno-unknown-pragmas"],
+        py_limited_api=LIMITED,
+        optional=not os.environ.get("DUCKPRIV_NEED_KERNEL"),
+    )
+
+
 setup(
     long_description=long_description(),
     long_description_content_type="text/markdown",
     options={"bdist_wheel": {"py_limited_api": "cp311"}} if LIMITED else {},
-    ext_modules=[
-        Extension(
-            "duckpriv.crypto._modarith.compiled",
-            sources=sorted(str(source) for source in KERNEL.glob("*.c")),
-            depends=sorted(str(header) for header in KERNEL.glob("*.h")),
-            define_macros=[("Py_LIMITED_API", "0x030B0000")] if LIMITED else [],
-            extra_compile_args=["-O3", "-std=gnu11", "-Wall", "-Wextra", "-Wno-unknown-pragmas"],
-            py_limited_api=LIMITED,
-            optional=not os.environ.get("DUCKPRIV_NEED_KERNEL"),
-        )
-    ],
+    ext_modules=[extension("_hashing"), extension("_modarith")],
 )

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 import gmpy2
+
+from .columnhashing import shake256
+from .parallel import ByteMatrix
 
 
 def labelled(label: str, *parts: bytes) -> bytes:
@@ -27,15 +31,28 @@ def expand_message_xof(message: bytes, tag: str, length: int) -> bytes:
     With a secret of 32 bytes at the front of `message` it is a pseudo-random function of
     the rest (a keyed sponge: Bertoni, Daemen, Peeters, Van Assche 2011).
     """
-    dst = tag.encode()
-    if len(dst) > 255 or not 0 < length < 65536:
-        raise ValueError("expand_message_xof: the tag or the length is out of range")
-    dst_prime = dst + bytes([len(dst)])
-    return hashlib.shake_256(message + length.to_bytes(2, "big") + dst_prime).digest(length)
+    return hashlib.shake_256(message + _suffix(tag, length)).digest(length)
 
 
 def hash_to_number(message: bytes, tag: str, modulus: int | gmpy2.mpz) -> gmpy2.mpz:
     """Return a number in [0, modulus), within 2^-128 of uniform: 128 bits more than the modulus has
     are reduced (hash_to_field of RFC 9380, section 5.2)."""
-    width = (modulus.bit_length() + 7) // 8
-    return gmpy2.mpz.from_bytes(expand_message_xof(message, tag, width + 16), "big") % modulus
+    width = _bytes_to_reduce(modulus)
+    return gmpy2.mpz.from_bytes(expand_message_xof(message, tag, width), "big") % modulus
+
+
+def hash_to_bytes(prefix: bytes, messages: Sequence[bytes], tag: str, modulus: int) -> ByteMatrix:
+    """Return what `hash_to_number` reduces for prefix || message, of each message."""
+    length = _bytes_to_reduce(modulus)
+    return shake256(prefix, messages, _suffix(tag, length), length)
+
+
+def _bytes_to_reduce(modulus: int | gmpy2.mpz) -> int:
+    return (modulus.bit_length() + 7) // 8 + 16
+
+
+def _suffix(tag: str, length: int) -> bytes:
+    dst = tag.encode()
+    if len(dst) > 255 or not 0 < length < 65536:
+        raise ValueError("expand_message_xof: the tag or the length is out of range")
+    return length.to_bytes(2, "big") + dst + bytes([len(dst)])

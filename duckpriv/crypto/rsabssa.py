@@ -3,8 +3,6 @@
 The variant is RSABSSA-SHA384-PSSZERO-Deterministic (section 5): SHA-384, MGF1 with SHA-384,
 salt length 0, identity preparation. A signature is then a deterministic function of the
 message under the private key, unpredictable without it, which private matching builds on.
-`salt` is a parameter of the encoding only so that the RFC's other vectors run through
-the same code.
 """
 
 from __future__ import annotations
@@ -16,15 +14,15 @@ import gmpy2
 import numpy as np
 
 from . import modarith
-from .bytecolumns import from_integers, from_rows, rows_of
-from .hashing import hash_to_number
+from .bytecolumns import from_integers, rows_of, to_integers
+from .columnhashing import pss_encode
+from .hashing import hash_to_bytes, hash_to_number
 from .parallel import ByteMatrix
 
 PUBLIC_EXPONENT = 65537
 SMALLEST_MODULUS_BITS = 2048
 LARGEST_MODULUS_BITS = 8192
 PROOF_ROOTS = 8
-_HASH_LENGTH = 48
 # The product of all primes below 10,000: one gcd finds any small factor.
 _SMALL_PRIMES = gmpy2.primorial(10_000)
 
@@ -85,35 +83,9 @@ def _proof_challenges(modulus: int) -> ByteMatrix:
     return from_integers(values, width)
 
 
-def _mgf1(seed: bytes, length: int) -> bytes:
-    """MGF1 with SHA-384 (RFC 8017, B.2.1)."""
-    blocks = -(-length // _HASH_LENGTH)
-    mask = b"".join(
-        hashlib.sha384(seed + counter.to_bytes(4, "big")).digest() for counter in range(blocks)
-    )
-    return mask[:length]
-
-
-def pss_encode(message: bytes, bits: int, salt: bytes = b"") -> bytes:
-    """EMSA-PSS-ENCODE with SHA-384 (RFC 8017, 9.1.1); `bits` is emBits."""
-    length = -(-bits // 8)
-    padding = length - len(salt) - _HASH_LENGTH - 2
-    if padding < 0:
-        raise ValueError("EMSA-PSS: the modulus is too short")
-    digest = hashlib.sha384(message).digest()
-    h = hashlib.sha384(bytes(8) + digest + salt).digest()
-    block = bytes(padding) + b"\x01" + salt
-    mask = _mgf1(h, len(block))
-    masked = int.from_bytes(block, "big") ^ int.from_bytes(mask, "big")
-    masked &= (1 << (bits - 8 * (length - len(block)))) - 1
-    return masked.to_bytes(len(block), "big") + h + b"\xbc"
-
-
 def encode(messages: Sequence[bytes], modulus: int) -> ByteMatrix:
     """Return the encoded messages, as Blind prepares them (RFC 9474, 4.2): (rows, width)."""
-    width = modulus.bit_length() // 8
-    bits = modulus.bit_length() - 1
-    return from_rows([pss_encode(message, bits) for message in messages], width)
+    return pss_encode(messages, modulus.bit_length() - 1)
 
 
 def blinding_factors(messages: Sequence[bytes], secret: bytes, modulus: int) -> ByteMatrix:
@@ -126,8 +98,8 @@ def blinding_factors(messages: Sequence[bytes], secret: bytes, modulus: int) -> 
     width = modulus.bit_length() // 8
     prefix = secret + hashlib.sha256(modulus.to_bytes(width, "big")).digest()
     n = gmpy2.mpz(modulus)
-    factors = (hash_to_number(prefix + m, "duckpriv/rsa-blind/v1", n) for m in messages)
-    return from_integers(factors, width)
+    uniform = hash_to_bytes(prefix, messages, "duckpriv/rsa-blind/v1", modulus)
+    return from_integers((x % n for x in to_integers(uniform)), width)
 
 
 def blind(encoded: ByteMatrix, factors: ByteMatrix, modulus: int) -> ByteMatrix:
