@@ -74,7 +74,7 @@ class Shared(Folder):
         def work(me: str) -> object:
             script, settings = scripts[me]
             settings = {"peer": OTHER[me], "table": "t", **self.id, "bits": 2048, **settings}
-            with self.connect(me, session, silence=3) as party:
+            with self.connect(me, session) as party:
                 return party.run(str((evil or {}).get(script, script)), **settings)
 
         found = at_once(partial(work, asker), partial(work, peer))
