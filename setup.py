@@ -13,6 +13,7 @@ from pathlib import Path
 from setuptools import Extension, setup
 
 CRYPTO = Path("duckpriv/crypto")
+BACKENDS = ("ifma", "avx512", "avx2")  # of the kernel: duckpriv/crypto/_modarith/backend.h
 # One build for Python 3.11 and all later ones. Free-threaded Python has no limited API.
 LIMITED = not sysconfig.get_config_var("Py_GIL_DISABLED")
 
@@ -28,13 +29,14 @@ def long_description() -> str:
     return re.sub(r"(!?)\[[^]]*\]\((?!https?://|#)", absolute, readme)
 
 
-def extension(name: str) -> Extension:
-    """Return the module `compiled` of a folder of C."""
+def extension(name: str, module: str, *macros: str) -> Extension:
+    """Return a module of a folder of C."""
+    limited = [("Py_LIMITED_API", "0x030B0000")] if LIMITED else []
     return Extension(
-        f"duckpriv.crypto.{name}.compiled",
+        f"duckpriv.crypto.{name}.{module}",
         sources=sorted(str(source) for source in (CRYPTO / name).glob("*.c")),
         depends=sorted(str(header) for header in (CRYPTO / name).glob("*.h")),
-        define_macros=[("Py_LIMITED_API", "0x030B0000")] if LIMITED else [],
+        define_macros=[*limited, *((macro, None) for macro in macros)],
         extra_compile_args=["-O3", "-std=gnu11", "-Wall", "-Wextra", "-Wno-unknown-pragmas"],
         py_limited_api=LIMITED,
         optional=not os.environ.get("DUCKPRIV_NEED_KERNEL"),
@@ -45,5 +47,8 @@ setup(
     long_description=long_description(),
     long_description_content_type="text/markdown",
     options={"bdist_wheel": {"py_limited_api": "cp311"}} if LIMITED else {},
-    ext_modules=[extension("_hashing"), extension("_modarith")],
+    ext_modules=[
+        extension("_hashing", "compiled"),
+        *(extension("_modarith", name, f"BACKEND_{name.upper()}") for name in BACKENDS),
+    ],
 )

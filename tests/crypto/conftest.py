@@ -5,45 +5,55 @@ import importlib.util
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-if build := os.environ.get("DUCKPRIV_TEST_KERNEL"):
-    # Another build of the kernel, with sanitizers: see the Makefile.
-    name = "duckpriv.crypto._modarith.compiled"
-    loader = importlib.machinery.ExtensionFileLoader(name, build)
-    spec = importlib.util.spec_from_file_location(name, build, loader=loader)
-    assert spec is not None
-    sys.modules[name] = importlib.util.module_from_spec(spec)
-    loader.exec_module(sys.modules[name])
-
 from duckpriv.crypto import joint_elgamal, paillier
-from duckpriv.crypto.modarith import implementation, kernel, libcrypto
+from duckpriv.crypto.modarith import choice, implementation, implementations, kernel
 from duckpriv.crypto.modarith.arena import prepare
+
+if folder := os.environ.get("DUCKPRIV_TEST_KERNELS"):
+    # Other builds of the kernel, with sanitizers, and the portable one: see the Makefile.
+    choice.KERNELS.clear()
+    for build in sorted(Path(folder).glob("*.so")):
+        name = f"duckpriv.crypto._modarith.{build.stem}"
+        loader = importlib.machinery.ExtensionFileLoader(name, str(build))
+        spec = importlib.util.spec_from_file_location(name, build, loader=loader)
+        assert spec is not None
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        loader.exec_module(sys.modules[name])
+        choice.KERNELS[build.stem] = "what it needs"
 
 _CACHES = (
     implementation,
     prepare,
+    kernel._public,
     paillier._h_s,
     paillier._short_randomness,
     paillier._full_randomness,
     joint_elgamal._tables,
 )
-_MISSING = {
-    "ifma": not kernel.available(),
-    "libcrypto": not libcrypto.available(),
-    "gmpy2": False,
-}
 
 
-@pytest.fixture(params=_MISSING)
+def _computed_by(name: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    if missing := implementations()[name]:
+        pytest.skip(missing)
+    monkeypatch.setenv("DUCKPRIV_MODARITH", name)
+    for cache in _CACHES:
+        cache.cache_clear()
+    yield name
+    for cache in _CACHES:
+        cache.cache_clear()
+
+
+@pytest.fixture(params=implementations())
 def computed_by(request, monkeypatch) -> Iterator[str]:
     """The test runs once with each implementation that is here."""
-    if _MISSING[request.param]:
-        pytest.skip(f"{request.param} is not here")
-    monkeypatch.setenv("DUCKPRIV_MODARITH", request.param)
-    for cache in _CACHES:
-        cache.cache_clear()
-    yield request.param
-    for cache in _CACHES:
-        cache.cache_clear()
+    yield from _computed_by(request.param, monkeypatch)
+
+
+@pytest.fixture(params=choice.KERNELS)
+def backend(request, monkeypatch) -> Iterator[str]:
+    """The test runs once with each back end of the kernel that is here."""
+    yield from _computed_by(request.param, monkeypatch)

@@ -14,7 +14,7 @@ from duckpriv.crypto.bytecolumns import from_rows, rows_of
 from duckpriv.crypto.modarith import kernel
 from tests.effort import THOROUGH
 
-pytestmark = pytest.mark.skipif(not kernel.available(), reason="no kernel here")
+pytestmark = pytest.mark.usefixtures("backend")
 
 # Lengths that are used, and those around a limb more or less (52 bits, in fives).
 BITS = [64, 512, 515, 517, 1024, 1035, 1036, 1037, 1040, 1041, 1536, 2048, 2077, 2081, 3072, 4096]

@@ -1,17 +1,38 @@
-/* What the kernel offers to module.c, which has to run on every processor: nothing here needs
- * AVX-512. */
+/* What the kernel offers to module.c, which has to run on every processor: nothing here needs more
+ * than plain x86-64. */
 #ifndef MODARITH_KERNEL_H
 #define MODARITH_KERNEL_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#define LANES 8
+#include "backend.h"
+
 #define LIMB_BITS 52
 #define LIMB_MASK ((UINT64_C(1) << LIMB_BITS) - 1)
-#define TILE 5           /* limbs that are multiplied in registers at a time */
-#define SMALLEST_LIMBS 10
+#define SMALLEST_LIMBS (2 * TILE)
 #define LARGEST_LIMBS 320 /* 16,636 bits; sums of 4 * 320 products of 52 bits fit in 64 bits */
+
+#ifdef PRODUCTS_OF_DOUBLES
+typedef double limb_factor;
+#else
+typedef uint64_t limb_factor;
+#endif
+
+/* Around whatever computes. AVX2 takes the rounding of its products, to zero, from a register of the
+ * processor; with it all exceptions are masked, which are set for every product that is rounded. */
+#if defined(BACKEND_AVX2) && !defined(PLAIN_C)
+#include <xmmintrin.h>
+static inline unsigned kernel_begin(void) {
+    unsigned state = _mm_getcsr();
+    _mm_setcsr(_MM_MASK_MASK | _MM_ROUND_TOWARD_ZERO);
+    return state;
+}
+static inline void kernel_end(unsigned state) { _mm_setcsr(state); }
+#else
+static inline unsigned kernel_begin(void) { return 0; }
+static inline void kernel_end(unsigned state) { (void)state; }
+#endif
 
 /* An odd modulus N. R = 2^(52 * limbs), R > 16 N. */
 typedef struct {
@@ -19,8 +40,9 @@ typedef struct {
     size_t stride;  /* limbs of a number that stands in one piece: a multiple of LANES */
     size_t width;   /* bytes of a row; N may be shorter */
     size_t bits;    /* of N */
-    uint64_t n_inverse;            /* -1/N mod 2^52 */
     uint64_t n[LARGEST_LIMBS];
+    limb_factor n_factors[LARGEST_LIMBS]; /* N, to multiply with */
+    limb_factor n_inverse;                /* -1/N mod 2^52 */
     uint64_t r[LARGEST_LIMBS];     /* R mod N: 1 in Montgomery form */
     uint64_t r2[LARGEST_LIMBS];    /* R^2 mod N */
     uint8_t n_bytes[LARGEST_LIMBS * LIMB_BITS / 8 + 8];

@@ -1,5 +1,5 @@
-/* The kernel as a Python module. This file is compiled for every processor; the others only run
- * where available() is true. Rows come and go as buffers of bytes; lengths and ranges are
+/* The kernel as a Python module. This file runs on every processor; the others only where
+ * available() is true. Rows come and go as buffers of bytes; lengths and ranges are
  * checked here, and the GIL is released while the kernel computes.
  *
  * It keeps to Python's limited API of 3.11, so that one wheel serves all later versions: types are
@@ -11,6 +11,12 @@
 #include <string.h>
 
 #include "kernel.h"
+
+#define TEXT_(x) #x
+#define TEXT(x) TEXT_(x)
+#define JOINED_(a, b) a##b
+#define JOINED(a, b) JOINED_(a, b)
+#define MODULE "duckpriv.crypto._modarith." TEXT(BACKEND_NAME)
 
 typedef struct {
     PyObject_HEAD
@@ -134,7 +140,9 @@ static void modulus_free(PyObject *object) {
         int failed = 0;                       \
         if (!wrong) {                         \
             Py_BEGIN_ALLOW_THREADS            \
+            unsigned state = kernel_begin();  \
             failed = (call);                  \
+            kernel_end(state);                \
             Py_END_ALLOW_THREADS              \
         }                                     \
         return finish(v, count, wrong, failed); \
@@ -329,7 +337,9 @@ static PyObject *table_new(PyTypeObject *type, PyObject *arguments, PyObject *ke
         int failed = self->table.entries == NULL;
         if (!failed) {
             Py_BEGIN_ALLOW_THREADS
+            unsigned state = kernel_begin();
             failed = table_fill(&self->table, bases.buf);
+            kernel_end(state);
             Py_END_ALLOW_THREADS
         }
         if (failed) {
@@ -483,7 +493,7 @@ static PyType_Slot rsa_slots[] = {
 };
 
 #define SPEC(type, object, slots_of) \
-    {.name = "duckpriv.crypto._modarith.compiled." type, .basicsize = sizeof(object), \
+    {.name = MODULE "." type, .basicsize = sizeof(object), \
      .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE, .slots = slots_of}
 static PyType_Spec modulus_spec = SPEC("Modulus", ModulusObject, modulus_slots);
 static PyType_Spec table_spec = SPEC("Table", TableObject, table_slots);
@@ -497,50 +507,30 @@ static PyTypeObject *add_type(PyObject *module, PyType_Spec *spec) {
     return (PyTypeObject *)type;
 }
 
-#if defined(__x86_64__) && !defined(MODARITH_PORTABLE)
-#include <cpuid.h>
-/* Not __builtin_cpu_supports: Zig, with which wheels are compiled, answers no to all of it. */
-static int has_avx512_ifma(void) {
-    unsigned a, b, c, d, saved, high;
-    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE))
-        return 0;
-    __asm__ volatile("xgetbv" : "=a"(saved), "=d"(high) : "c"(0));
-    if ((saved & 0xe6) != 0xe6) /* the system saves the registers of SSE, AVX and AVX-512 */
-        return 0;
-    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & bit_AVX512F) && (b & bit_AVX512IFMA);
-}
-#endif
-
-/* Whether this processor, and its operating system, run what was compiled. */
 static PyObject *available(PyObject *module, PyObject *unused) {
     (void)module;
     (void)unused;
-#if defined(__x86_64__) && !defined(MODARITH_PORTABLE)
-    return PyBool_FromLong(has_avx512_ifma());
-#elif defined(MODARITH_PORTABLE)
-    Py_RETURN_TRUE;
-#else
-    Py_RETURN_FALSE;
-#endif
+    return PyBool_FromLong(backend_runs());
 }
 
 static PyMethodDef functions[] = {
-    {"available", available, METH_NOARGS, "Whether the kernel runs on this machine."},
+    {"available", available, METH_NOARGS, "Whether this back end runs here: processor and system."},
     {0},
 };
 
 static struct PyModuleDef definition = {
     PyModuleDef_HEAD_INIT,
-    .m_name = "compiled",
-    .m_doc = "Modular arithmetic on columns of numbers, eight at a time.",
+    .m_name = TEXT(BACKEND_NAME),
+    .m_doc = "Modular arithmetic on columns of numbers, several at a time.",
     .m_size = -1,
     .m_methods = functions,
 };
 
-PyMODINIT_FUNC PyInit_compiled(void) {
+PyMODINIT_FUNC JOINED(PyInit_, BACKEND_NAME)(void) {
     PyObject *module = PyModule_Create(&definition);
     if (!module || !(ModulusType = add_type(module, &modulus_spec)) ||
         !add_type(module, &table_spec) || !add_type(module, &rsa_spec) ||
+        PyModule_AddIntConstant(module, "LANES", LANES) ||
         PyModule_AddIntConstant(module, "TILE", TILE) ||
         PyModule_AddIntConstant(module, "SMALLEST_LIMBS", SMALLEST_LIMBS)) {
         Py_XDECREF(module);

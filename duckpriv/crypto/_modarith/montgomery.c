@@ -10,52 +10,44 @@
  * and of q * N, where q (five limbs) makes the five lowest limbs of the sum 0.
  */
 #include "montgomery.h"
+#include "multiply.h"
 
 #include <string.h>
 
 #define UNROLL _Pragma("GCC unroll 10")
 
 /* sum[0..9] += a[0..4] * b[0..4] */
-INLINE void tile(vec sum[2 * TILE], const vec a[TILE], const vec b[TILE]) {
+INLINE void tile(vec sum[2 * TILE], const factor a[TILE], const factor b[TILE]) {
     UNROLL for (int i = 0; i < TILE; i++) {
-        UNROLL for (int j = 0; j < TILE; j++) {
-            sum[i + j] = vec_mul_low(sum[i + j], a[i], b[j]);
-            sum[i + j + 1] = vec_mul_high(sum[i + j + 1], a[i], b[j]);
-        }
+        UNROLL for (int j = 0; j < TILE; j++)
+            multiply_add(&sum[i + j], &sum[i + j + 1], a[i], b[j]);
     }
 }
 
 /* sum[0..9] += n[0..4] * q[0..4]; N is the same in all lanes. */
-INLINE void tile_n(vec sum[2 * TILE], const uint64_t n[TILE], const vec q[TILE]) {
+INLINE void tile_n(vec sum[2 * TILE], const limb_factor n[TILE], const factor q[TILE]) {
     UNROLL for (int i = 0; i < TILE; i++) {
-        vec limb = vec_all(n[i]);
-        UNROLL for (int j = 0; j < TILE; j++) {
-            sum[i + j] = vec_mul_low(sum[i + j], limb, q[j]);
-            sum[i + j + 1] = vec_mul_high(sum[i + j + 1], limb, q[j]);
-        }
+        factor limb = factor_all(n + i);
+        UNROLL for (int j = 0; j < TILE; j++)
+            multiply_add(&sum[i + j], &sum[i + j + 1], limb, q[j]);
     }
 }
 
 /* Find q such that sum + q * N is 0 in its five lowest limbs; add q * n[0..4], and carry. */
-INLINE void find_q(const modulus *m, vec sum[2 * TILE], vec q[TILE]) {
-    const vec inverse = vec_all(m->n_inverse);
+INLINE void find_q(const modulus *m, vec sum[2 * TILE], factor q[TILE]) {
+    const factor inverse = factor_all(&m->n_inverse);
     UNROLL for (int j = 0; j < TILE; j++) {
-        q[j] = vec_mul_low(vec_zero(), sum[j], inverse);
-        UNROLL for (int i = 0; i < TILE; i++) {
-            vec limb = vec_all(m->n[i]);
-            sum[i + j] = vec_mul_low(sum[i + j], limb, q[j]);
-            sum[i + j + 1] = vec_mul_high(sum[i + j + 1], limb, q[j]);
-        }
-        sum[j + 1] = vec_add(sum[j + 1], vec_shift_right(sum[j], LIMB_BITS));
+        q[j] = low_product(sum[j], inverse);
+        UNROLL for (int i = 0; i < TILE; i++)
+            multiply_add(&sum[i + j], &sum[i + j + 1], factor_all(m->n_factors + i), q[j]);
+        sum[j + 1] += sum[j] >> LIMB_BITS;
     }
 }
 
-/* The upper five sums go on as the lower ones, and `next` come in (or 0). */
-INLINE void slide(vec sum[2 * TILE], const vec *next) {
-    UNROLL for (int j = 0; j < TILE; j++) {
+/* The upper five sums go on as the lower ones. */
+INLINE void slide(vec sum[2 * TILE]) {
+    UNROLL for (int j = 0; j < TILE; j++)
         sum[j] = sum[TILE + j];
-        sum[TILE + j] = next ? next[j] : vec_zero();
-    }
 }
 
 INLINE void load_tile(vec to[TILE], const vec *from) {
@@ -63,70 +55,85 @@ INLINE void load_tile(vec to[TILE], const vec *from) {
         to[j] = from[j];
 }
 
+INLINE void load_factors(factor to[TILE], const factor *from) {
+    UNROLL for (int j = 0; j < TILE; j++)
+        to[j] = from[j];
+}
+
+/* What the sum of column `column` starts from where a * b and q * N, of `limbs` limbs, are added. */
+INLINE vec column_start(size_t limbs, size_t column) {
+    return column < limbs ? sum_start(2 * (column + 1), 2 * column)
+                          : sum_start(2 * (2 * limbs - 1 - column), 2 * (2 * limbs - column));
+}
+
 /* Carry sums below 2^63 into limbs of 52 bits. What passes the last limb is 0. */
 static void carry(vec *out, const vec *sums, size_t limbs) {
-    const vec mask = vec_all(LIMB_MASK);
     vec over = vec_zero();
     for (size_t i = 0; i < limbs; i++) {
-        vec sum = vec_add(sums[i], over);
-        out[i] = vec_and(sum, mask);
-        over = vec_shift_right(sum, LIMB_BITS);
+        vec sum = sums[i] + over;
+        out[i] = sum & LIMB_MASK;
+        over = sum >> LIMB_BITS;
     }
 }
 
 void mont_multiply(const modulus *m, vec *out, const vec *a, const vec *b) {
     const size_t limbs = m->limbs;
     vec acc[m->stride];
+    factor room[2][m->stride];
+    const factor *fa = factors_of(room[0], a, limbs), *fb = factors_of(room[1], b, limbs);
     for (size_t i = 0; i < limbs; i++)
-        acc[i] = vec_zero();
+        acc[i] = column_start(limbs, i);
     for (size_t row = 0; row < limbs; row += TILE) {
-        vec sum[2 * TILE], factor[TILE], passing[TILE], q[TILE];
-        load_tile(factor, b + row);
+        vec sum[2 * TILE];
+        factor fixed[TILE], passing[TILE], q[TILE];
+        load_factors(fixed, fb + row);
         load_tile(sum, acc);
         load_tile(sum + TILE, acc + TILE);
-        load_tile(passing, a);
-        tile(sum, passing, factor);
+        load_factors(passing, fa);
+        tile(sum, passing, fixed);
         find_q(m, sum, q);
-        size_t at = TILE;
-        for (; at < limbs - TILE; at += TILE) {
-            slide(sum, acc + at + TILE);
-            load_tile(passing, a + at);
-            tile(sum, passing, factor);
-            tile_n(sum, m->n + at, q);
+        for (size_t at = TILE; at < limbs; at += TILE) {
+            slide(sum);
+            if (at + TILE < limbs)
+                load_tile(sum + TILE, acc + at + TILE);
+            else
+                UNROLL for (int j = 0; j < TILE; j++)
+                    sum[TILE + j] = column_start(limbs, limbs + row + (size_t)j);
+            load_factors(passing, fa + at);
+            tile(sum, passing, fixed);
+            tile_n(sum, m->n_factors + at, q);
             load_tile(acc + at - TILE, sum);
         }
-        slide(sum, NULL);
-        load_tile(passing, a + at);
-        tile(sum, passing, factor);
-        tile_n(sum, m->n + at, q);
-        load_tile(acc + at - TILE, sum);
-        load_tile(acc + at, sum + TILE);
+        load_tile(acc + limbs - TILE, sum + TILE);
     }
     carry(out, acc, limbs);
 }
 
 /* acc[0..2 limbs) = a * a: the products of two different limbs once, doubled, then the squares. */
-static void square_sums(vec *acc, const vec *a, size_t limbs) {
+static void square_sums(vec *acc, const factor *a, size_t limbs) {
     for (size_t i = 0; i < 2 * limbs; i++)
         acc[i] = vec_zero();
     for (size_t row = 0; row + TILE < limbs; row += TILE) {
-        vec sum[2 * TILE], factor[TILE], passing[TILE];
-        load_tile(factor, a + row);
+        vec sum[2 * TILE];
+        factor fixed[TILE], passing[TILE];
+        load_factors(fixed, a + row);
         load_tile(sum + TILE, acc + 2 * row + TILE);
         for (size_t at = row + TILE; at < limbs; at += TILE) {
-            slide(sum, acc + row + at + TILE);
-            load_tile(passing, a + at);
-            tile(sum, passing, factor);
+            slide(sum);
+            load_tile(sum + TILE, acc + row + at + TILE);
+            load_factors(passing, a + at);
+            tile(sum, passing, fixed);
             load_tile(acc + row + at, sum);
         }
         load_tile(acc + row + limbs, sum + TILE);
     }
     for (size_t row = 0; row < limbs; row += TILE) {
-        vec sum[2 * TILE], factor[TILE];
-        load_tile(factor, a + row);
+        vec sum[2 * TILE];
+        factor fixed[TILE];
+        load_factors(fixed, a + row);
         UNROLL for (int j = 0; j < 2 * TILE; j++)
-            sum[j] = vec_add(acc[2 * row + j], acc[2 * row + j]);
-        tile(sum, factor, factor);
+            sum[j] = 2 * acc[2 * row + j] + column_start(limbs, 2 * row + (size_t)j);
+        tile(sum, fixed, fixed);
         load_tile(acc + 2 * row, sum);
         load_tile(acc + 2 * row + TILE, sum + TILE);
     }
@@ -135,16 +142,19 @@ static void square_sums(vec *acc, const vec *a, size_t limbs) {
 void mont_square(const modulus *m, vec *out, const vec *a) {
     const size_t limbs = m->limbs;
     vec acc[2 * m->stride];
-    square_sums(acc, a, limbs);
+    factor room[m->stride];
+    square_sums(acc, factors_of(room, a, limbs), limbs);
     for (size_t row = 0; row < limbs; row += TILE) {
-        vec sum[2 * TILE], q[TILE];
+        vec sum[2 * TILE];
+        factor q[TILE];
         vec *base = acc + row;
         load_tile(sum, base);
         load_tile(sum + TILE, base + TILE);
         find_q(m, sum, q);
         for (size_t at = TILE; at < limbs; at += TILE) {
-            slide(sum, base + at + TILE);
-            tile_n(sum, m->n + at, q);
+            slide(sum);
+            load_tile(sum + TILE, base + at + TILE);
+            tile_n(sum, m->n_factors + at, q);
             load_tile(base + at, sum);
         }
         load_tile(base + limbs, sum + TILE);
@@ -175,28 +185,27 @@ void mont_leave(const modulus *m, vec *out, const vec *a) {
 }
 
 void reduce_once(const modulus *m, vec *a) {
-    const vec mask = vec_all(LIMB_MASK);
     vec difference[m->stride], borrow = vec_zero();
     for (size_t i = 0; i < m->limbs; i++) {
-        vec d = vec_add(vec_sub(a[i], vec_all(m->n[i])), borrow);
-        difference[i] = vec_and(d, mask);
-        borrow = vec_shift_right_signed(d, LIMB_BITS); /* 0 or -1 */
+        vec d = a[i] - m->n[i] + borrow;
+        difference[i] = d & LIMB_MASK;
+        borrow = vec_carry(d); /* 0 or -1 */
     }
     for (size_t i = 0; i < m->limbs; i++) /* a where it was smaller, else the difference */
-        a[i] = vec_add(difference[i], vec_and(borrow, vec_sub(a[i], difference[i])));
+        a[i] = difference[i] + (borrow & (a[i] - difference[i]));
 }
 
 /* out[0..2 limbs) = a * b + c, c of `limbs` limbs, without a modulus. */
 void plain_multiply_add(vec *out, const vec *a, const vec *b, const vec *c, size_t limbs) {
+    factor room[2][limbs];
+    const factor *fa = factors_of(room[0], a, limbs), *fb = factors_of(room[1], b, limbs);
     for (size_t i = 0; i < limbs; i++) {
-        out[i] = c[i];
-        out[limbs + i] = vec_zero();
+        out[i] = c[i] + sum_start(i + 1, i);
+        out[limbs + i] = sum_start(limbs - 1 - i, limbs - i);
     }
     for (size_t i = 0; i < limbs; i++)
-        for (size_t j = 0; j < limbs; j++) {
-            out[i + j] = vec_mul_low(out[i + j], a[i], b[j]);
-            out[i + j + 1] = vec_mul_high(out[i + j + 1], a[i], b[j]);
-        }
+        for (size_t j = 0; j < limbs; j++)
+            multiply_add(&out[i + j], &out[i + j + 1], fa[i], fb[j]);
     carry(out, out, 2 * limbs);
 }
 
@@ -221,7 +230,9 @@ int modulus_set(modulus *m, const uint8_t *n, const uint8_t *r, const uint8_t *r
     uint64_t inverse = 1; /* Newton: each step doubles the number of right bits */
     for (int i = 0; i < 6; i++)
         inverse *= 2 - m->n[0] * inverse;
-    m->n_inverse = (0 - inverse) & LIMB_MASK;
+    m->n_inverse = (limb_factor)((0 - inverse) & LIMB_MASK);
+    for (size_t i = 0; i < limbs; i++)
+        m->n_factors[i] = (limb_factor)m->n[i];
     return 0;
 }
 

@@ -17,7 +17,7 @@ static void select_entry(const modulus *m, vec *out, const vec *table, vec digit
     for (size_t i = 0; i < limbs; i++) {
         vec found = vec_zero();
         for (int e = 0; e < ENTRIES; e++)
-            found = vec_or(found, vec_and(wanted[e], table[(size_t)e * limbs + i]));
+            found |= wanted[e] & table[(size_t)e * limbs + i];
         out[i] = found;
     }
 }
@@ -41,7 +41,7 @@ void power_lanes(const modulus *m, vec *x, const uint8_t *const digits[LANES], s
     for (size_t w = 0; w < windows; w++) {
         vec digit;
         for (int lane = 0; lane < LANES; lane++)
-            ((uint64_t *)&digit)[lane] = digits[lane][w];
+            digit[lane] = digits[lane][w];
         select_entry(m, entry, table, digit);
         if (w == 0) {
             memcpy(x, entry, limbs * sizeof(vec));

@@ -89,15 +89,14 @@ void load_below(const modulus *m, vec *out, const uint8_t *rows, size_t count, v
     load_rows(out, m->limbs, rows, m->width, count);
     vec borrow = vec_zero();
     for (size_t i = 0; i < m->limbs; i++)
-        borrow = vec_shift_right_signed(vec_add(vec_sub(out[i], vec_all(m->n[i])), borrow),
-                                        LIMB_BITS);
-    *below = vec_and(*below, borrow); /* -1 where it was smaller */
+        borrow = vec_carry(out[i] - m->n[i] + borrow);
+    *below &= borrow; /* -1 where it was smaller */
 }
 
 int all_below(vec below) {
     uint64_t all = ~UINT64_C(0);
     for (int lane = 0; lane < LANES; lane++)
-        all &= ((const uint64_t *)&below)[lane];
+        all &= below[lane];
     return all ? 0 : NOT_BELOW;
 }
 
@@ -112,14 +111,14 @@ void load_pieces(const modulus *m, vec *out, const uint64_t *const piece[LANES])
         vec in[LANES];
         for (int lane = 0; lane < LANES; lane++)
             in[lane] = vec_load(piece[lane] + i);
-        transpose_8(out + i, in);
+        transpose(out + i, in);
     }
 }
 
 void store_pieces(const modulus *m, uint64_t *const piece[LANES], const vec *a) {
     for (size_t i = 0; i < m->stride; i += LANES) {
         vec rows[LANES];
-        transpose_8(rows, a + i);
+        transpose(rows, a + i);
         for (int lane = 0; lane < LANES; lane++)
             vec_store(piece[lane] + i, rows[lane]);
     }

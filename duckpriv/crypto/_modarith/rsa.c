@@ -16,12 +16,11 @@ static void power_mod_prime(const modulus *m, vec *out, const vec *x, const uint
     mont_enter(m, high, x + m->limbs);
     mont_enter(m, high, high);
     for (size_t i = 0; i < m->limbs; i++)
-        low[i] = vec_add(low[i], high[i]);
+        low[i] += high[i];
     /* The sum is below 4 p; its limbs of 53 bits go back to 52. */
-    const vec mask = vec_all(LIMB_MASK);
     for (size_t i = 0; i + 1 < m->limbs; i++) {
-        low[i + 1] = vec_add(low[i + 1], vec_shift_right(low[i], LIMB_BITS));
-        low[i] = vec_and(low[i], mask);
+        low[i + 1] += low[i] >> LIMB_BITS;
+        low[i] &= LIMB_MASK;
     }
     power_lanes(m, low, same, windows, scratch);
     mont_leave(m, out, low);
@@ -36,7 +35,6 @@ int rows_rsa(const rsa_key *key, uint8_t *out, const uint8_t *x, size_t count) {
     vec row[2 * p->stride], mod_p[p->stride], mod_q[p->stride], h[p->stride], other[p->stride];
     if (!scratch)
         return NO_MEMORY;
-    const vec mask = vec_all(LIMB_MASK);
     for (size_t i = 0; i < count; i += LANES) {
         size_t lanes = count - i < LANES ? count - i : LANES;
         load_rows(row, 2 * limbs, x + i * key->width, key->width, lanes);
@@ -45,10 +43,9 @@ int rows_rsa(const rsa_key *key, uint8_t *out, const uint8_t *x, size_t count) {
         /* h = (mod_p - mod_q + 2p) / q mod p; q < 2p, so the sum is positive and below 4p. */
         vec over = vec_zero();
         for (size_t j = 0; j < limbs; j++) {
-            vec n = vec_all(p->n[j]);
-            vec d = vec_add(vec_sub(vec_add(mod_p[j], vec_add(n, n)), mod_q[j]), over);
-            h[j] = vec_and(d, mask);
-            over = vec_shift_right_signed(d, LIMB_BITS);
+            vec d = mod_p[j] + 2 * p->n[j] - mod_q[j] + over;
+            h[j] = d & LIMB_MASK;
+            over = vec_carry(d);
         }
         set_all(other, key->q_inverse, limbs);
         mont_multiply(p, h, h, other);

@@ -1,21 +1,26 @@
-"""Modular arithmetic on byte matrices, and the one place that chooses who computes it.
+"""Modular arithmetic on byte matrices, by whom `choice.py` says.
 
-`ifma` is the compiled kernel, for processors with AVX-512 IFMA; `libcrypto` is OpenSSL, with gmpy2
-for public exponents; `gmpy2` is always there. All are constant-time where an exponent is secret.
-`DUCKPRIV_MODARITH` forces one of them; otherwise the first that can run does. Rows have to be below
-the modulus; the kernel raises ValueError for others, and gmpy2 reduces them.
+Rows have to be below the modulus; the kernel raises ValueError for others, and gmpy2 reduces them.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from functools import cache
 from typing import Protocol
 
-from ...errors import InvalidValue
 from ..parallel import ByteMatrix
 from . import kernel, libcrypto, with_gmpy2
+from .choice import by_kernel, implementation, implementations
+
+__all__ = [
+    "RsaPrivateOperation",
+    "implementation",
+    "implementations",
+    "inverse",
+    "multiply",
+    "power_public",
+    "rsa_private_operation",
+]
 
 
 class RsaPrivateOperation(Protocol):
@@ -30,35 +35,6 @@ class RsaPrivateOperation(Protocol):
         """Return x^d mod N of every row of `x`, (rows, width of N)."""
 
 
-_AVAILABLE: dict[str, Callable[[], bool]] = {
-    "ifma": kernel.available,
-    "libcrypto": libcrypto.available,
-    "gmpy2": lambda: True,
-}
-_MISSING = {
-    "ifma": "the kernel was not compiled, or this processor has no AVX-512 IFMA",
-    "libcrypto": "no libcrypto of OpenSSL 3 was found",
-}
-
-
-def implementations() -> dict[str, str]:
-    """Return every implementation, with '' or why it cannot run here."""
-    return {name: "" if can() else _MISSING[name] for name, can in _AVAILABLE.items()}
-
-
-@cache
-def implementation() -> str:
-    """Return who computes: 'ifma', 'libcrypto' or 'gmpy2'."""
-    wanted = os.environ.get("DUCKPRIV_MODARITH", "")
-    if not wanted:
-        return next(name for name, available in _AVAILABLE.items() if available())
-    if wanted not in _AVAILABLE:
-        raise InvalidValue(f"DUCKPRIV_MODARITH is {wanted!a}; use {', '.join(_AVAILABLE)}")
-    if not _AVAILABLE[wanted]():
-        raise InvalidValue(f"DUCKPRIV_MODARITH is {wanted}, but {_MISSING[wanted]}")
-    return wanted
-
-
 class _Columns(Protocol):
     multiply: Callable[[ByteMatrix, ByteMatrix, int], ByteMatrix]
     power_public: Callable[[ByteMatrix, int, int], ByteMatrix]
@@ -66,7 +42,7 @@ class _Columns(Protocol):
 
 
 def _columns() -> _Columns:
-    return kernel if implementation() == "ifma" else with_gmpy2
+    return kernel if by_kernel() else with_gmpy2
 
 
 def multiply(a: ByteMatrix, b: ByteMatrix, modulus: int) -> ByteMatrix:
@@ -89,7 +65,7 @@ def inverse(x: ByteMatrix, modulus: int) -> ByteMatrix:
 
 def rsa_private_operation(pkcs8: bytes) -> RsaPrivateOperation:
     """Return the private-key operation of an RSA key (DER, PKCS #8, unencrypted)."""
-    if implementation() == "ifma":
+    if by_kernel():
         try:
             return kernel.RsaPrivateOperation(pkcs8)
         except kernel.UnequalPrimes:

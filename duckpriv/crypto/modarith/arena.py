@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Protocol
 
-from . import implementation
 from .arena_gmpy2 import Gmpy2Modulus
+from .choice import implementation
 
 Residue = Any
 

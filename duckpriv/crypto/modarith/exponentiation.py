@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from ..bytecolumns import from_integers, from_rows, rows_of, to_integers
 from ..parallel import ByteMatrix, cores, map_rows
-from . import implementation, inverse, kernel
+from . import inverse, kernel
 from .arena import Arena, Residue, prepare
+from .choice import by_kernel
 from .digits import signed_digits
 
 WINDOW = 8
@@ -38,7 +39,7 @@ class FixedBases(Protocol):
 
 def fixed_bases(modulus: int, bases: ByteMatrix) -> FixedBases:
     """Return products of powers of `bases`, (count, width)."""
-    if implementation() == "ifma":
+    if by_kernel():
         return kernel.FixedBases(modulus, bases)
     return _FixedBases(modulus, bases)
 
@@ -93,7 +94,7 @@ def power_each(bases: ByteMatrix, exponents: NDArray[np.int64], number: int) -> 
     below = exponents < 0
     bases = np.where(below[:, None], inverse(bases, number), bases)
     exponents = np.abs(exponents)
-    if implementation() == "ifma":
+    if by_kernel():
         return kernel.power_each(bases, exponents, number)
     rows = zip(to_integers(bases), exponents.tolist(), strict=True)
     powers = (gmpy2.powmod(base, exponent, number) for base, exponent in rows)
@@ -112,7 +113,7 @@ def multi_power(number: int, bases: ByteMatrix, exponents: NDArray[np.int64]) ->
     if outputs == 0 or rows == 0:
         one = (1).to_bytes(bases.shape[1], "big")
         return from_rows([one] * outputs, bases.shape[1])
-    if implementation() == "ifma":
+    if by_kernel():
         return kernel.multi_power(number, bases, exponents)
     modulus = prepare(number)
     bits = max(int(np.abs(exponents).max()).bit_length(), 1)

@@ -1,6 +1,6 @@
-"""Modular arithmetic by the compiled kernel: columns of numbers, eight at a time in the lanes of
-AVX-512 IFMA registers (`duckpriv/crypto/_modarith`). It releases the GIL; `map_rows` gives each
-core its part of a column.
+"""Modular arithmetic by the compiled kernel (`duckpriv/crypto/_modarith`): columns of numbers, several
+at a time in the lanes of registers. It releases the GIL; `map_rows` gives each core its part of a
+column.
 
 Every operation raises ValueError for a row that is not below the modulus.
 """
@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import cache, lru_cache
-from importlib import import_module
+from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
@@ -20,26 +19,24 @@ from numpy.typing import NDArray
 
 from ..bytecolumns import from_integers, to_integers
 from ..parallel import ByteMatrix, cores, map_rows
+from .choice import implementation, kernel_module
 from .digits import signed_digits
 from .with_gmpy2 import private_numbers
 
-_LIMB_BITS, _LANES, _WINDOW = 52, 8, 4
+_LIMB_BITS, _WINDOW = 52, 4
 # An exponent with so few ones is raised to by squaring and multiplying.
 _SPARSE = 4
 _MOST_TABLES = 1 << 28  # bytes
 
 
-@cache
 def _module() -> ModuleType:
-    return import_module("duckpriv.crypto._modarith.compiled")
+    return kernel_module(implementation())
 
 
-def available() -> bool:
-    """Whether the kernel was compiled, and this processor and system can run it."""
-    try:
-        return bool(_module().available())
-    except ImportError:
-        return False
+def _lanes() -> int:
+    """Return how many numbers are computed side by side."""
+    lanes: int = _module().LANES
+    return lanes
 
 
 def _limbs(modulus: int, width: int) -> int:
@@ -72,7 +69,7 @@ def _on_rows(
         return out
 
     columns = (np.ascontiguousarray(column) for column in (x, *others))
-    return map_rows(part, *columns, smallest=_LANES)
+    return map_rows(part, *columns, smallest=_lanes())
 
 
 def multiply(a: ByteMatrix, b: ByteMatrix, modulus: int) -> ByteMatrix:
@@ -120,14 +117,14 @@ def inverse(x: ByteMatrix, modulus: int) -> ByteMatrix:
 
     Raises ZeroDivisionError where a row has none.
     """
-    prepared = _public(modulus, x.shape[1])
+    prepared, lanes = _public(modulus, x.shape[1]), _lanes()
 
     def part(x: ByteMatrix) -> ByteMatrix:
         prefixes, out = np.empty(x.shape, np.uint8), np.empty(x.shape, np.uint8)
         prepared.prefix(prefixes, x)
         # The last product of each lane, lane by lane.
         rows = len(x)
-        last = [i + (rows - 1 - i) // _LANES * _LANES for i in range(min(rows, _LANES))]
+        last = [i + (rows - 1 - i) // lanes * lanes for i in range(min(rows, lanes))]
         totals = [int(gmpy2.invert(total, modulus)) for total in to_integers(prefixes[last])]
         inverses = from_integers((gmpy2.mpz(total) for total in totals), x.shape[1])
         prepared.unwind(out, x, prefixes, inverses)
@@ -135,7 +132,7 @@ def inverse(x: ByteMatrix, modulus: int) -> ByteMatrix:
 
     if len(x) == 0:
         return x
-    return map_rows(part, np.ascontiguousarray(x), smallest=4 * _LANES)
+    return map_rows(part, np.ascontiguousarray(x), smallest=4 * lanes)
 
 
 class FixedBases:
@@ -173,10 +170,10 @@ def multi_power(modulus: int, bases: ByteMatrix, exponents: NDArray[np.int64]) -
 def _cheapest(outputs: int, rows: int, bits: int, size: int) -> tuple[bool, int, int]:
     """Return whether Straus's method needs fewer multiplications, the best window, and into
     how many chunks to cut the rows so that all lanes have work. Numbers take `size` bytes."""
-    costs = []
+    costs, lanes = [], _lanes()
 
-    def rounds(lanes: int) -> int:
-        return math.ceil(math.ceil(lanes / _LANES) / cores())
+    def rounds(tasks: int) -> int:
+        return math.ceil(math.ceil(tasks / lanes) / cores())
 
     for window in range(2, 14):
         windows = math.ceil((bits + 1) / window)
@@ -200,7 +197,7 @@ def _pieces(prepared: Any, rows: ByteMatrix) -> NDArray[np.uint64]:
         prepared.pieces(out, rows)
         return out
 
-    pieces: Any = map_rows(part, np.ascontiguousarray(rows), smallest=_LANES)
+    pieces: Any = map_rows(part, np.ascontiguousarray(rows), smallest=_lanes())
     return pieces  # type: ignore[no-any-return]
 
 
@@ -220,10 +217,10 @@ def _straus(
         prepared.multiples(out, pieces, largest)
         return out
 
-    above: Any = map_rows(multiples, positive, smallest=_LANES)  # type: ignore[arg-type]
+    above: Any = map_rows(multiples, positive, smallest=_lanes())  # type: ignore[arg-type]
     below: Any = above
     if negative is not positive:
-        below = map_rows(multiples, negative, smallest=_LANES)  # type: ignore[arg-type]
+        below = map_rows(multiples, negative, smallest=_lanes())  # type: ignore[arg-type]
 
     def part(digits: Any) -> ByteMatrix:
         out = np.empty((len(digits), width), np.uint8)
@@ -231,7 +228,7 @@ def _straus(
         prepared.straus(out, above, below, ordered, rows, windows, window, largest)
         return out
 
-    return map_rows(part, digits.transpose(1, 0, 2), smallest=_LANES)  # type: ignore[arg-type]
+    return map_rows(part, digits.transpose(1, 0, 2), smallest=_lanes())  # type: ignore[arg-type]
 
 
 def _buckets(
@@ -262,7 +259,7 @@ def _buckets(
         prepared.buckets(out, positive, negative, tasks, first, length, 1 << (window - 1))
         return out
 
-    sums = map_rows(part, tasks, first, smallest=_LANES)  # type: ignore[arg-type]
+    sums = map_rows(part, tasks, first, smallest=_lanes())  # type: ignore[arg-type]
     by_chunk = sums.reshape(chunks, windows * outputs, width)
     total = by_chunk[0]
     for other in by_chunk[1:]:

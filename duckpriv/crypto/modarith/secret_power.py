@@ -6,7 +6,8 @@ import gmpy2
 
 from ..bytecolumns import from_integers, from_rows, rows_of, to_integers
 from ..parallel import ByteMatrix, map_rows
-from . import implementation, kernel
+from . import kernel
+from .choice import by_kernel, implementation
 
 
 def secret_power(x: ByteMatrix, exponent: int, modulus: int) -> ByteMatrix:
@@ -14,7 +15,7 @@ def secret_power(x: ByteMatrix, exponent: int, modulus: int) -> ByteMatrix:
 
     By the kernel, OpenSSL's `BN_mod_exp_mont_consttime`, or GMP's `mpz_powm_sec`.
     """
-    if implementation() == "ifma":
+    if by_kernel():
         return kernel.secret_power(x, exponent, modulus)
     if implementation() == "gmpy2":
 
