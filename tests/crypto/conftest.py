@@ -14,8 +14,7 @@ from duckpriv.crypto.modarith import choice, implementation, implementations, ke
 from duckpriv.crypto.modarith.arena import prepare
 
 if folder := os.environ.get("DUCKPRIV_TEST_KERNELS"):
-    # Other builds of the kernel, with sanitizers, and the portable one: see the Makefile.
-    choice.KERNELS.clear()
+    # Other builds of the kernel, with sanitizers, and the portable back end: see the Makefile.
     for build in sorted(Path(folder).glob("*.so")):
         name = f"duckpriv.crypto._modarith.{build.stem}"
         loader = importlib.machinery.ExtensionFileLoader(name, str(build))
@@ -23,7 +22,9 @@ if folder := os.environ.get("DUCKPRIV_TEST_KERNELS"):
         assert spec is not None
         sys.modules[name] = importlib.util.module_from_spec(spec)
         loader.exec_module(sys.modules[name])
-        choice.KERNELS[build.stem] = "what it needs"
+        if build.stem not in choice.KERNELS:
+            choice.KERNELS[build.stem] = "nothing"
+            choice._ALL += (build.stem,)
 
 _CACHES = (
     implementation,

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Iterator
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,15 +12,17 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from duckpriv.crypto import modarith
 from duckpriv.crypto.bytecolumns import from_rows, rows_of
 from duckpriv.crypto.modarith import (
+    choice,
     implementation,
+    implementations,
     inverse,
     kernel,
     libcrypto,
     multiply,
     power_public,
+    rsa_private_operation,
     with_gmpy2,
 )
 from duckpriv.crypto.modarith.secret_power import secret_power
@@ -86,26 +90,10 @@ def pkcs8(key: rsa.RSAPrivateKey) -> bytes:
     )
 
 
-OPERATIONS = [
-    pytest.param(
-        kernel.RsaPrivateOperation,
-        id="ifma",
-        marks=pytest.mark.skipif(not kernel.available(), reason="no kernel here"),
-    ),
-    pytest.param(
-        libcrypto.RsaPrivateOperation,
-        id="libcrypto",
-        marks=pytest.mark.skipif(not libcrypto.available(), reason="no libcrypto here"),
-    ),
-    pytest.param(with_gmpy2.RsaPrivateOperation, id="gmpy2"),
-]
-
-
-@pytest.mark.parametrize("operation", OPERATIONS)
-def test_the_private_operation_is_the_power_by_d(operation, rsa_key: rsa.RSAPrivateKey) -> None:
+def test_the_private_operation_is_the_power_by_d(computed_by, rsa_key: rsa.RSAPrivateKey) -> None:
     numbers = rsa_key.private_numbers()
     n = numbers.public_numbers.n
-    private = operation(pkcs8(rsa_key))
+    private = rsa_private_operation(pkcs8(rsa_key))
 
     @settings(max_examples=20, deadline=None)
     @given(
@@ -138,9 +126,8 @@ def test_a_fault_in_one_half_of_the_crt_is_never_released_by_libcrypto(rsa_key) 
     assert integers(faulty(matrix([3, 5]))) == [pow(3, good.d, n), pow(5, good.d, n)]
 
 
-@pytest.mark.skipif(not kernel.available(), reason="no kernel here")
 def test_a_fault_in_one_half_of_the_crt_is_never_released_by_the_kernel(
-    rsa_key, monkeypatch
+    backend, rsa_key, monkeypatch
 ) -> None:
     good, digits = rsa_key.private_numbers().dmp1, kernel._digits
     monkeypatch.setattr(kernel, "_digits", lambda e, bits: digits(e + 2 * (e == good), bits))
@@ -155,35 +142,44 @@ def test_splitting_over_cores_keeps_the_order(computed_by, rows: int) -> None:
     assert np.array_equal(power_public(matrix(values), 1, MODULUS), matrix(values))
 
 
-@pytest.mark.parametrize("here", [("ifma", "libcrypto"), ("libcrypto",), ()])
-@pytest.mark.parametrize("wanted", ["ifma", "libcrypto", "gmpy2", "", "openssl"])
-def test_the_environment_chooses_the_implementation(wanted: str, here, monkeypatch) -> None:
-    monkeypatch.setenv("DUCKPRIV_MODARITH", wanted)
-    monkeypatch.setitem(modarith._AVAILABLE, "ifma", lambda: "ifma" in here)
-    monkeypatch.setitem(modarith._AVAILABLE, "libcrypto", lambda: "libcrypto" in here)
+@pytest.fixture
+def another_choice() -> Iterator[None]:
+    """The test changes what there is to choose from."""
     implementation.cache_clear()
-    try:
-        if wanted == "openssl":
-            with pytest.raises(InvalidValue, match="use ifma, libcrypto, gmpy2"):
-                implementation()
-        elif wanted in ("", "gmpy2", *here):
-            assert implementation() == wanted or (here or ("gmpy2",))[0]
-        else:
-            with pytest.raises(InvalidValue, match=f"is {wanted}, but"):
-                implementation()
-    finally:
-        implementation.cache_clear()
+    yield
+    implementation.cache_clear()
 
 
-def test_without_the_compiled_kernel_another_one_computes(monkeypatch) -> None:
-    monkeypatch.setitem(sys.modules, "duckpriv.crypto._modarith.compiled", None)
-    monkeypatch.delattr("duckpriv.crypto._modarith.compiled", raising=False)
+@pytest.mark.parametrize(
+    "here", [("ifma", "avx512", "avx2", "libcrypto"), ("avx2",), ("libcrypto",), ()]
+)
+@pytest.mark.parametrize("wanted", ["ifma", "avx512", "avx2", "libcrypto", "gmpy2", "", "openssl"])
+def test_the_environment_chooses(wanted: str, here, monkeypatch, another_choice) -> None:
+    monkeypatch.setenv("DUCKPRIV_MODARITH", wanted)
+    available = (*here, "gmpy2")
+    monkeypatch.setattr(choice, "_missing", lambda name: "" if name in available else "it is away")
+    if wanted == "openssl":
+        with pytest.raises(InvalidValue, match="use ifma, avx512, avx2, libcrypto, gmpy2"):
+            implementation()
+    elif wanted in ("", *available):
+        assert implementation() == wanted or available[0]
+    else:
+        with pytest.raises(InvalidValue, match=f"is {wanted}, but it is away"):
+            implementation()
+
+
+def test_without_the_compiled_kernel_another_one_computes(monkeypatch, another_choice) -> None:
     monkeypatch.delenv("DUCKPRIV_MODARITH", raising=False)
-    for cache in (kernel._module, implementation):
-        cache.cache_clear()
-    try:
-        assert not kernel.available()
-        assert implementation() in ("libcrypto", "gmpy2")
-    finally:
-        for cache in (kernel._module, implementation):
-            cache.cache_clear()
+    for name in choice.KERNELS:
+        monkeypatch.setitem(sys.modules, f"duckpriv.crypto._modarith.{name}", None)
+    assert implementation() in ("libcrypto", "gmpy2")
+    assert implementations()["avx2"] == "it was not compiled when duckpriv was installed"
+
+
+def test_on_an_older_processor_another_one_computes(monkeypatch, another_choice) -> None:
+    monkeypatch.delenv("DUCKPRIV_MODARITH", raising=False)
+    for name in choice.KERNELS:
+        older = SimpleNamespace(available=lambda: False)
+        monkeypatch.setitem(sys.modules, f"duckpriv.crypto._modarith.{name}", older)
+    assert implementation() in ("libcrypto", "gmpy2")
+    assert "this processor, or its operating system, has no AVX2" in implementations()["avx2"]

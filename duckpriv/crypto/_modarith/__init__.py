@@ -1,1 +1,1 @@
-"""The kernel's C, compiled to the module `compiled` where there was a compiler."""
+"""The kernel's C, compiled to a module for each back end where there was a compiler."""

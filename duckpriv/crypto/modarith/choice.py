@@ -1,9 +1,9 @@
 """The one place that chooses who computes.
 
 First the back ends of the compiled kernel (`KERNELS`, by what they need of the processor); then
-`libcrypto`, OpenSSL, with gmpy2 for public exponents; `gmpy2` is always there. All are constant-time
-where an exponent is secret. `DUCKPRIV_MODARITH` forces one of them; otherwise the first that can run
-does.
+`libcrypto`, OpenSSL, with gmpy2 for public exponents; `gmpy2` is always there. All are
+constant-time where an exponent is secret. `DUCKPRIV_MODARITH` forces one of them; otherwise the
+first that can run does.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from . import libcrypto
 
 # The fastest first.
 KERNELS = {"ifma": "AVX-512 IFMA", "avx512": "AVX-512", "avx2": "AVX2 with FMA"}
+_ALL = (*KERNELS, "libcrypto", "gmpy2")
 
 
 def kernel_module(name: str) -> ModuleType:
@@ -40,20 +41,19 @@ def _missing(name: str) -> str:
 
 def implementations() -> dict[str, str]:
     """Return every implementation, with '' or why it cannot run here."""
-    return {name: _missing(name) for name in (*KERNELS, "libcrypto", "gmpy2")}
+    return {name: _missing(name) for name in _ALL}
 
 
 @cache
 def implementation() -> str:
     """Return who computes: the name of a back end of the kernel, 'libcrypto' or 'gmpy2'."""
-    missing = implementations()
     wanted = os.environ.get("DUCKPRIV_MODARITH", "")
     if not wanted:
-        return next(name for name, why in missing.items() if not why)
-    if wanted not in missing:
-        raise InvalidValue(f"DUCKPRIV_MODARITH is {wanted!a}; use {', '.join(missing)}")
-    if missing[wanted]:
-        raise InvalidValue(f"DUCKPRIV_MODARITH is {wanted}, but {missing[wanted]}")
+        return next(name for name in _ALL if not _missing(name))
+    if wanted not in _ALL:
+        raise InvalidValue(f"DUCKPRIV_MODARITH is {wanted!a}; use {', '.join(_ALL)}")
+    if missing := _missing(wanted):
+        raise InvalidValue(f"DUCKPRIV_MODARITH is {wanted}, but {missing}")
     return wanted
 
 

@@ -1,6 +1,6 @@
-"""Modular arithmetic by the compiled kernel (`duckpriv/crypto/_modarith`): columns of numbers, several
-at a time in the lanes of registers. It releases the GIL; `map_rows` gives each core its part of a
-column.
+"""Modular arithmetic by the compiled kernel (`duckpriv/crypto/_modarith`): columns of numbers,
+several at a time in the lanes of registers. It releases the GIL; `map_rows` gives each core its
+part of a column.
 
 Every operation raises ValueError for a row that is not below the modulus.
 """
