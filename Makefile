@@ -56,34 +56,40 @@ wheels: .venv/wheels
 check-wheels: .venv/wheels
 	$(BIN)/python -m wheels.check
 
-# The kernel's C in a build of its own below build/: $(1) is its folder, $(2) what the compiler gets.
 KERNEL := duckpriv/crypto/_modarith
 KERNEL_SOURCES := $(filter-out $(KERNEL)/module.c,$(wildcard $(KERNEL)/*.c))
-define build_kernel
-	mkdir -p build/$(1)
-	$(CC) -shared -fPIC -std=gnu11 $(2) $$($(BIN)/python -c "import sysconfig; print('-I' + sysconfig.get_path('include'))") \
-	  $(KERNEL)/*.c -o build/$(1)/compiled.so
-endef
+BACKENDS := ifma avx512 avx2
+upper = $(shell echo $(1) | tr a-z A-Z)
 
-# The kernel's tests under AddressSanitizer and UndefinedBehaviorSanitizer: with AVX-512 where the
-# processor has it, and as portable C.
+# The kernel's tests under AddressSanitizer and UndefinedBehaviorSanitizer, for each back end that the
+# processor runs, and for portable C.
 SANITIZERS := -g -O1 -Wno-psabi -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
-sanitize: .venv/test
-	$(call build_kernel,sanitized,$(SANITIZERS))
-	$(call build_kernel,sanitized-portable,$(SANITIZERS) -DMODARITH_PORTABLE)
-	for build in sanitized sanitized-portable; do \
-	  LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libubsan.so)" ASAN_OPTIONS=detect_leaks=0 \
-	  DUCKPRIV_TEST_KERNEL=build/$$build/compiled.so $(BIN)/python -m pytest tests/crypto/test_kernel.py || exit 1; \
-	done
+sanitize: .venv/test $(BACKENDS:%=build/sanitized/%.so) build/sanitized/portable.so
+	LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libubsan.so)" ASAN_OPTIONS=detect_leaks=0 \
+	DUCKPRIV_TEST_KERNELS=build/sanitized $(BIN)/python -m pytest tests/crypto/test_kernel.py
 
-# The secret-exponent paths under valgrind: a branch or an address that depends on a secret is an
-# error. Valgrind does not know AVX-512, so this is the same source as portable C.
-check-ct:
-	mkdir -p build
-	$(CC) -g -O3 -std=gnu11 -DMODARITH_PORTABLE -Wno-psabi -I$(KERNEL) tests/crypto/constant_time.c $(KERNEL_SOURCES) -o build/constant-time
-	valgrind --quiet --error-exitcode=1 build/constant-time
-	! valgrind --quiet --error-exitcode=1 build/constant-time leak 2> build/constant-time.log
+build/sanitized/%.so: $(wildcard $(KERNEL)/*.[ch])
+	mkdir -p $(@D)
+	$(CC) -shared -fPIC -std=gnu11 $(SANITIZERS) -DBACKEND_$(call upper,$*) \
+	  $$($(BIN)/python -c "import sysconfig; print('-I' + sysconfig.get_path('include'))") $(KERNEL)/*.c -o $@
+
+# The paths of secrets. For every back end that the processor runs: which instructions run may not
+# depend on a secret, nor what is left on the stack. Under valgrind, which does not know AVX-512, for
+# the others: a branch or an address that depends on a secret is an error.
+check-ct: $(BACKENDS:%=build/constant-time/%) build/constant-time/portable
+	for backend in $(BACKENDS); do \
+	  build/constant-time/$$backend trace || exit 1; \
+	done
+	for backend in avx2 portable; do \
+	  valgrind --quiet --error-exitcode=1 build/constant-time/$$backend valgrind || exit 1; \
+	done
+	! build/constant-time/avx2 trace leak
+	! valgrind --quiet --error-exitcode=1 build/constant-time/portable valgrind leak 2> build/constant-time/leak.log
 	@echo "no branch and no address depends on a secret, and the check finds one that does"
+
+build/constant-time/%: tests/crypto/constant_time.c $(wildcard $(KERNEL)/*.[ch])
+	mkdir -p $(@D)
+	$(CC) -g -O3 -std=gnu11 -DBACKEND_$(call upper,$*) -Wno-psabi -I$(KERNEL) $< $(KERNEL_SOURCES) -o $@
 
 clean:
 	rm -rf .venv build dist demo *.egg-info duckpriv/crypto/*/*.so

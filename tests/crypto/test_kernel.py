@@ -1,4 +1,5 @@
-"""The compiled kernel against Python's pow: all limb counts, lanes and edge values."""
+"""Each back end of the compiled kernel against Python's pow: all limb counts, lanes and edge
+values."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from duckpriv.crypto.bytecolumns import from_rows, rows_of
-from duckpriv.crypto.modarith import kernel
+from duckpriv.crypto.modarith import choice, kernel
 from tests.effort import THOROUGH
 
 pytestmark = pytest.mark.usefixtures("backend")
@@ -131,6 +132,75 @@ def test_rsa(bits: int) -> None:
     assert integers(powers) == [pow(a, numbers.d, n) for a in x]
 
 
+def root_below_quarter(n: int, bits: int) -> int:
+    """Return a square root of n modulo 2^bits, below 2^(bits - 2): n is 1 modulo 8."""
+    root = 1
+    for length in range(3, bits + 1):  # one bit more at a time
+        if (root * root - n) >> (length - 1) & 1:
+            root += 1 << (length - 2)
+    root %= 1 << bits
+    half = 1 << (bits - 1)
+    return min(root, 2 * half - root, (root + half) % (2 * half), (half - root) % (2 * half))
+
+
+@pytest.mark.parametrize("limbs", [10, 12, 15, 16, 20, 40, 60, 80, 100, 320])
+@pytest.mark.parametrize("top", [0, 1])
+def test_sums_at_their_bounds(backend, limbs: int, top: int) -> None:
+    """N as large as so many limbs allow, all ones, and factors of all ones just below 4 N: every
+    product and every sum is as large as it gets. A root of N modulo R makes all limbs of q ones,
+    too. What comes out is below 2 N, in limbs of 52 bits."""
+    module = choice.kernel_module(backend)
+    if limbs % module.TILE:
+        pytest.skip("this back end has no numbers of so many limbs")
+    bits = 52 * limbs - 4
+    n, r = 2**bits - (7 if top else 1), 2 ** (52 * limbs)
+    assert n % 8 == (1 if top else 7)
+    width = 52 * limbs // 8
+    numbers = (n, r % n, r * r % n)
+    modulus = module.Modulus(*(number.to_bytes(width, "big") for number in numbers), limbs)
+    factors = [4 * n - 1, 2 * n - 1, n, r // 4 - 1, 1, 0]
+    if top:
+        factors.append(root_below_quarter(n, 52 * limbs))
+        assert factors[-1] ** 2 % r == n
+    pieces = np.zeros((len(factors), modulus.stride), np.uint64)
+    for piece, factor in zip(pieces, factors, strict=True):
+        piece[:limbs] = [factor >> 52 * i & (2**52 - 1) for i in range(limbs)]
+    powers = np.empty((len(factors), 5, modulus.stride), np.uint64)
+    modulus.multiples(powers, pieces, 5)
+    assert powers[:, :, :limbs].max() < 2**52
+    for factor, row in zip(factors, powers, strict=True):
+        for exponent, limb_row in enumerate(row.tolist(), 1):
+            power = sum(limb << 52 * i for i, limb in enumerate(limb_row[:limbs]))
+            assert power * r ** (exponent - 1) % n == factor**exponent % n
+            assert exponent == 1 or power < 2 * n
+
+
+def test_rsa_with_primes_of_ones() -> None:
+    """Primes just below powers of two, and values that are just below multiples of them."""
+    p, q = 2**1024 - 105, 2**1024 - 179  # primes
+    n, exponent = p * q, pow(65537, -1, (p - 1) * (q - 1))
+    digits = [kernel._digits(exponent % (prime - 1), 1024) for prime in (p, q)]
+    prepared = [kernel._modulus(prime, 128) for prime in (p, q)]
+    r = 1 << 52 * kernel._limbs(p, 128)
+    inverse = (pow(q, -1, p) * r % p).to_bytes(128, "big")
+    key = kernel._module().Rsa(*prepared, *digits, inverse, n.to_bytes(256, "big"))
+    x = [n - 1, n - p, n - q, p - 1, p, q, (q - 1) * p, r - 1, 2**2047, 2**2048 - 2**1100 - 1]
+    x = [value % n for value in x]
+    out = np.empty((len(x), 256), np.uint8)
+    key.power(out, matrix(x, n))
+    assert integers(out) == [pow(value, exponent, n) for value in x]
+
+
+def test_rounding_of_other_floating_point_work_stays() -> None:
+    """A back end may set how the processor rounds: for its own work only."""
+    n = moduli(1024)[1]
+    kernel.multiply(matrix([5] * 9, n), matrix([7] * 9, n), n)
+    table_of(n, 3, 1)
+    tenth, third = np.float64("0.1"), np.float64(1) / np.float64("3")
+    assert tenth * 3 == np.nextafter(np.float64("0.3"), 1)  # down, it would be 0.3
+    assert -third * 3 == -1
+
+
 def test_values_that_are_not_below_the_modulus_are_refused() -> None:
     n = moduli(1024)[1]
     good = matrix([1] * 9, n)
@@ -194,6 +264,9 @@ def test_wrong_buffers_are_refused() -> None:
         lambda: module.Modulus(bytes(200) + b"\x03", bytes(201), bytes(201), 10),
         lambda: module.Rsa(modulus, modulus, b"\x01", b"\x01\x01", bytes(128), bytes(256)),
         lambda: module.Rsa(modulus, modulus, b"\x01", b"\x01", bytes(128), bytes(257)),
+        lambda: module.Rsa(modulus, modulus, b"\x10", b"\x01", bytes(128), bytes(256)),
+        lambda: module.Rsa(modulus, modulus, b"\x01", b"\xff", bytes(128), bytes(256)),
+        lambda: module.Rsa(modulus, modulus, b"\x01", b"\x01", b"\xff" * 128, bytes(256)),
     ):
         with pytest.raises(ValueError):
             call()

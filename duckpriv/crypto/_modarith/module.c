@@ -86,6 +86,14 @@ static int small_number(PyObject *object, size_t most, size_t *to) {
 
 static const char *const LENGTHS = "buffers have the wrong lengths";
 
+/* What is wrong with digits of an exponent. All are read, whatever they are. */
+static const char *check_exponent(const Py_buffer *digits) {
+    uint8_t high = 0;
+    for (Py_ssize_t i = 0; i < digits->len; i++)
+        high |= ((const uint8_t *)digits->buf)[i];
+    return high >> WINDOW ? "a digit of an exponent is out of range" : NULL;
+}
+
 /* What is wrong with a buffer that has to hold `count` rows. */
 static const char *check_rows(const modulus *m, const Py_buffer *view, size_t count) {
     return (size_t)view->len == count * m->width ? NULL : LENGTHS;
@@ -203,12 +211,9 @@ METHOD(modulus_power) {
             wrong = LENGTHS;
         windows /= count;
     }
-    uint8_t high = 0;
-    for (Py_ssize_t i = 0; i < v[2].len; i++)
-        high |= ((const uint8_t *)v[2].buf)[i];
-    if (high >> WINDOW)
-        wrong = "a digit of an exponent is out of range";
-    COMPUTE(3, rows_power(m, v[0].buf, v[1].buf, count, v[2].buf, windows, one_each));
+    if (!wrong)
+        wrong = check_exponent(&v[2]);
+    COMPUTE(3, wiped(m, rows_power(m, v[0].buf, v[1].buf, count, v[2].buf, windows, one_each)));
 }
 
 /* power_sparse(out, x, exponent): a public exponent, big-endian */
@@ -368,7 +373,7 @@ METHOD(table_powers) {
     const char *wrong = v[0].len == v[2].len ? check_rows(table->m, &v[2], count) : LENGTHS;
     if ((size_t)v[1].len != count * table->bases)
         wrong = LENGTHS;
-    COMPUTE(3, table_powers_times(table, v[0].buf, v[1].buf, v[2].buf, count));
+    COMPUTE(3, wiped(table->m, table_powers_times(table, v[0].buf, v[1].buf, v[2].buf, count)));
 }
 
 /* Rsa(p, q, p_digits, q_digits, q_inverse, n): p and q are of Modulus; digits of d mod p - 1 and
@@ -382,9 +387,16 @@ static PyObject *rsa_new(PyTypeObject *type, PyObject *arguments, PyObject *keyw
         return NULL;
     const modulus *mp = ((ModulusObject *)p)->m, *mq = ((ModulusObject *)q)->m;
     RsaObject *self = NULL;
+    const char *wrong = check_exponent(&dp);
+    if (!wrong)
+        wrong = check_exponent(&dq);
     if (mp->limbs != mq->limbs || mp->width != mq->width || mp->bits != mq->bits || dp.len != dq.len ||
-        (size_t)inverse.len != mp->width || n.len < 1 || (size_t)n.len > 2 * mp->width) {
-        PyErr_SetString(PyExc_ValueError, LENGTHS);
+        (size_t)inverse.len != mp->width || n.len < 1 || (size_t)n.len > 2 * mp->width)
+        wrong = LENGTHS;
+    else if (!rows_are_below(mp->n_bytes, mp->width, inverse.buf, 1))
+        wrong = "1/q is not below p";
+    if (wrong) {
+        PyErr_SetString(PyExc_ValueError, wrong);
     } else if ((self = (RsaObject *)PyType_GenericAlloc(type, 0))) {
         self->key = calloc(1, sizeof *self->key);
         uint8_t *digits = malloc(2 * (size_t)dp.len + (size_t)n.len);
@@ -437,7 +449,7 @@ METHOD(rsa_power) {
         wrong = LENGTHS;
     else if (!rows_are_below(key->n_bytes, key->width, v[1].buf, count))
         wrong = "a value is not below the modulus";
-    COMPUTE(2, rows_rsa(key, v[0].buf, v[1].buf, count));
+    COMPUTE(2, wiped(&key->p, rows_rsa(key, v[0].buf, v[1].buf, count)));
 }
 
 #define FAST(name, function, about) {name, (PyCFunction)(void (*)(void))function, METH_FASTCALL, about}

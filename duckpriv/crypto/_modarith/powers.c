@@ -72,7 +72,6 @@ int rows_power(const modulus *m, uint8_t *out, const uint8_t *x, size_t count,
         store_rows(out + i * m->width, m->width, row, m->limbs, lanes);
     }
     wipe(scratch, power_scratch(m) * sizeof(vec));
-    wipe(row, sizeof row);
     free_vecs(scratch);
     return all_below(below);
 }

@@ -24,8 +24,6 @@ static void power_mod_prime(const modulus *m, vec *out, const vec *x, const uint
     }
     power_lanes(m, low, same, windows, scratch);
     mont_leave(m, out, low);
-    wipe(high, sizeof high);
-    wipe(low, sizeof low);
 }
 
 int rows_rsa(const rsa_key *key, uint8_t *out, const uint8_t *x, size_t count) {
@@ -55,10 +53,6 @@ int rows_rsa(const rsa_key *key, uint8_t *out, const uint8_t *x, size_t count) {
         store_rows(out + i * key->width, key->width, row, 2 * limbs, lanes);
     }
     wipe(scratch, power_scratch(p) * sizeof(vec));
-    wipe(mod_p, sizeof mod_p);
-    wipe(mod_q, sizeof mod_q);
-    wipe(h, sizeof h);
-    wipe(other, sizeof other);
     free_vecs(scratch);
     return 0;
 }
