@@ -20,8 +20,8 @@ import duckpriv
 from duckpriv import stopping
 from duckpriv.columns import context
 from duckpriv.columns.context import Activity
-from duckpriv.crypto.parallel import map_rows
-from duckpriv.errors import Cancelled, from_text
+from duckpriv.crypto.parallel import cores, map_rows
+from duckpriv.errors import Cancelled, InvalidValue, from_text
 from tests.effort import thorough
 from tests.network import free_port
 from tests.parties import Folder
@@ -352,6 +352,30 @@ def test_map_rows_gives_every_row_once_and_in_order(monkeypatch, seconds) -> Non
     for count in (0, 1, 7, 8, 15, 16, 17, 999, 1000):
         assert np.array_equal(map_rows(inverted, rows[:count], smallest=8), 255 - rows[:count])
     assert all(size >= 8 for size in sizes if size not in (0, 1, 7))
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 8])
+def test_slices_begin_at_whole_groups(monkeypatch, threads) -> None:
+    """Only the last slice may have a group that is not full."""
+    monkeypatch.setenv("DUCKPRIV_THREADS", str(threads))
+    for count in (8, 9, 16, 17, 100, 203, 1000):
+        rows = np.arange(count, dtype=np.int64).view(np.uint8).reshape(count, 8)
+        slices = []
+
+        def seen(part, slices=slices):
+            slices.append((int(part.view(np.int64)[0, 0]), len(part)))
+            return part
+
+        assert np.array_equal(map_rows(seen, rows, smallest=8), rows)
+        assert all(start % 8 == 0 and length >= 8 for start, length in slices)
+        assert len([length for _, length in slices if length % 8]) <= 1
+
+
+@pytest.mark.parametrize("threads", ["0", "-1", "two", "1025", "1.5", "²"])
+def test_a_number_of_threads_that_is_none_is_refused(monkeypatch, threads) -> None:
+    monkeypatch.setenv("DUCKPRIV_THREADS", threads)
+    with pytest.raises(InvalidValue, match="DUCKPRIV_THREADS is"):
+        cores()
 
 
 @IN_A_FOLDER

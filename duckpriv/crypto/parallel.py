@@ -14,21 +14,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import stopping
+from ..errors import InvalidValue
 
 ByteMatrix = NDArray[np.uint8]
 _SLICE_SECONDS, _CHECK_SECONDS = 0.2, 0.1
+_MOST_THREADS = 1024
 
 
 def cores() -> int:
-    """The number of cores this process may use."""
+    """On how many cores this process computes: `DUCKPRIV_THREADS`, or all that it may use."""
+    if wanted := os.environ.get("DUCKPRIV_THREADS"):
+        if not wanted.isascii() or not wanted.isdigit() or not 1 <= int(wanted) <= _MOST_THREADS:
+            raise InvalidValue(
+                f"DUCKPRIV_THREADS is {wanted!a}; use a number from 1 to {_MOST_THREADS}"
+            )
+        return int(wanted)
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 @cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(cores(), thread_name_prefix="duckpriv")
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="duckpriv")
 
 
 def map_rows(
@@ -38,11 +46,12 @@ def map_rows(
     stack the results.
 
     `function` has to release the GIL where it works (libcrypto and gmpy2's list
-    functions do). Slices have at least `smallest` rows, and take so long that whoever stops this
-    (`stopping.py`) does not wait. The first exception of a slice is raised after all have ended.
+    functions do). Slices have at least `smallest` rows, begin at multiples of it (the kernel
+    computes so many rows at a time), and take so long that whoever stops this (`stopping.py`) does
+    not wait. The first exception of a slice is raised after all have ended.
     """
-    rows = len(columns[0])
-    parts = max(1, min(cores(), rows // smallest))
+    rows, threads = len(columns[0]), cores()
+    parts = max(1, min(threads, rows // smallest))
     if parts == 1:
         return _in_turn(function, columns, smallest, stopping.check)
     stopped = threading.Event()
@@ -51,11 +60,10 @@ def map_rows(
         if stopped.is_set():
             raise _StoppedError
 
-    bounds = [rows * i // parts for i in range(parts + 1)]
+    groups, pool = -(-rows // smallest), _pool(threads)
+    bounds = [min(groups * i // parts * smallest, rows) for i in range(parts + 1)]
     futures = [
-        _pool().submit(
-            _in_turn, function, [column[start:stop] for column in columns], smallest, check
-        )
+        pool.submit(_in_turn, function, [column[start:stop] for column in columns], smallest, check)
         for start, stop in pairwise(bounds)
     ]
     try:

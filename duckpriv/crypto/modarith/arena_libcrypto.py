@@ -7,7 +7,7 @@ reduction, but releases the GIL, so that the cores can share the work.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from ctypes import c_char_p, c_int, c_void_p
 from functools import cache
 
@@ -28,6 +28,7 @@ _SIGNATURES = {
     "BN_to_montgomery": (c_int, [c_void_p] * 4),
     "BN_from_montgomery": (c_int, [c_void_p] * 4),
     "BN_mod_mul_montgomery": (c_int, [c_void_p] * 5),
+    "BN_mod_exp_mont": (c_int, [c_void_p] * 6),
     "BN_mod_exp_mont_consttime": (c_int, [c_void_p] * 6),
 }
 
@@ -115,13 +116,18 @@ class LibcryptoArena:
 
     def power_secret(self, data: bytes, exponent: Residue) -> bytes:
         """Return the power of a big-endian number; constant-time. `exponent` is a raw BIGNUM."""
+        return self._power(self._bn.BN_mod_exp_mont_consttime, data, exponent)
+
+    def power(self, data: bytes, exponent: int) -> bytes:
+        """Return the power of a big-endian number; time depends on the exponent."""
+        return self._power(self._bn.BN_mod_exp_mont, data, self.raw(exponent))
+
+    def _power(self, function: Callable[..., int], data: bytes, exponent: Residue) -> bytes:
         place, output = self.new(), ctypes.create_string_buffer(self._owner.width)
         base = self.new()
         self._bn.BN_bin2bn(data, len(data), base)
-        ok = self._bn.BN_mod_exp_mont_consttime(
-            place, base, exponent, self._owner.number, self._context, self._montgomery
-        )
-        if ok != 1:
+        numbers = (place, base, exponent, self._owner.number)
+        if function(*numbers, self._context, self._montgomery) != 1:
             raise ArithmeticError("libcrypto refused an exponentiation")
         self._bn.BN_bn2binpad(place, output, self._owner.width)
         return output.raw

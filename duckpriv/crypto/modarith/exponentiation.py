@@ -17,7 +17,7 @@ from ..bytecolumns import from_integers, from_rows, rows_of, to_integers
 from ..parallel import ByteMatrix, cores, map_rows
 from . import inverse, kernel
 from .arena import Arena, Residue, prepare
-from .choice import by_kernel
+from .choice import by_kernel, implementation
 from .digits import signed_digits
 
 WINDOW = 8
@@ -96,9 +96,21 @@ def power_each(bases: ByteMatrix, exponents: NDArray[np.int64], number: int) -> 
     exponents = np.abs(exponents)
     if by_kernel():
         return kernel.power_each(bases, exponents, number)
-    rows = zip(to_integers(bases), exponents.tolist(), strict=True)
-    powers = (gmpy2.powmod(base, exponent, number) for base, exponent in rows)
-    return from_integers(powers, bases.shape[1])
+    if implementation() == "gmpy2":
+        pairs = zip(to_integers(bases), exponents.tolist(), strict=True)
+        powers = (gmpy2.powmod(base, exponent, number) for base, exponent in pairs)
+        return from_integers(powers, bases.shape[1])
+    from .arena_libcrypto import LibcryptoModulus
+
+    prepared = LibcryptoModulus(number)
+
+    def part(rows: ByteMatrix, exponents: ByteMatrix) -> ByteMatrix:
+        arena = prepared.arena()
+        pairs = zip(rows_of(rows), exponents.view(np.int64).ravel().tolist(), strict=True)
+        return from_rows([arena.power(row, exponent) for row, exponent in pairs], prepared.width)
+
+    each = exponents.view(np.uint8).reshape(len(exponents), 8)
+    return map_rows(part, bases, each, smallest=4)
 
 
 def multi_power(number: int, bases: ByteMatrix, exponents: NDArray[np.int64]) -> ByteMatrix:
