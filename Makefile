@@ -66,7 +66,7 @@ upper = $(shell echo $(1) | tr a-z A-Z)
 SANITIZERS := -g -O1 -Wno-psabi -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 sanitize: .venv/test $(BACKENDS:%=build/sanitized/%.so) build/sanitized/portable.so
 	LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libubsan.so)" ASAN_OPTIONS=detect_leaks=0 \
-	DUCKPRIV_TEST_KERNELS=build/sanitized $(BIN)/python -m pytest tests/crypto/test_kernel.py
+	DUCKPRIV_TEST_KERNELS=build/sanitized $(BIN)/python -m pytest --numprocesses auto tests/crypto/test_kernel.py
 
 build/sanitized/%.so: $(wildcard $(KERNEL)/*.[ch])
 	mkdir -p $(@D)
