@@ -192,23 +192,38 @@ def he_weighted_sums(
     key: pa.Array,
     scales: pa.Array,
     bounds: pa.Array,
+    counts: pa.Array,
 ) -> pa.Array:
     """Return for each row, a list of n ciphertexts and n lists of k numbers, the k encrypted sums
-    of ciphertext times number."""
+    of ciphertext times number; of the first `counts` values, if that is not 0, and those that share
+    a body with them."""
     scale, bound = fraction_bits(scales), weight_bound(bounds)
-    public = key_named(context, key)
+    public, first = key_named(context, key), int(constant(counts, "the number of values"))
     results = []
     for cts, rows in zip(lists, matrices, strict=True):
         numbers = _numbers(rows.values)
         if len(cts) != len(numbers):
             raise InvalidValue("a row has no ciphertext, or no numbers")
         common, bodies = read_alike(cts.values.to_pylist(), public)
+        if first:
+            common, bodies = _beginning(common, bodies, first, public)
         fixed = to_fixed_integers(numbers.ravel(), scale, bound)
         coefficients = np.ascontiguousarray(fixed.reshape(numbers.shape).T)
         sums = combined(public, common, bodies, coefficients)
         layouts = [of_sum(common, len(cts), scale, bound)] * len(coefficients)
         results.append(send(public, layouts, sums).to_pylist())
     return pa.array(results, pa.list_(pa.binary()))
+
+
+def _beginning(
+    layout: Layout, bodies: ByteMatrix, count: int, public: HomomorphicPublicKey
+) -> tuple[Layout, ByteMatrix]:
+    """Return the bodies with the first `count` values of each ciphertext, and their layout."""
+    slots = slots_of(layout.slot_bits, public)
+    before, kept = layout.bodies(public.key), -(-min(count, layout.count) // slots)
+    parts = bodies.reshape(-1, before, public.key.width)[:, :kept]
+    short = replace(layout, count=min(layout.count, kept * slots))
+    return short, np.ascontiguousarray(parts).reshape(-1, public.key.width)
 
 
 def combined(

@@ -201,6 +201,12 @@ HOMOMORPHIC: tuple[Function, ...] = (
             UNDER,
             SCALE,
             Parameter("bound", "INTEGER", "every |x * 2^scale| is below 2^bound", "30"),
+            Parameter(
+                "first",
+                "INTEGER",
+                "of each ciphertext only so many values, and those that come with them; 0: all",
+                "0",
+            ),
         ),
         returns="TABLE(feature BIGINT, ct BLOB)",
         about="The sums over all rows of ciphertext times number, one for each number that the "
@@ -219,7 +225,7 @@ HOMOMORPHIC: tuple[Function, ...] = (
         udfs=(
             volatile_udf(
                 homomorphic.he_weighted_sums,
-                ("BLOB[]", "DOUBLE[][]", "VARCHAR", "BIGINT", "BIGINT"),
+                ("BLOB[]", "DOUBLE[][]", "VARCHAR", "BIGINT", "BIGINT", "BIGINT"),
                 "BLOB[]",
                 pa.list_(pa.binary()),
             ),

@@ -29,8 +29,8 @@ CREATE MACRO he_matmul_split(plain_table, encrypted_table, key, scale := 20, bou
     FROM duckpriv.main.duckpriv_product_blocks(plain_table, encrypted_table);
 
 -- A row without its row in the other table is an error.
-CREATE MACRO he_weighted_sums(encrypted_table, plain_table, key, scale := 20, bound := 30) AS TABLE
+CREATE MACRO he_weighted_sums(encrypted_table, plain_table, key, scale := 20, bound := 30, first := 0) AS TABLE
     SELECT generate_subscripts(sums, 1) AS feature, unnest(sums) AS ct
     FROM (SELECT duckpriv_udf_he_weighted_sums(list(ct ORDER BY row ASC), list(duckpriv.main.exact_doubles(x) ORDER BY row ASC),
-                                               key, scale, bound) AS sums
+                                               key, scale, bound, first) AS sums
           FROM query_table(encrypted_table) FULL JOIN query_table(plain_table) USING (row));

@@ -68,7 +68,7 @@ CREATE MACRO lr_encrypted_gradient(residuals, features, key, scale := 16, bound 
         GROUP BY row // 8192
     ), duckpriv_internal_sums AS MATERIALIZED (
         SELECT generate_subscripts(sums, 1) AS feature, unnest(sums) AS ct
-        FROM (SELECT duckpriv_udf_he_weighted_sums(cts, xs, key, scale, bound) AS sums
+        FROM (SELECT duckpriv_udf_he_weighted_sums(cts, xs, key, scale, bound, 0) AS sums
               FROM duckpriv_internal_blocks)
     ), duckpriv_internal_masked AS MATERIALIZED (
         SELECT feature, duckpriv.main.joint_mask(duckpriv.main.he_sum(ct, key), key) AS m

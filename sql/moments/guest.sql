@@ -106,18 +106,22 @@ SET VARIABLE last = getvariable('width');
 -- part shares
 
 -- results: our shares of what the host has masked
+-- of products of the host's columns only those of our first number, and what shares a ciphertext's first body with it
 CREATE OR REPLACE TEMP TABLE moments_masked AS
+    SELECT feature, ct, CASE WHEN feature <= getvariable('width') THEN getvariable('peer_width') + 1
+                             ELSE least(getvariable('peer_width') + 1, (getvariable('bits')::INTEGER - 2) // getvariable('slot_bits')) END AS slots
     FROM exchange_recv(getvariable('peer'), 'moments/masked', columns := 'feature BIGINT, ct BLOB');
 SELECT require(is_numbered(feature, getvariable('width') + CASE WHEN getvariable('id') = '' THEN getvariable('width') * (getvariable('width') + 1) // 2 ELSE 0 END),
                'the host did not answer with each sum once'),
-       require(bool_and(l.masked AND (l.scale, l.slot_bits, l.count) = (40, getvariable('slot_bits'), getvariable('peer_width') + 1)),
+       require(bool_and(l.masked AND (l.scale, l.slot_bits, l.count) = (40, getvariable('slot_bits'), slots)),
                'the host''s answers do not have the agreed scale and slots')
-FROM (SELECT feature, he_layout(ct) AS l FROM moments_masked);
+FROM (SELECT feature, slots, he_layout(ct) AS l FROM moments_masked);
 CREATE OR REPLACE TEMP TABLE moments_kept AS
     SELECT feature, generate_subscripts(elements, 1) AS slot, unnest(elements) AS share
-    FROM (SELECT i AS feature, elements[(i - 1) * slots + 1 : i * slots] AS elements
+    FROM (SELECT before + i AS feature, elements[(i - 1) * slots + 1 : i * slots] AS elements
           FROM (SELECT wide_decode(paillier_decrypt_share_wide(list(ct ORDER BY feature), getvariable('key'))) AS elements,
-                       count(*) AS features, getvariable('peer_width') + 1 AS slots FROM moments_masked), range(1, features + 1) t(i));
+                       count(*) AS features, any_value(slots) AS slots, min(feature) - 1 AS before
+                FROM moments_masked GROUP BY feature > getvariable('width')), range(1, features + 1) t(i));
 -- include shared/shares.sql
 CALL key_forget(getvariable('key'));
 CREATE OR REPLACE TABLE "${result}_columns" AS

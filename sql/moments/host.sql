@@ -104,25 +104,39 @@ SELECT require(is_numbered(row, getvariable('rows')), 'the guest did not encrypt
                'the guest''s ciphertexts do not have the agreed scale, bound and slots')
 FROM (SELECT row, he_layout(ct) AS l FROM exchange_recv(getvariable('peer'), 'moments/rows', columns := 'row BIGINT, ct BLOB'));
 CREATE OR REPLACE TEMP TABLE moments_sums (feature BIGINT, ct BLOB);
-SET VARIABLE features = getvariable('width') + CASE WHEN getvariable('id') = '' THEN getvariable('width') * (getvariable('width') + 1) // 2 ELSE 0 END;
-SET VARIABLE block = greatest(64, least(32768, 4194304 // getvariable('features')));
 SET VARIABLE k = 0;
 
--- part block while getvariable('k') * getvariable('block') < getvariable('rows')
+-- part block while getvariable('k') * 32768 < getvariable('rows')
 
--- For some rows: sums of our numbers times the guest's; where not all rows are common, also of the products of our own, times the guest's
--- first number, which says whether it has the row. It stands for 2^-20, so that products are exact with 40 bits behind the point.
+-- for some rows: sums of our numbers times the guest's
+SET VARIABLE k = getvariable('k') + 1;
+CREATE OR REPLACE TEMP TABLE moments_encrypted AS
+    SELECT row, ct FROM exchange_recv(getvariable('peer'), 'moments/rows', columns := 'row BIGINT, ct BLOB')
+    WHERE row > (getvariable('k') - 1) * 32768 AND row <= getvariable('k') * 32768;
+CREATE OR REPLACE TEMP TABLE moments_block AS
+    SELECT row, x FROM moments_rows WHERE row > (getvariable('k') - 1) * 32768 AND row <= getvariable('k') * 32768;
+INSERT INTO moments_sums
+    FROM he_weighted_sums('moments_encrypted', 'moments_block', getvariable('peer_key'), scale := 20, bound := 28);
+
+-- part own-products if getvariable('id') = ''
+
+SET VARIABLE k = 0;
+SET VARIABLE block = greatest(64, least(32768, 4194304 // (getvariable('width') * (getvariable('width') + 1) // 2)));
+
+-- part own-block while getvariable('id') = '' AND getvariable('k') * getvariable('block') < getvariable('rows')
+
+-- For some rows: sums of the products of our own, times the guest's first number, which says whether it has the row. It stands for 2^-20, so
+-- that products are exact with 40 bits behind the point.
 SET VARIABLE k = getvariable('k') + 1;
 CREATE OR REPLACE TEMP TABLE moments_encrypted AS
     SELECT row, ct FROM exchange_recv(getvariable('peer'), 'moments/rows', columns := 'row BIGINT, ct BLOB')
     WHERE row > (getvariable('k') - 1) * getvariable('block') AND row <= getvariable('k') * getvariable('block');
 CREATE OR REPLACE TEMP TABLE moments_block AS
-    SELECT row, CASE WHEN getvariable('id') <> '' THEN x
-                     ELSE x || flatten(list_transform(range(1, getvariable('width') + 1),
-                                                      lambda i: list_transform(x[i:], lambda v: v * x[i] * 1048576))) END AS x
+    SELECT row, flatten(list_transform(range(1, getvariable('width') + 1), lambda i: list_transform(x[i:], lambda v: v * x[i] * 1048576))) AS x
     FROM moments_rows WHERE row > (getvariable('k') - 1) * getvariable('block') AND row <= getvariable('k') * getvariable('block');
 INSERT INTO moments_sums
-    FROM he_weighted_sums('moments_encrypted', 'moments_block', getvariable('peer_key'), scale := 20, bound := 57);
+    SELECT getvariable('width') + feature, ct
+    FROM he_weighted_sums('moments_encrypted', 'moments_block', getvariable('peer_key'), scale := 20, bound := 57, first := 1);
 
 -- part shares
 
