@@ -431,3 +431,21 @@ def test_shares_are_uniform(party) -> None:
         for bit in range(64):
             ones = sum(x >> bit & 1 for (x,) in rows)
             assert abs(ones - 2000) < 6 * math.sqrt(4000) / 2
+
+
+def test_weighted_sums_of_the_first_values_only(party) -> None:
+    """Of 20 values, 15 stand in a ciphertext's first body."""
+    con = party.con
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE cts AS SELECT i AS row, paillier_encrypt_list("
+        "list_transform(range(20), lambda j: (i + j)::DOUBLE), 'paillier', slot_bits := 136) AS ct "
+        "FROM range(1, 6) t(i); CREATE OR REPLACE TEMP TABLE xs AS "
+        "SELECT i AS row, [i, -2]::DOUBLE[] AS x FROM range(1, 6) t(i)"
+    )
+    query = "FROM he_weighted_sums('cts', 'xs', 'paillier', scale := 0, first := {})"
+    decrypted = "SELECT paillier_decrypt_list(ct, 'paillier') "
+    every = np.array([[i + j for j in range(20)] for i in range(1, 6)])
+    expected = np.array([[i, -2] for i in range(1, 6)]).T @ every
+    for first, count in ((0, 20), (1, 15), (15, 15), (16, 20), (99, 20)):
+        found = con.execute(f"{decrypted} {query.format(first)} ORDER BY feature").fetchall()
+        assert [row for (row,) in found] == expected[:, :count].tolist()

@@ -520,7 +520,8 @@ def test_views_are_those_of_any_other_data(tmp_path) -> None:
         pair.make(hx, gx, (rng.random(60) < 0.5) * 1.0, has)
         pair.moments()
         pair.regression("r1", l2=0.5, reveal="none")
-        found = {**messages(pair, "m1"), **messages(pair, "r1")}
+        pair.run("c1", "correlation_", {**ACCEPT, "reveal": "host"})
+        found = {k: v for session in ("m1", "r1", "c1") for k, v in messages(pair, session).items()}
         seen.append(found)
         shapes.append(
             {
@@ -534,7 +535,8 @@ def test_views_are_those_of_any_other_data(tmp_path) -> None:
         )
     assert shapes[0] == shapes[1]
     paths = set(shapes[0])
-    assert any("moments.rows" in p for p in paths) and any("opened-1" in p for p in paths)
+    for name in ("moments.rows", "regression.opened-1", "correlation.opened-1"):
+        assert any(name in path for path in paths)
 
 
 def shape_of(v: object) -> object:

@@ -10,7 +10,7 @@ SELECT require((SELECT list(pair ORDER BY pair) FROM correlation_opened) = (SELE
                'the peer did not send its shares of all correlations');
 CREATE OR REPLACE TEMP TABLE correlation_varying AS
     SELECT place, r AS variance FROM correlation_columns JOIN correlation_opened ON i = place AND j = place WHERE abs(r - 1) < 0.01;
-SELECT require(bool_and(abs(r) < 1.01), 'the correlations make no sense: the peer did not do what the protocol says')
+SELECT require(coalesce(bool_and(abs(r) < 1.01), true), 'the correlations make no sense: the peer did not do what the protocol says')
 FROM correlation_opened JOIN correlation_varying a ON a.place = i JOIN correlation_varying b ON b.place = j;
 CREATE OR REPLACE TABLE "${result}" AS
     SELECT a.place AS position, a.name AS feature, b.place AS other_position, b.name AS other,
