@@ -51,6 +51,9 @@ FROM lr_named;
 -- receive anything, since time depends on how many records we have.
 CREATE OR REPLACE TEMP TABLE lr_matrix AS SELECT row_number() OVER () AS row, name AS id, x FROM lr_named;
 CREATE OR REPLACE TEMP TABLE moments_rows AS SELECT row, id, x FROM standardise('lr_matrix');
+DROP TABLE moments_all;
+DROP TABLE lr_named;
+DROP TABLE lr_matrix;
 SET VARIABLE standardised = 'moments_rows';
 SET VARIABLE names = getvariable('features');
 -- include shared/far.sql
@@ -67,6 +70,7 @@ CREATE OR REPLACE TEMP TABLE moments_named AS
           UNION ALL
           SELECT name, list_resize([]::DOUBLE[], getvariable('peer_width') + 1, 0.0::DOUBLE) FROM moments_absent
           ORDER BY name);
+DROP TABLE moments_rows;
 
 -- from the host: how many rows and columns, and a hash that shows whether both have the same rows
 CREATE OR REPLACE TEMP TABLE moments_start AS

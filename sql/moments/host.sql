@@ -67,6 +67,8 @@ CREATE OR REPLACE TEMP TABLE moments_rows AS
     SELECT row_number() OVER (ORDER BY sha256(getvariable('seed') || '/' || name)) AS row, name,
            [1.0::DOUBLE] || list_transform(list_zip(x, means, deviations), lambda t: round((t[1] - t[2]) / t[3] * 1048576) / 1048576) AS x
     FROM lr_named, (SELECT list(mean ORDER BY feature) AS means, list(deviation ORDER BY feature) AS deviations FROM moments_units);
+DROP TABLE moments_all;
+DROP TABLE lr_named;
 SET VARIABLE label_role = (SELECT CASE WHEN NOT bool_or(is_label) THEN 'feature' WHEN bool_or(zero_one) THEN 'label of 0 and 1' ELSE 'label' END
                            FROM moments_units);
 SET VARIABLE standardised = 'moments_rows';
