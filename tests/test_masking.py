@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -41,7 +40,7 @@ def test_shares_add_up(private, bound, sigma, more, count, data) -> None:
     values = data.draw(st.lists(value, min_size=count, max_size=count))
     one = layout(private, bound + 1 + sigma + more, bound, count)
     bodies = encrypted(private, values, one)
-    sent, (kept,) = split(private.public, [one], bodies, pa.array([sigma]))
+    sent, (kept,) = split(private.public, [one], bodies, sigma)
     (theirs,) = masked_values(private, sent.to_pylist())
     assert [a + b for a, b in zip(kept, theirs, strict=True)] == values
 
@@ -51,7 +50,7 @@ def test_the_owner_sees_uniform_numbers(private, value) -> None:
     """Also one that encrypts other numbers than its ciphertexts' headers say."""
     key, one = private.public.key, layout(private, 200, 20, 5)
     bodies = key.encrypt([value] * 400)
-    sent, kept = split(private.public, [one] * 400, bodies, pa.array([64]))
+    sent, kept = split(private.public, [one] * 400, bodies, 64)
     layouts, answers = read_masked(sent.to_pylist(), private.public)
     assert {(a.scheme, a.bound, a.count) for a in layouts} == {(MASKED, 199, 5)}
     n = key.modulus
@@ -65,15 +64,15 @@ def test_what_has_no_room_is_refused(private) -> None:
     one = layout(private, 84, 20, 1)
     bodies = encrypted(private, [1], one)
     with pytest.raises(InvalidValue, match="need 64 bits more for a mask"):
-        split(private.public, [one], bodies, pa.array([64]))
+        split(private.public, [one], bodies, 64)
     with pytest.raises(InvalidValue, match="sigma is 39"):
-        split(private.public, [one], bodies, pa.array([39]))
+        split(private.public, [one], bodies, 39)
 
 
 def test_masked_ciphertexts_are_for_nothing_else(private) -> None:
     one = layout(private, 85, 20, 1)
     bodies = encrypted(private, [1], one)
-    sent, _ = split(private.public, [one], bodies, pa.array([64]))
+    sent, _ = split(private.public, [one], bodies, 64)
     with pytest.raises(InvalidValue, match="is of scheme Paillier, masked, and this operation"):
         read(sent.to_pylist(), private.public)
     with pytest.raises(InvalidValue, match="is of scheme Paillier, and this operation takes"):

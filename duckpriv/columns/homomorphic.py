@@ -20,6 +20,7 @@ from .arrays import constant
 from .ciphertext import MASKED, Layout, layout_of, read, write
 from .context import Context
 from .masking import split
+from .paillier import public_named
 from .plaintexts import RING, fraction_bits, packed, slots_of, to_fixed_integers, to_fixed_point
 
 # Weights stand in 64-bit integers, with room for signed digits.
@@ -151,7 +152,7 @@ def he_matmul_split(
     sigmas: pa.Array,
 ) -> pa.Array:
     """Split the sums of he_matmul as he_share_split does, re-randomised once."""
-    public = context.need_keyring().paillier_public(constant(key, "the key"))
+    public = public_named(context, key)
     results = []
     for cts, rows in zip(lists, matrices, strict=True):
         sums = _dots(public, cts.values.to_pylist(), _numbers(rows.values), scales, bounds)
@@ -251,7 +252,7 @@ def of_sum(layout: Layout, terms: int, scale: int, bound: int) -> Layout:
 def he_share_split(context: Context, cts: pa.Array, key: pa.Array, sigmas: pa.Array) -> pa.Array:
     """Split every encrypted value into two shares modulo 2^64, one encrypted, to send, and one to
     keep."""
-    public = context.need_keyring().paillier_public(constant(key, "the key"))
+    public = public_named(context, key)
     return _split(public, *read(cts.to_pylist(), public), sigmas)
 
 
@@ -264,7 +265,7 @@ def _split(
                 f"values may have {layout.bound} bits and a sign, and shares have 64; encrypt and "
                 "multiply with a smaller scale or bound"
             )
-    sent, kept = split(public, layouts, bodies, sigmas)
+    sent, kept = split(public, layouts, bodies, int(constant(sigmas, "sigma")))
     shares = pa.array([[v % RING for v in row] for row in kept], pa.list_(pa.uint64()))
     return pa.StructArray.from_arrays([sent, shares], fields=list(SHARE_SPLIT))
 

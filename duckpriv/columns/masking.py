@@ -25,17 +25,15 @@ from ..crypto.packing import digits, pack, slots_in
 from ..crypto.parallel import ByteMatrix
 from ..errors import InvalidValue
 from ..keys import PaillierPrivateKey, PaillierPublicKey
-from .arrays import constant
 from .ciphertext import MASKED, Layout, read_masked, write
 
 SMALLEST_SIGMA = 40
 
 
 def split(
-    public: PaillierPublicKey, layouts: Sequence[Layout], bodies: ByteMatrix, sigmas: pa.Array
+    public: PaillierPublicKey, layouts: Sequence[Layout], bodies: ByteMatrix, sigma: int
 ) -> tuple[pa.Array, list[list[int]]]:
     """Return ciphertexts of masked values, to send, and the other shares of the values, to keep."""
-    sigma = int(constant(sigmas, "sigma"))
     if not SMALLEST_SIGMA <= sigma <= 256:
         raise InvalidValue(f"sigma is {sigma}; use {SMALLEST_SIGMA} to 256 bits")
     key = public.key

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from ..errors import InvalidValue
+from ..keys import PaillierPublicKey
 from .arrays import constant
 from .ciphertext import MASKED, Layout, layout_of, read
 from .context import Context
@@ -33,7 +34,7 @@ def paillier_encrypt(
     context: Context, xs: pa.Array, key: pa.Array, scales: pa.Array, bounds: pa.Array
 ) -> pa.Array:
     """Encrypt each number by itself."""
-    public = context.need_keyring().paillier_public(constant(key, "the key"))
+    public = public_named(context, key)
     return encrypt_numbers(public, xs, scales, bounds)
 
 
@@ -46,7 +47,7 @@ def paillier_encrypt_list(
     slot_bits: pa.Array,
 ) -> pa.Array:
     """Encrypt each list of numbers, packed."""
-    public = context.need_keyring().paillier_public(constant(key, "the key"))
+    public = public_named(context, key)
     return encrypt_lists(public, lists, scales, bounds, slot_bits)
 
 
@@ -73,6 +74,11 @@ def shares_in(context: Context, cts: pa.Array, key: pa.Array) -> list[list[int]]
         return decrypted(context, cts, key)[1]
     private = context.need_keyring().paillier_private(constant(key, "the key"))
     return masked_values(private, blobs)
+
+
+def public_named(context: Context, key: pa.Array) -> PaillierPublicKey:
+    """Return the Paillier public key of this name. Raises KeyNotFound."""
+    return context.need_keyring().paillier_public(constant(key, "the key"))
 
 
 def decrypted(

@@ -33,6 +33,7 @@ from .arrays import constant
 from .ciphertext import Layout, read, write
 from .context import Context
 from .masking import split
+from .paillier import public_named
 from .wide import (
     BITS,
     PRODUCT,
@@ -66,7 +67,7 @@ def square_masks(context: Context, sizes: pa.Array) -> pa.Array:
 
 def square_encrypt(context: Context, masks: pa.Array, key: pa.Array) -> pa.Array:
     """Encrypt the rows of (U | t), a ciphertext each."""
-    public = context.need_keyring().paillier_public(constant(key, "the key"))
+    public = public_named(context, key)
     rows = []
     for elements in masks.to_pylist():
         matrix, vector = _parts(elements)
@@ -86,7 +87,7 @@ def square_split(context: Context, lists: pa.Array, masks: pa.Array, key: pa.Arr
     """Return shares of U_2 U_1, with U_2 t_1 as a last column and t_2 U_1 as a last row: `send` row
     by row, encrypted, `keep` in the clear. `lists` are what `square_encrypt` made of U_1 and t_1.
     """
-    public = context.need_keyring().paillier_public(constant(key, "the key"))
+    public = public_named(context, key)
     sent, kept = [], []
     for cts, elements in zip(lists.to_pylist(), masks.to_pylist(), strict=True):
         matrix, vector = _parts(elements)
@@ -104,7 +105,7 @@ def square_split(context: Context, lists: pa.Array, masks: pa.Array, key: pa.Arr
         ]
         products = np.stack(parts, axis=1).reshape(-1, public.key.width)
         grown = replace(expected, bound=_product_bound(len(vector)))
-        answers, shares = split(public, [grown] * len(factors), products, pa.array([SIGMA]))
+        answers, shares = split(public, [grown] * len(factors), products, SIGMA)
         sent.append(answers.to_pylist())
         kept.append(chain.from_iterable(shares))
     arrays = [pa.array(sent, pa.list_(pa.binary())), vectors_of(kept)]

@@ -27,7 +27,7 @@ from .ciphertext import Layout, read, write
 from .context import Context
 from .homomorphic import read_alike
 from .masking import split
-from .paillier import shares_in
+from .paillier import public_named, shares_in
 from .plaintexts import fraction_bits, slots_of, to_fixed_integers
 
 BITS = 128
@@ -44,7 +44,6 @@ LIMB, LIMBS = 43, 3
 _HALF, _MOST_ROWS = 19, 1 << 15
 # Bits by which the slot of a product is wider than the product.
 SIGMA = 64
-_SIGMAS = pa.array([SIGMA])
 MOST_ELEMENTS = 1 << 20
 
 Elements = NDArray[np.object_]
@@ -55,8 +54,9 @@ def he_share_split_wide(
 ) -> pa.Array:
     """Split every encrypted value into two shares modulo 2^128, one encrypted, to send, and one to
     keep."""
-    public = context.need_keyring().paillier_public(constant(key, "the key"))
-    sent, kept = split(public, *read(cts.to_pylist(), public), sigmas)
+    public = public_named(context, key)
+    sigma = int(constant(sigmas, "sigma"))
+    sent, kept = split(public, *read(cts.to_pylist(), public), sigma)
     return pa.StructArray.from_arrays([sent, vectors_of(kept)], fields=list(SPLIT))
 
 
@@ -147,7 +147,7 @@ def wide_truncate(context: Context, vectors: pa.Array, bits: pa.Array, leads: pa
 
 def wide_encrypt(context: Context, vectors: pa.Array, key: pa.Array, slots: pa.Array) -> pa.Array:
     """Encrypt each element of a vector, as an integer from 0 to 2^128."""
-    public = context.need_keyring().paillier_public(constant(key, "the key"))
+    public = public_named(context, key)
     slot_bits = int(constant(slots, "slot_bits"))
     slots_of(slot_bits, public)
     layout = Layout(public.SCHEME, public.fingerprint_bytes, 0, slot_bits, BITS, 1)
@@ -164,7 +164,7 @@ def product_split(
 ) -> pa.Array:
     """Return shares of u_1 t_2 + t_1 u_2, element by element: `send` encrypted, `keep` in the
     clear. u_1 and t_1 come encrypted, u_2 and t_2 are this party's."""
-    public = context.need_keyring().paillier_public(constant(key, "the key"))
+    public = public_named(context, key)
     sent, kept = [], []
     for *lists, own_u, own_t in zip(us, ts, u.to_pylist(), t.to_pylist(), strict=True):
         factors = [elements_of(own_t), elements_of(own_u)]
@@ -180,7 +180,7 @@ def product_split(
                 sums = part if sums is None else public.key.add(sums, part)
         assert sums is not None
         layouts = [replace(layout, bound=2 * BITS)] * len(sums)
-        answers, shares = split(public, layouts, sums, _SIGMAS)
+        answers, shares = split(public, layouts, sums, SIGMA)
         sent.append(answers.to_pylist())
         kept.append(chain.from_iterable(shares))
     arrays = [pa.array(sent, pa.list_(pa.binary())), vectors_of(kept)]

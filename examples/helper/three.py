@@ -20,10 +20,9 @@ import pyarrow as pa
 from rich.console import Console
 from sklearn.datasets import load_breast_cancer
 
-from examples.introduction import introduce
+from examples.introduction import DUCKPRIV, introduce
 
 FOLDER = Path("helper")
-DUCKPRIV = str(Path(sys.executable).with_name("duckpriv"))
 NAMES = ["host=clinic", "guests=lab", "helper=carol"]
 console = Console(highlight=False)
 

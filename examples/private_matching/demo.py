@@ -23,10 +23,9 @@ from rich.console import Console
 from rich.table import Table
 from sklearn.datasets import load_breast_cancer
 
-from examples.introduction import introduce
+from examples.introduction import DUCKPRIV, introduce
 
 FOLDER = Path("demo")
-DUCKPRIV = str(Path(sys.executable).with_name("duckpriv"))
 console = Console(highlight=False)
 
 

@@ -17,10 +17,9 @@ from pathlib import Path
 
 import duckdb
 
-from examples.introduction import introduce
+from examples.introduction import DUCKPRIV, introduce
 
 FOLDER = Path("private_scores")
-DUCKPRIV = str(Path(sys.executable).with_name("duckpriv"))
 
 
 def make_databases() -> None:
