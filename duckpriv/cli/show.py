@@ -37,7 +37,8 @@ def info() -> None:
     """Show versions, and who computes the modular arithmetic."""
     versions = (f"{name} {version(name)}" for name in ("duckdb", "pyarrow", "gmpy2"))
     click.echo(f"duckpriv {__version__}, Python {platform.python_version()}, {', '.join(versions)}")
-    click.echo(f"modular arithmetic on {cores()} cores: {modarith.implementation()}")
+    on = "1 core" if cores() == 1 else f"{cores()} cores"
+    click.echo(f"modular arithmetic on {on}: {modarith.implementation()}")
     for name, missing in modarith.implementations().items():
         click.echo(f"    {name}: {missing or 'can run'}")
 
