@@ -145,6 +145,7 @@ EXACT = {"noise": 0, "accept_disclosure": "yes", "iterations": 1, "table": "t"}
 JOINT = {**EXACT, "start": "zero", "assistant": "third"}
 PRODUCT = {"reveal": "left", "bits": 2048}
 CORRELATION = {"accept_disclosure": "yes"}
+AGGREGATE = {"key": "who", "minimum": 2, "totals": "yes", "decimals": 12}
 REGRESSION = {"l2": 0.5, "accept_disclosure": "yes"}
 SHARED = {"reveal": "none", "result": "shared", "log": "steps"}
 Scripts = dict[str, tuple[str, dict]]
@@ -207,6 +208,13 @@ RUNS: dict[str, Scripts] = {
         "host": ("moments/correlation_host", {"peer": "guest", **CORRELATION}),
         "guest": ("moments/correlation_guest", {"peer": "host", "bits": 2048, **CORRELATION}),
     },
+    "aggregate": {
+        "host": (
+            "aggregate/host",
+            {"peer": "guest", "table": "t", "groups": "y", "measures": "a", **AGGREGATE},
+        ),
+        "guest": ("aggregate/guest", {"peer": "host", "table": "t", "measures": "b", **AGGREGATE}),
+    },
     "matmul": {
         "host": (
             "matmul/left",
@@ -228,6 +236,7 @@ RESULTS = {
     "regression-none": ("SELECT position FROM shared_share",) * 2,
     "moments-predict": ("SELECT id, score FROM scores", "SELECT count(*) FROM shared"),
     "correlation": ("SELECT (position, other_position), correlation FROM correlation",) * 2,
+    "aggregate": ("SELECT (y, total), rows, a_sum, b_avg FROM aggregate",) * 2,
     "matmul": ("SELECT id, value[1] FROM product", "SELECT count(*) FROM product_share"),
 }
 Results = dict[str, list[list[tuple]]]

@@ -11,6 +11,7 @@ from .exchange import EXCHANGE
 from .homomorphic import HOMOMORPHIC
 from .ids import IDS
 from .joint import JOINT
+from .measures import MEASURES
 from .metrics import METRICS
 from .names import NAMES
 from .paillier import PAILLIER
@@ -37,6 +38,7 @@ FUNCTIONS: tuple[Function, ...] = (
     *SQUARES,
     *EXCHANGE,
     *TRAINING,
+    *MEASURES,
     *METRICS,
 )
 

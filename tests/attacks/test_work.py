@@ -183,6 +183,27 @@ def shared_prediction(
     }
 
 
+def aggregates(folder: Folder, rows: int, much: bool, secret: str, across: str) -> Scripts:
+    """`secret` is which records the guest has, or what the numbers are; `across` who has groups."""
+    has = share_of(rows, much or secret != "records")
+    x = numbers(rows, 4).round(2) * (much or secret != "numbers")
+    records(folder, rows, has, balanced(rows), x)
+    for me in ("host", "guest"):
+        folder.query(me, "ALTER TABLE t ADD part BIGINT; UPDATE t SET part = hash(id) % 3")
+    groups = {me: {"groups": "part"} if across in (me, "both") else {} for me in ("host", "guest")}
+    settings = {"table": "t", "minimum": 1}
+    return {
+        "host": (
+            "aggregate/host",
+            {**settings, **groups["host"], "peer": "guest", "measures": "h0"},
+        ),
+        "guest": (
+            "aggregate/guest",
+            {**settings, **groups["guest"], "peer": "host", "measures": "g0"},
+        ),
+    }
+
+
 HELPED = {"table": "t", "guests": "guest"}
 
 
@@ -278,6 +299,23 @@ CASES = [
         "host",
         "one label is 1, or half of them are",
         partial(moments, secret="labels"),
+        many_rows=10_000,
+    ),
+    *(
+        Case(
+            "aggregate/guest",
+            "guest",
+            f"it has a fifth of the rows, or all; groups: {across}",
+            partial(aggregates, secret="records", across=across),
+            many_rows=10_000,
+        )
+        for across in ("guest", "host", "both")
+    ),
+    Case(
+        "aggregate/host",
+        "host",
+        "its numbers are 0, or not",
+        partial(aggregates, secret="numbers", across="host"),
         many_rows=10_000,
     ),
     Case(

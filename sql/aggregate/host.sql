@@ -1,0 +1,54 @@
+-- Counts, sums, averages and variances by group over the common rows, which stay hidden: host. The peer runs aggregate/guest.
+-- sql/aggregate/README.md says what each message reveals.
+--
+-- set peer                 the guest's name
+-- set table                your table or view, one row for each record
+-- set groups =             your columns to group by, with commas between; empty: none
+-- set measures =           your columns of numbers to sum, with commas between; empty: none
+-- set key =                your column of the ids; empty: the one that holds all ids of the alignment
+-- set alignment = alignment  the name of the table that private matching left
+-- set to = both            who gets the result: host, guest, or both; the same at both, as are the next four
+-- set minimum = 20         what fewer rows have is opened to nobody
+-- set totals = no          yes: totals, too
+-- set bits = 2048          size of the Paillier key
+-- set sigma = 64           a sum is wrong with probability 2^-sigma, 40 at least
+-- set decimals = 2         of columns of FLOAT and DOUBLE
+-- set max_groups = 1000    refuse more groups than this, of either party
+-- set result = aggregate   the name of the table with the result, in your current schema
+
+SET VARIABLE leads = true;
+-- include shared/settings.sql
+
+-- the alignment that private matching left, and the column with its ids
+SELECT require(has_table(getvariable('alignment')),
+               'there is no table ' || getvariable('alignment') || '; run private matching first, or name its result with --set alignment=NAME');
+SELECT require(count(*) > 0, 'the alignment is empty: private matching found no common row') FROM "${alignment}";
+-- include ../shared/id_column.sql
+-- include shared/rows.sql
+
+-- all our rows, in an order that both parties find, and that says nothing: sorted by a hash of seed and random id
+SET VARIABLE seed = (SELECT random_id(1)::VARCHAR);
+CREATE OR REPLACE TEMP TABLE aggregate_rows AS
+    SELECT row_number() OVER (ORDER BY sha256(getvariable('seed') || '/' || pid::VARCHAR)) AS row, pid::VARCHAR AS name, place, x
+    FROM "${alignment}" LEFT JOIN aggregate_placed USING (id);
+DROP TABLE aggregate_placed;
+-- include shared/check_rows.sql
+SET VARIABLE rows = (SELECT count(*) FROM aggregate_rows);
+
+-- to the guest: how many rows and groups, a hash that shows whether both have the same rows, and our columns
+CALL exchange_send(getvariable('peer'), 'aggregate/start', $$
+    SELECT getvariable('seed') AS seed, getvariable('rows') AS rows, sha256(string_agg(name, ',' ORDER BY row)) AS digest,
+           getvariable('own_places')::BIGINT AS groups FROM aggregate_rows $$);
+-- include shared/send_columns.sql
+
+-- from the guest: how many groups
+CREATE OR REPLACE TEMP TABLE aggregate_shape AS FROM exchange_recv(getvariable('peer'), 'aggregate/shape', columns := 'groups BIGINT');
+SELECT require(count(*) = 1, 'the guest has to send one shape') FROM aggregate_shape;
+SET VARIABLE peer_places = (SELECT groups FROM aggregate_shape);
+
+-- include shared/plan.sql
+-- include shared/encrypt.sql
+-- include shared/sum.sql
+-- include shared/test.sql
+-- include shared/open.sql
+-- include shared/result.sql

@@ -1,0 +1,77 @@
+-- the peer's columns
+CREATE OR REPLACE TEMP TABLE aggregate_theirs AS
+    FROM exchange_recv(getvariable('peer'), 'aggregate/columns', columns := 'use VARCHAR, position BIGINT, name VARCHAR, type VARCHAR, scale BIGINT');
+SELECT require(coalesce(bool_and(use IN ('group', 'measure') AND length(name) BETWEEN 1 AND 500 AND length(type) <= 500
+                                 AND scale BETWEEN 0 AND CASE WHEN use = 'measure' THEN 18 ELSE 0 END
+                                 AND (use = 'group' OR regexp_full_match(type, '(BOOLEAN|U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|DECIMAL\(\d+,\d+\)|FLOAT|DOUBLE)'))), true),
+               'the peer''s columns make no sense')
+FROM aggregate_theirs;
+SELECT require(is_numbered(position, count(*)), 'the peer''s columns to group by make no sense') FROM aggregate_theirs WHERE use = 'group';
+SELECT require(is_numbered(position, count(*)) AND count(*) <= 100, 'the peer''s measures make no sense, or are more than 100') FROM aggregate_theirs WHERE use = 'measure';
+SELECT require(getvariable('peer_places') BETWEEN 1 AND getvariable('max_groups')::BIGINT,
+               'the peer has ' || getvariable('peer_places') || ' groups, and max_groups allows ' || getvariable('max_groups')
+               || '; group by fewer, or set max_groups');
+SET VARIABLE peer_measures = (SELECT count(*) FROM aggregate_theirs WHERE use = 'measure');
+SET VARIABLE host_places = CASE WHEN getvariable('leads') THEN getvariable('own_places') ELSE getvariable('peer_places') END;
+SET VARIABLE guest_places = CASE WHEN getvariable('leads') THEN getvariable('peer_places') ELSE getvariable('own_places') END;
+SET VARIABLE host_measures = CASE WHEN getvariable('leads') THEN len(getvariable('own_measures')) ELSE getvariable('peer_measures') END;
+SET VARIABLE guest_measures = CASE WHEN getvariable('leads') THEN getvariable('peer_measures') ELSE len(getvariable('own_measures')) END;
+
+-- Bits. Numbers have up to 40; sums of their squares over all rows, with which variances are exact, stay below 2^126. A slot has room for such a
+-- sum, for its sign, and for a mask.
+SET VARIABLE row_bits = (SELECT len(bin(getvariable('rows'))));
+SET VARIABLE number_bits = least(40, 63 - getvariable('row_bits'));
+SET VARIABLE slot_bits = 2 * getvariable('number_bits') + getvariable('row_bits') + 4 + getvariable('sigma');
+SET VARIABLE slots = (getvariable('bits') - 2) // getvariable('slot_bits');
+SELECT require(coalesce(bool_and(coalesce(abs(number) < 1::BIGINT << getvariable('number_bits'), true)), true),
+               'a measure has a number of more than ' || getvariable('number_bits') || ' bits, in units of its last decimal; use larger units')
+FROM (SELECT unnest(x) AS number FROM aggregate_rows);
+
+-- One party encrypts its rows, each in the slots of its group; the other sums them by its own groups, also with its own measures as weights.
+-- Who encrypts is who has the shorter rows to send. A host without groups need not tell the guest, which knows its common rows, that it has
+-- a row: then the guest counts for itself.
+SET VARIABLE host_bodies =
+    CASE WHEN getvariable('host_measures') > 0 THEN ceil(getvariable('host_places') * (1 + 3 * getvariable('host_measures')) / getvariable('slots')::DOUBLE) ELSE 0 END
+    + CASE WHEN getvariable('host_places') > 1 AND (getvariable('guest_measures') > 0 OR getvariable('host_measures') = 0)
+           THEN ceil(getvariable('host_places') / getvariable('slots')::DOUBLE) ELSE 0 END;
+SET VARIABLE guest_bodies =
+    CASE WHEN getvariable('guest_measures') > 0 THEN ceil(getvariable('guest_places') * (1 + 3 * getvariable('guest_measures')) / getvariable('slots')::DOUBLE) ELSE 0 END
+    + CASE WHEN getvariable('host_measures') > 0 OR getvariable('guest_measures') = 0 THEN ceil(getvariable('guest_places') / getvariable('slots')::DOUBLE) ELSE 0 END;
+SET VARIABLE host_encrypts = getvariable('host_bodies') <= getvariable('guest_bodies');
+SET VARIABLE encrypts = getvariable('leads') = getvariable('host_encrypts');
+SET VARIABLE e_places = CASE WHEN getvariable('host_encrypts') THEN getvariable('host_places') ELSE getvariable('guest_places') END;
+SET VARIABLE e_measures = CASE WHEN getvariable('host_encrypts') THEN getvariable('host_measures') ELSE getvariable('guest_measures') END;
+SET VARIABLE s_places = CASE WHEN getvariable('host_encrypts') THEN getvariable('guest_places') ELSE getvariable('host_places') END;
+SET VARIABLE s_measures = CASE WHEN getvariable('host_encrypts') THEN getvariable('guest_measures') ELSE getvariable('host_measures') END;
+-- whether rows with measures are encrypted; whether only places are, to count and to be weighted; whether who sums does so in the clear
+SET VARIABLE with_measures = getvariable('e_measures') > 0;
+SET VARIABLE with_places = (getvariable('s_measures') > 0 OR NOT getvariable('with_measures')) AND NOT (getvariable('host_encrypts') AND getvariable('e_places') = 1);
+SET VARIABLE in_the_clear = NOT getvariable('with_places') AND (getvariable('s_measures') > 0 OR NOT getvariable('with_measures'));
+SET VARIABLE each = 1 + 3 * getvariable('e_measures');
+SET VARIABLE e_first = CASE WHEN getvariable('host_encrypts') THEN 0 ELSE getvariable('host_measures') END;
+SET VARIABLE s_first = CASE WHEN getvariable('host_encrypts') THEN getvariable('host_measures') ELSE 0 END;
+SET VARIABLE k = 0;
+-- shares: by the groups of both, by number of the measure (0: rows), and of what: its count, sum, or sum of squares
+CREATE OR REPLACE TEMP TABLE aggregate_parts (host_place BIGINT, guest_place BIGINT, measure BIGINT, what BIGINT, share UHUGEINT);
+
+-- the result's columns, by the names of the columns of both; a party's name comes before one that both have
+CREATE OR REPLACE TEMP TABLE aggregate_names AS
+    SELECT *, CASE WHEN count(*) OVER (PARTITION BY use, duckpriv_folded(name)) > 1 OR use = 'group' AND duckpriv_folded(name) IN ('rows', 'suppressed', 'total')
+                   THEN party || '_' || name ELSE name END AS shown_as,
+           row_number() OVER (PARTITION BY use ORDER BY of_guest, position) AS number
+    FROM (SELECT NOT getvariable('leads') AS of_guest, getvariable('me') AS party, use, position, name, type, scale FROM aggregate_own
+          UNION ALL
+          SELECT getvariable('leads'), getvariable('peer'), use, position, name, type, scale FROM aggregate_theirs);
+SET VARIABLE result_columns = (
+    SELECT list(lower(column_name))
+    FROM (SELECT shown_as AS column_name FROM aggregate_names WHERE use = 'group'
+          UNION ALL SELECT 'total' WHERE getvariable('totals') = 'yes'
+          UNION ALL SELECT unnest(['rows', 'suppressed'])
+          UNION ALL SELECT shown_as || unnest(['_count', '_sum', '_avg', '_var', '_suppressed']) FROM aggregate_names WHERE use = 'measure'));
+SELECT require(NOT getvariable('receives') OR len(list_distinct(list_transform(getvariable('result_columns'), lambda c: duckpriv_folded(c)))) = len(getvariable('result_columns')),
+               'two columns of the result would have one name; rename a column to group by, or a measure');
+-- an earlier result may have other columns, and goes
+SELECT require_result(getvariable('result'), getvariable('result_columns'))
+WHERE getvariable('receives')
+  AND NOT EXISTS (FROM duckdb_tables() WHERE duckpriv_folded(table_name) = duckpriv_folded(getvariable('result')) AND NOT temporary
+                  AND (database_name, schema_name) = (current_database(), current_schema()) AND comment = 'made by duckpriv run aggregate');

@@ -1,0 +1,31 @@
+-- our columns: to group by, and to sum
+CREATE OR REPLACE TEMP TABLE aggregate_own AS
+    SELECT 'group' AS use, position, name, column_type AS type, 0::BIGINT AS scale
+    FROM (SELECT row_number() OVER () AS position, column_name, column_name AS name
+          FROM feature_columns(getvariable('table'), getvariable('groups'), []::VARCHAR[]) WHERE trim(getvariable('groups')) <> '')
+    JOIN (SELECT column_name, column_type FROM table_columns(getvariable('table'))) USING (column_name)
+    UNION ALL
+    SELECT 'measure', position, name, type, scale
+    FROM measure_columns(getvariable('table'), getvariable('measures'), decimals := getvariable('decimals')::BIGINT);
+SET VARIABLE own_groups = (SELECT coalesce(list(name ORDER BY position), []::VARCHAR[]) FROM aggregate_own WHERE use = 'group');
+SET VARIABLE own_measures = (SELECT coalesce(list(name ORDER BY position), []::VARCHAR[]) FROM aggregate_own WHERE use = 'measure');
+SET VARIABLE own_types = (SELECT coalesce(list(type ORDER BY position), []::VARCHAR[]) FROM aggregate_own WHERE use = 'measure');
+SET VARIABLE own_scales = (SELECT coalesce(list(scale ORDER BY position), []::BIGINT[]) FROM aggregate_own WHERE use = 'measure');
+
+-- Our rows, and the groups of the whole table, whether they have a common row or not: the largest first, since what is hidden beside a small
+-- group is the last one.
+CREATE OR REPLACE TEMP TABLE aggregate_table AS
+    SELECT id, to_json(labels)::VARCHAR AS labels, x, unfit
+    FROM measure_rows(getvariable('table'), getvariable('id_column'), getvariable('own_groups'), getvariable('own_measures'),
+                      getvariable('own_types'), getvariable('own_scales'));
+SELECT require(count(*) = 0, 'not every number is one of as few decimals, or so small, as can be summed exactly, in ' || string_agg(DISTINCT name, ', ')
+               || '; round such columns, or set decimals')
+FROM (SELECT getvariable('own_measures')[generate_subscripts(unfit, 1)] AS name, unnest(unfit) AS bad FROM aggregate_table) WHERE bad;
+CREATE OR REPLACE TEMP TABLE aggregate_groups AS
+    SELECT row_number() OVER (ORDER BY count(*) DESC, labels) AS place, labels FROM aggregate_table GROUP BY labels;
+SET VARIABLE own_places = (SELECT count(*) FROM aggregate_groups);
+SELECT require(getvariable('own_places') > 0, 'the table has no rows'),
+       require(getvariable('own_places') <= getvariable('max_groups')::BIGINT, 'there are ' || getvariable('own_places')
+               || ' groups, and max_groups allows ' || getvariable('max_groups') || '; group by fewer, or set max_groups');
+CREATE OR REPLACE TEMP TABLE aggregate_placed AS SELECT id, place, x FROM aggregate_table JOIN aggregate_groups USING (labels);
+DROP TABLE aggregate_table;

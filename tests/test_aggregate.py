@@ -1,0 +1,327 @@
+"""Tables by group over the common rows, against plain SQL on the joined tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from itertools import product
+from pathlib import Path
+
+import duckdb
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from duckpriv import DuckprivError
+from tests.effort import examples, takes_long, thorough
+from tests.parties import Folder, at_once, check_receivers
+
+PID = "CREATE OR REPLACE MACRO pid(who) AS md5(who::VARCHAR)::UUID; CREATE OR REPLACE TABLE"
+
+
+class Tables(Folder):
+    """A host with `rows` rows, and a guest with two thirds of those and some more."""
+
+    def __init__(self, folder: Path, host: str, guest: str, rows: int = 90, every: int = 3) -> None:
+        super().__init__(folder)
+        self.rows, self.columns, self.every = rows, {"host": host, "guest": guest}, every
+        self.query(
+            "host",
+            f"CREATE OR REPLACE TABLE t AS SELECT i AS who, {host} FROM range({rows}) r(i); "
+            f"{PID} alignment AS SELECT who AS id, pid(who) AS pid FROM t",
+        )
+        self.query(
+            "guest",
+            f"CREATE OR REPLACE TABLE t AS SELECT i AS who, {guest} FROM range({2 * rows}) r(i) "
+            f"WHERE i % {every} > 0; {PID} alignment AS SELECT who AS id, pid(who) AS pid FROM t "
+            f"WHERE who < {rows}; CREATE OR REPLACE TABLE alignment_unmatched AS "
+            f"SELECT pid(who) AS pid FROM range({rows}) r(who) ANTI JOIN t USING (who)",
+        )
+
+    def run(self, session: str, host: dict, guest: dict, **both: object) -> list:
+        scripts = {
+            me: (f"aggregate/{me}", {"peer": peer, "table": "t", "key": "who", **more, **both})
+            for me, peer, more in (("host", "guest", host), ("guest", "host", guest))
+        }
+
+        def work(me: str) -> object:
+            with self.connect(me, session) as party:
+                return party.run(scripts[me][0], **scripts[me][1])
+
+        found = at_once(*(partial(work, me) for me in scripts))
+        if not any(isinstance(one, BaseException) for one in found):
+            check_receivers(self.folder, session, scripts)
+        return found
+
+    def joined(self) -> duckdb.DuckDBPyConnection:
+        """One database with both tables; `h` and `g`, and `j`, their join."""
+        con = duckdb.connect()
+        for name, me in (("h", "host"), ("g", "guest")):
+            con.execute(f"ATTACH '{self.folder / me}.duckdb' AS {me} (READ_ONLY)")
+            con.execute(f"CREATE TABLE {name} AS FROM {me}.t; DETACH {me}")
+        con.execute("CREATE TABLE j AS SELECT COLUMNS(*) FROM h JOIN g USING (who)")
+        return con
+
+
+@dataclass
+class Cell:
+    """Groups of both, counts of rows and numbers, and everything that SQL says of it."""
+
+    labels: list[str | None]
+    total: bool
+    row: list
+    place: tuple  # in its line: the largest group of the whole table first
+    minimum: int
+
+    def __post_init__(self) -> None:
+        self.counts = [self.row[0], *self.row[1::4]]
+        self.few = [count < self.minimum for count in self.counts]
+        self.hidden = [few or self.few[0] for few in self.few]
+
+    def shown(self, *, totals: bool) -> tuple:
+        out = [*self.labels, *([self.total] if totals else [])]
+        out += [None if self.hidden[0] else self.row[0], self.hidden[0]]
+        for k, hidden in enumerate(self.hidden[1:]):
+            out += [*([None] * 4 if hidden else self.row[1 + 4 * k : 5 + 4 * k]), hidden]
+        return tuple(out)
+
+
+def plain(tables: Tables, host: dict, guest: dict, minimum: int, *, totals: bool) -> list[tuple]:
+    """Return what plain SQL finds, and hide of it what has to be hidden."""
+    con = tables.joined()
+    by = {"h": names(host, "groups"), "g": names(guest, "groups")}
+    statistics = ["count(*)"]
+    for m in names(host, "measures") + names(guest, "measures"):
+        statistics += [
+            f"count({m})",
+            f"sum({m})",
+            f"avg({m}::DECIMAL(30,6))",
+            f"var_samp({m}::DOUBLE)",
+        ]
+
+    def ask(what: str, table: str, columns: list[str], values: list) -> list:
+        where = [f"{c} IS NOT DISTINCT FROM ${i}" for i, c in enumerate(columns, 1)]
+        query = f"SELECT {what} FROM {table} WHERE {' AND '.join(where) or 'true'}"
+        return list(con.execute(query, values).fetchone())
+
+    of = {
+        t: con.execute(f"SELECT DISTINCT {', '.join(by[t]) or '0'} FROM {t}").fetchall() for t in by
+    }
+    of = {t: [list(label) if by[t] else [] for label in labels] for t, labels in of.items()}
+    many = {t: len(labels) > 1 for t, labels in of.items()}
+    along = "h" if many["h"] else "g" if totals and many["g"] else None
+    cells: list[Cell] = []
+    lines: dict[str, list[Cell]] = {}
+    for a, b in product(of["h"], of["g"]):
+        row = ask(", ".join(statistics), "j", by["h"] + by["g"], a + b)
+        own = a if along == "h" else b
+        size = ask("count(*)", along, by[along], own)[0] if along else 0
+        text = con.execute(
+            "SELECT to_json($1::VARCHAR[])::VARCHAR", [[None if x is None else str(x) for x in own]]
+        ).fetchone()
+        cells.append(Cell(a + b, False, row, (-size, text), minimum))
+        lines.setdefault(repr(b if along == "h" else ""), []).append(cells[-1])
+    for line in lines.values() if along else []:
+        hide_beside(sorted(line, key=lambda cell: cell.place), minimum)
+    if totals and along:
+        other = "g" if along == "h" else "h"
+        for label in of[other]:
+            row = ask(", ".join(statistics), "j", by[other], label)
+            nothing = [None] * len(by[along])
+            cells.append(
+                Cell(nothing + label if along == "h" else label + nothing, True, row, (), minimum)
+            )
+    return [cell.shown(totals=totals) for cell in cells]
+
+
+def hide_beside(line: list[Cell], minimum: int) -> None:
+    """Hide the last that is shown beside what alone is hidden."""
+    for k in range(len(line[0].counts)):
+        alone = [cell for cell in line if cell.hidden[k]]
+        shown = [cell for cell in line if not cell.hidden[k]]
+        if alone and shown and all(cell.counts[k] < minimum for cell in alone):
+            for j in range(len(line[0].counts)) if k == 0 else [k]:
+                shown[-1].hidden[j] = True
+
+
+def names(more: dict, setting: str) -> list[str]:
+    return [part for part in str(more.get(setting, "")).split(",") if part]
+
+
+def key(row: tuple) -> tuple:
+    return tuple((value is None, str(value)) for value in row)
+
+
+def check(tables: Tables, session: str, host: dict, guest: dict, **both: object) -> list[tuple]:
+    """Run it, and compare at whom it went to; return the rows."""
+    found = tables.run(session, host, guest, **both)
+    assert not any(isinstance(one, BaseException) for one in found), found
+    expected = plain(
+        tables, host, guest, int(both.get("minimum", 20)), totals=both.get("totals") == "yes"
+    )
+    to = both.get("to", "both")
+    for me in ("host", "guest"):
+        if to in (me, "both"):
+            rows = tables.query(me, "SELECT * FROM aggregate")
+            compare(rows, expected)
+        else:
+            exists = tables.query(
+                me, "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'aggregate'"
+            )
+            assert exists == [(0,)]
+    return expected
+
+
+def compare(rows: list[tuple], expected: list[tuple]) -> None:
+    assert len(rows) == len(expected)
+    for row, other in zip(sorted(rows, key=key), sorted(expected, key=key), strict=True):
+        for value, wanted in zip(row, other, strict=True):
+            if isinstance(wanted, float):
+                assert value == pytest.approx(wanted, rel=1e-12, abs=1e-9)
+            else:
+                assert value == wanted, (row, other)
+
+
+SPEND = "CASE WHEN i % 7 = 0 THEN NULL ELSE ((i * 37) % 1000 - 300) / 100.0 END::DECIMAL(9,2)"
+REGION = "['Nord', 'Süd 🌞', NULL, ''][1 + i % 4]"
+
+
+def test_the_hosts_numbers_by_the_guests_groups(tmp_path) -> None:
+    tables = Tables(
+        tmp_path,
+        f"{SPEND} AS spend, i % 4 = 1 AS flag, i * 1000003 AS large",
+        f"{REGION} AS region, (i % 3)::TINYINT AS size",
+        rows=180,
+    )
+    host, guest = {"measures": "spend,flag,large"}, {"groups": "region,size"}
+    expected = check(tables, "a1", host, guest, minimum=13)
+    assert any(row[8] for row in expected)
+    types = dict(tables.query("host", "SELECT column_name, column_type FROM (DESCRIBE aggregate)"))
+    assert types["size"] == "TINYINT"
+    assert types["spend_sum"] == "DECIMAL(38,2)"
+    assert types["large_sum"] == "HUGEINT"
+
+
+def test_a_cross_table_with_numbers_of_both_and_totals(tmp_path) -> None:
+    tables = Tables(
+        tmp_path,
+        "CASE WHEN i = 1 THEN 'one' WHEN i < 12 THEN 'few' ELSE 'r' || i % 3 END AS region, "
+        f"{SPEND} AS spend",
+        "i % 2 AS half, (i % 9) / 4.0::DOUBLE - 1 AS d, CASE WHEN i % 5 > 0 THEN i END AS sparse",
+        rows=120,
+    )
+    host, guest = (
+        {"groups": "region", "measures": "spend"},
+        {"groups": "half", "measures": "d,sparse"},
+    )
+    expected = check(tables, "a1", host, guest, minimum=10, totals="yes")
+    assert any(row[4] for row in expected)
+    # another one into the same table, of other columns, and with no groups
+    check(tables, "a2", {"measures": "spend"}, {"measures": "sparse"}, minimum=1)
+
+
+def test_the_guests_numbers_by_the_hosts_groups_to_one_party(tmp_path) -> None:
+    tables = Tables(tmp_path, f"{REGION} AS region", "-i * 1.25::DOUBLE AS d, i AS n")
+    for to in ("host", *thorough("guest")):
+        check(tables, f"a-{to}", {"groups": "region"}, {"measures": "d,n"}, minimum=3, to=to)
+
+
+def test_counts_only_and_everything_hidden(tmp_path) -> None:
+    tables = Tables(tmp_path, "i AS x", "i % 2 AS half")
+    check(tables, "a1", {}, {"groups": "half"}, to="guest")
+    rows = check(tables, "a2", {}, {"groups": "half"}, to="guest", minimum=500)
+    assert all(suppressed for *_, suppressed in rows)
+
+
+GROUPS = {"host": "p", "guest": "q"}
+
+
+@settings(
+    max_examples=examples(2),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+@given(data=st.data())
+def test_any_tables(tmp_path_factory, data: st.DataObject) -> None:
+    """Awkward groups, sparse numbers, any direction."""
+    label = st.sampled_from(["a", "b", "", "NULL", 'x"y', "è", "[1, null]", None])
+    settings_of, columns = {}, {}
+    for me, name in GROUPS.items():
+        labels = data.draw(st.lists(label, min_size=1, max_size=6))
+        numbers = data.draw(
+            st.lists(st.none() | st.integers(-(2**39), 2**39), min_size=1, max_size=9)
+        )
+        texts = ", ".join("NULL" if x is None else "'" + x.replace("'", "''") + "'" for x in labels)
+        values = ", ".join("NULL" if x is None else str(x) for x in numbers)
+        columns[me] = (
+            f"([{texts}]::VARCHAR[])[1 + (hash(i) % {len(labels)})::BIGINT] AS {name}, "
+            f"([{values}]::BIGINT[])[1 + i % {len(numbers)}] AS {name}x"
+        )
+        settings_of[me] = {
+            "groups": name if data.draw(st.booleans()) else "",
+            "measures": f"{name}x" if data.draw(st.booleans()) else "",
+        }
+    tables = Tables(
+        tmp_path_factory.mktemp("any"),
+        columns["host"],
+        columns["guest"],
+        rows=data.draw(st.integers(3, 80)),
+        every=data.draw(st.integers(2, 5)),
+    )
+    check(
+        tables,
+        "a1",
+        settings_of["host"],
+        settings_of["guest"],
+        minimum=data.draw(st.sampled_from([1, 2, 5, 20])),
+        totals=data.draw(st.sampled_from(["yes", "no"])),
+    )
+
+
+@takes_long
+def test_thousands_of_groups(tmp_path) -> None:
+    tables = Tables(tmp_path, f"{SPEND} AS spend", "i % 1500 AS part", rows=9000)
+    check(tables, "a1", {"measures": "spend"}, {"groups": "part"}, minimum=4, max_groups=2000)
+
+
+@pytest.mark.parametrize(
+    ("host", "guest", "words"),
+    [
+        ({"measures": "d"}, {}, "decimals"),
+        ({"measures": "text"}, {}, "is of type VARCHAR"),
+        ({"measures": "nothing"}, {}, "has no column"),
+        ({"measures": "far"}, {}, "more than 40 bits"),
+        ({"groups": "x"}, {"max_groups": 10}, "max_groups"),
+        ({"minimum": 5}, {}, "minimum=5"),
+        ({"minimum": "few"}, {}, "minimum is a whole number"),
+        ({}, {"groups": "half", "measures": "half", "result": "t"}, "result"),
+    ],
+)
+def test_what_cannot_be_summed_is_refused(tmp_path, host: dict, guest: dict, words: str) -> None:
+    tables = Tables(
+        tmp_path,
+        "i AS x, 'a' AS text, i / 3.0::DOUBLE AS d, 2::BIGINT ** 40 + i AS far",
+        "i % 2 AS half",
+    )
+    tables.query("host", "ALTER TABLE t ALTER far TYPE BIGINT")
+    found = tables.run("a1", host, guest)
+    errors = [str(one) for one in found if isinstance(one, DuckprivError)]
+    assert any(words in error for error in errors), errors
+
+
+def test_rows_that_do_not_fit_are_refused(tmp_path) -> None:
+    tables = Tables(tmp_path, "i AS x", "i % 2 AS half")
+    tables.query("guest", "DELETE FROM t WHERE who = 1")
+    found = tables.run("a1", {}, {"groups": "half"})
+    assert "not in the table any more" in str(found[1])
+
+
+class Told(Tables):
+    """Reads what one party was sent."""
+
+    def received(self, me: str, session: str, channel: str) -> list[tuple]:
+        with self.connect(me, session) as party:
+            peer = "host" if me == "guest" else "guest"
+            return party.con.execute(
+                f"FROM exchange_recv('{peer}', 'aggregate/{channel}')"
+            ).fetchall()
