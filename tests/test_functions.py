@@ -37,6 +37,8 @@ ARGUMENTS = {
     "paillier_public_key": ["'paillier'"],
     "paillier_encrypt": ["i", "'paillier'", "20", "51"],
     "paillier_encrypt_list": ["[i, 0.5]", "'paillier'", "20", "51", "192"],
+    "wide_element": ["i"],
+    "wide_integer": ["i::UHUGEINT"],
     "paillier_encrypt_measures": ["[i, 5]", "1", "2", "'paillier'", "40", "166"],
     "paillier_decrypt": [CT, "'paillier'"],
     "paillier_decrypt_list": [CTS, "'paillier'"],

@@ -7,12 +7,14 @@
 -- set measures =           your columns of numbers to sum, with commas between; empty: none
 -- set key =                your column of the ids; empty: the one that holds all ids of the alignment
 -- set alignment = alignment  the name of the table that private matching left
--- set to = both            who gets the result: host, guest, or both; the same at both, as are the next four
+-- set to = both            who gets the result: host, guest, or both; the same at both, as are the next five
 -- set minimum = 20         what fewer rows have is opened to nobody
 -- set totals = no          yes: totals, too
+-- set epsilon = 0          more: each party adds noise to all counts and sums, together of this epsilon
 -- set bits = 2048          size of the Paillier key
 -- set sigma = 64           a sum is wrong with probability 2^-sigma, 40 at least
 -- set decimals = 2         of columns of FLOAT and DOUBLE
+-- set limits =             with epsilon: for each of your measures how far it goes; numbers beyond that are cut
 -- set max_groups = 1000    refuse more groups than this, of either party
 -- set result = aggregate   the name of the table with the result, in your current schema
 

@@ -31,6 +31,13 @@ CREATE MACRO measure_columns(tbl, names, decimals := 2) AS TABLE
 CREATE MACRO measure_rows(tbl, id, groups, measures, types, scales) AS TABLE
     FROM query(duckpriv.main.duckpriv_measures_query(tbl, duckpriv.main.split_names(id), groups, measures, types, scales));
 
+CREATE MACRO wide_element(x) AS
+    CASE WHEN CAST(x AS HUGEINT) < 0 THEN 340282366920938463463374607431768211455::UHUGEINT - CAST(-(CAST(x AS HUGEINT) + 1) AS UHUGEINT) ELSE CAST(x AS UHUGEINT) END;
+
+CREATE MACRO wide_integer(share) AS
+    CASE WHEN share > 170141183460469231731687303715884105727::UHUGEINT
+         THEN -CAST(340282366920938463463374607431768211455::UHUGEINT - share AS HUGEINT) - 1 ELSE CAST(share AS HUGEINT) END;
+
 -- By halves: sums of UHUGEINT are DOUBLE, and this has to wrap.
 CREATE MACRO wide_sum(share) AS
     CASE WHEN count(share) > 0 THEN

@@ -19,8 +19,7 @@ CREATE OR REPLACE TEMP TABLE aggregate_peer_opened AS FROM exchange_recv(getvari
 SELECT require((SELECT list(cell ORDER BY cell) FROM aggregate_peer_opened) IS NOT DISTINCT FROM (SELECT list(cell ORDER BY cell) FROM aggregate_opened),
                'the peer did not open what is shown, each once');
 CREATE OR REPLACE TEMP TABLE aggregate_values AS
-    SELECT cell, list_transform(wide_decode(wide_add(o.share, p.share)), lambda v:
-               CASE WHEN v > 170141183460469231731687303715884105727 THEN -(340282366920938463463374607431768211455::UHUGEINT - v)::HUGEINT - 1 ELSE v::HUGEINT END) AS numbers
+    SELECT cell, list_transform(wide_decode(wide_add(o.share, p.share)), lambda v: wide_integer(v)) AS numbers
     FROM aggregate_opened o JOIN aggregate_peer_opened p USING (cell);
 SET VARIABLE peer_columns = (SELECT count(*) FROM aggregate_theirs WHERE use = 'group');
 CREATE OR REPLACE TEMP TABLE aggregate_peer_groups AS

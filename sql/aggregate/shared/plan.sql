@@ -1,8 +1,9 @@
 -- the peer's columns
 CREATE OR REPLACE TEMP TABLE aggregate_theirs AS
-    FROM exchange_recv(getvariable('peer'), 'aggregate/columns', columns := 'use VARCHAR, position BIGINT, name VARCHAR, type VARCHAR, scale BIGINT');
+    FROM exchange_recv(getvariable('peer'), 'aggregate/columns', columns := 'use VARCHAR, position BIGINT, name VARCHAR, type VARCHAR, scale BIGINT, most BIGINT');
 SELECT require(coalesce(bool_and(use IN ('group', 'measure') AND length(name) BETWEEN 1 AND 500 AND length(type) <= 500
                                  AND scale BETWEEN 0 AND CASE WHEN use = 'measure' THEN 18 ELSE 0 END
+                                 AND most BETWEEN CASE WHEN use = 'measure' AND getvariable('eps') > 0 THEN 1 ELSE 0 END AND 1073741824
                                  AND (use = 'group' OR regexp_full_match(type, '(BOOLEAN|U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|DECIMAL\(\d+,\d+\)|FLOAT|DOUBLE)'))), true),
                'the peer''s columns make no sense')
 FROM aggregate_theirs;
@@ -16,6 +17,14 @@ SET VARIABLE host_places = CASE WHEN getvariable('leads') THEN getvariable('own_
 SET VARIABLE guest_places = CASE WHEN getvariable('leads') THEN getvariable('peer_places') ELSE getvariable('own_places') END;
 SET VARIABLE host_measures = CASE WHEN getvariable('leads') THEN len(getvariable('own_measures')) ELSE getvariable('peer_measures') END;
 SET VARIABLE guest_measures = CASE WHEN getvariable('leads') THEN getvariable('peer_measures') ELSE len(getvariable('own_measures')) END;
+
+-- Noise: each of these is of an epsilon of its own, an equal part, and one row adds no more to it than `most`, or its square. What the minimum is compared with
+-- has noise, too, and may be below 0 by it, by more than `margin` with probability 2^-40.
+SET VARIABLE parts = 1 + 3 * (getvariable('host_measures') + getvariable('guest_measures'));
+SET VARIABLE margin = CASE WHEN getvariable('eps') > 0 THEN ceil(2 * 28 * getvariable('parts') / getvariable('eps'))::BIGINT ELSE 0 END;
+SELECT require(getvariable('margin') <= 10000, 'epsilon is too small for so many measures; take ' || ceil(2 * 28 * getvariable('parts') / 100) / 100 || ' or more'),
+       require(coalesce((SELECT max(most::DOUBLE * most) FROM (SELECT most FROM aggregate_own UNION ALL SELECT most FROM aggregate_theirs)), 0)
+               * getvariable('parts') * 40 < getvariable('eps') * 2.0::DOUBLE ** 62 OR getvariable('eps') = 0, 'limits are too large for this epsilon');
 
 -- Bits. Numbers have up to 40; sums of their squares over all rows, with which variances are exact, stay below 2^126. A slot has room for such a
 -- sum, for its sign, and for a mask.

@@ -1,15 +1,20 @@
 -- our columns: to group by, and to sum
+SET VARIABLE limits = (SELECT list_transform(split_names(getvariable('limits')), lambda l: TRY_CAST(l AS DOUBLE)));
 CREATE OR REPLACE TEMP TABLE aggregate_own AS
-    SELECT 'group' AS use, position, name, column_type AS type, 0::BIGINT AS scale
+    SELECT 'group' AS use, position, name, column_type AS type, 0::BIGINT AS scale, 0::BIGINT AS most
     FROM (SELECT row_number() OVER () AS position, column_name, column_name AS name
           FROM feature_columns(getvariable('table'), getvariable('groups'), []::VARCHAR[]) WHERE trim(getvariable('groups')) <> '')
     JOIN (SELECT column_name, column_type FROM table_columns(getvariable('table'))) USING (column_name)
     UNION ALL
-    SELECT 'measure', position, name, type, scale
+    SELECT 'measure', position, name, type, scale, CASE WHEN getvariable('eps') > 0 THEN TRY_CAST(ceil(getvariable('limits')[position] * 10.0::DOUBLE ** scale) AS BIGINT) ELSE 0 END
     FROM measure_columns(getvariable('table'), getvariable('measures'), decimals := getvariable('decimals')::BIGINT);
 SET VARIABLE own_groups = (SELECT coalesce(list(name ORDER BY position), []::VARCHAR[]) FROM aggregate_own WHERE use = 'group');
 SET VARIABLE own_measures = (SELECT coalesce(list(name ORDER BY position), []::VARCHAR[]) FROM aggregate_own WHERE use = 'measure');
 SET VARIABLE own_types = (SELECT coalesce(list(type ORDER BY position), []::VARCHAR[]) FROM aggregate_own WHERE use = 'measure');
+SELECT require(getvariable('eps') = 0 OR count(*) = len(getvariable('limits')) AND bool_and(coalesce(most BETWEEN 1 AND 1073741824, false)) IS NOT false,
+               'with epsilon, limits has a number for each measure, more than 0 and up to 2^30 in units of its last decimal')
+FROM aggregate_own WHERE use = 'measure';
+SET VARIABLE own_most = (SELECT coalesce(list(most ORDER BY position), []::BIGINT[]) FROM aggregate_own WHERE use = 'measure');
 SET VARIABLE own_scales = (SELECT coalesce(list(scale ORDER BY position), []::BIGINT[]) FROM aggregate_own WHERE use = 'measure');
 
 -- Our rows, and the groups of the whole table, whether they have a common row or not: the largest first, since what is hidden beside a small
@@ -27,5 +32,8 @@ SET VARIABLE own_places = (SELECT count(*) FROM aggregate_groups);
 SELECT require(getvariable('own_places') > 0, 'the table has no rows'),
        require(getvariable('own_places') <= getvariable('max_groups')::BIGINT, 'there are ' || getvariable('own_places')
                || ' groups, and max_groups allows ' || getvariable('max_groups') || '; group by fewer, or set max_groups');
-CREATE OR REPLACE TEMP TABLE aggregate_placed AS SELECT id, place, x FROM aggregate_table JOIN aggregate_groups USING (labels);
+CREATE OR REPLACE TEMP TABLE aggregate_placed AS
+    SELECT id, place, CASE WHEN getvariable('eps') = 0 THEN x
+                           ELSE list_transform(list_zip(x, getvariable('own_most')), lambda t: CASE WHEN t[1] IS NOT NULL THEN greatest(least(t[1], t[2]), -t[2]) END) END AS x
+    FROM aggregate_table JOIN aggregate_groups USING (labels);
 DROP TABLE aggregate_table;

@@ -1,1 +1,1 @@
-CALL exchange_send(getvariable('peer'), 'aggregate/columns', $$ SELECT use, position, name, type, scale FROM aggregate_own ORDER BY use, position $$);
+CALL exchange_send(getvariable('peer'), 'aggregate/columns', $$ SELECT use, position, name, type, scale, most FROM aggregate_own ORDER BY use, position $$);

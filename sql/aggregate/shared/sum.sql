@@ -91,7 +91,7 @@ INSERT INTO aggregate_parts
                   UNION ALL
                   SELECT place, getvariable('s_first') + measure, what, [count(v)::HUGEINT, coalesce(sum(v), 0), coalesce(sum(v::HUGEINT * v), 0)][what + 1]
                   FROM numbers, range(3) t(what) GROUP BY place, measure, what)
-    SELECT 1, place, measure, what, CASE WHEN total < 0 THEN (340282366920938463463374607431768211455::UHUGEINT - (-total - 1)::UHUGEINT) ELSE total::UHUGEINT END
+    SELECT 1, place, measure, what, wide_element(total)
     FROM sums;
 
 -- part sum-forget if NOT getvariable('encrypts') AND (getvariable('with_measures') OR getvariable('with_places'))

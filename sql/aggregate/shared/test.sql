@@ -1,5 +1,20 @@
 -- include shares.sql
 
+-- part noise if getvariable('eps') > 0
+
+-- Noise of this party for every count and sum (discrete Laplace), before anything is compared or opened: also who knows its own noise knows no more than
+-- the noise of the other leaves.
+INSERT INTO aggregate_parts
+    WITH numbers AS (SELECT number, of_guest, most FROM (SELECT NOT getvariable('leads') AS of_guest, use, position, most FROM aggregate_own
+                                                        UNION ALL SELECT getvariable('leads'), use, position, most FROM aggregate_theirs),
+                                               LATERAL (SELECT position + CASE WHEN of_guest THEN getvariable('host_measures') ELSE 0 END AS number) WHERE use = 'measure'),
+         reach AS (SELECT 0 AS measure, 0 AS what, 1.0::DOUBLE AS reach
+                   UNION ALL
+                   SELECT number, what, [1.0::DOUBLE, most, most::DOUBLE * most][what + 1] FROM numbers, range(3) t(what)),
+         drawn AS (SELECT host_place, guest_place, measure, what, noise_integer(0, reach * getvariable('parts') / getvariable('eps')) AS noise
+                   FROM reach, range(1, getvariable('host_places') + 1) a(host_place), range(1, getvariable('guest_places') + 1) b(guest_place))
+    SELECT host_place, guest_place, measure, what, wide_element(noise) FROM drawn;
+
 -- part cells
 
 -- every pair of groups, totals over the host's groups or, if it has none, over all, and what is opened of each or not: of measure 0 how many
@@ -35,7 +50,7 @@ CALL exchange_send(getvariable('peer'), 'aggregate/test-key',
     $$ SELECT rsa_public_key(getvariable('test_key')) AS key, rsa_key_proof(getvariable('test_key')) AS proof $$);
 CREATE OR REPLACE TEMP TABLE aggregate_tokens AS
     SELECT cell, rsa_token(cell || '/' || (4294967296 + below - (share % 4294967296)::BIGINT) % 4294967296, getvariable('test_key')) AS token
-    FROM aggregate_shares, range(0, getvariable('minimum')) t(below) WHERE what = 0;
+    FROM aggregate_shares, range(-getvariable('margin'), getvariable('minimum')) t(below) WHERE what = 0;
 SELECT require(is_numbered(cell, getvariable('cells')), 'the peer did not ask for each count once')
 FROM exchange_recv(getvariable('peer'), 'aggregate/blinded', columns := 'cell BIGINT, blinded BLOB');
 CALL exchange_send(getvariable('peer'), 'aggregate/signed', $$
@@ -60,8 +75,8 @@ CREATE OR REPLACE TEMP TABLE aggregate_mine AS
     FROM aggregate_asked JOIN exchange_recv(getvariable('peer'), 'aggregate/signed', columns := 'cell BIGINT, signed BLOB') USING (cell);
 SELECT require(is_numbered(cell, getvariable('cells')), 'the peer did not sign each blinded count once') FROM aggregate_mine;
 CREATE OR REPLACE TEMP TABLE aggregate_tokens AS FROM exchange_recv(getvariable('peer'), 'aggregate/tokens', columns := 'cell BIGINT, token BLOB');
-SELECT require(bool_and(tokens = getvariable('minimum')) AND is_numbered(cell, getvariable('cells')),
-               'the peer did not send as many tokens for each count as the minimum is')
+SELECT require(bool_and(tokens = getvariable('minimum') + getvariable('margin')) AND is_numbered(cell, getvariable('cells')),
+               'the peer did not send as many tokens for each count as the minimum takes')
 FROM (SELECT cell, count(DISTINCT token) AS tokens FROM aggregate_tokens GROUP BY cell);
 CALL key_forget(getvariable('peer_test_key'));
 
