@@ -225,6 +225,7 @@ class Journal:
             if does or self._last:  # what a variable is set to behind it is kept with it
                 self._last = position, statement.title
             slow = position.round == 0 or time.monotonic() - started >= _QUICK
+            slow = slow and not statement.notes_release  # what it notes, the next one sends
             if keys.made or keys.removed or self._exchange.outbox.staged or (slow and self._last):
                 self._note(position, statement.title, keys)
                 commits = True

@@ -58,6 +58,7 @@ _CONNECTING = (
     duckdb.StatementType.PRAGMA,
     duckdb.StatementType.SET,
 )
+_NOTES_RELEASE = re.compile(r"INSERT\s+INTO\s+duckpriv_releases\b", re.IGNORECASE)
 _TABLE = re.compile(r'"\$\{(\w+)\}(\w*)"')
 _TABLE_NAME = re.compile(r"\w(?:[\w -]*\w)?")
 # What the session sets for every script.
@@ -96,6 +97,11 @@ class Statement:
     def is_call(self) -> bool:
         """Whether it is called for its effect: it sends a message, or makes a key."""
         return self.sql.upper().startswith("CALL")
+
+    @property
+    def notes_release(self) -> bool:
+        """Whether it writes into the ledger what the next one sends: both are one transaction."""
+        return _NOTES_RELEASE.match(self.sql) is not None
 
 
 @dataclass(frozen=True)

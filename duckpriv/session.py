@@ -225,7 +225,11 @@ class Party:
         observer: Observer | None,
         on_rows: Callable[[Statement, Rows], None] | None,
     ) -> Rows:
-        provided = {"me": self._context.me, "session": self._context.session}
+        provided = {
+            "me": self._context.me,
+            "session": self._context.session,
+            "duckpriv_script": script.name,
+        }
         consent = Consent(script, values, self._context.me)
         result: Rows = []
         with ExitStack() as entered:

@@ -18,6 +18,7 @@ JOINT = "joint_encrypt(i, 'part1')"
 JOINTS = "joint_encrypt_list([i, -1.5], 'part1')"
 # A valid argument for each scalar function's parameters, as SQL over a row number i.
 ARGUMENTS = {
+    "policy_uses": ["[i::VARCHAR, 'b']", "'train'"],
     "split_names": ["i || ', \"b, c\"'"],
     "plain_name": ["'\"' || i || '\"'"],
     "has_table": ["'t' || i"],

@@ -349,11 +349,13 @@ def test_names_that_no_result_can_have(tmp_path, names: dict, message: str) -> N
 
 
 def test_every_result_can_be_named() -> None:
-    """No script makes a table, but for its working ones, whose name is not a setting."""
+    """No script makes a table, but for the ledger and its working ones, whose name is no setting."""
     for name in duckpriv.scripts.bundled():
         working = set()
         for statement in load(name).statements:
             words = statement.sql.split()
+            if words[:6] == "CREATE TABLE IF NOT EXISTS duckpriv_releases".split():
+                continue
             if "TEMP" in words[:4]:
                 working.add(words[words.index("TEMP") + 2])
             elif words[:1] in (["CREATE"], ["DROP"]):

@@ -15,6 +15,7 @@ from .measures import MEASURES
 from .metrics import METRICS
 from .names import NAMES
 from .paillier import PAILLIER
+from .policies import POLICIES
 from .ring import RING
 from .rsa import RSA
 from .seeds import SEEDS
@@ -25,6 +26,7 @@ from .wide import WIDE
 
 FUNCTIONS: tuple[Function, ...] = (
     *NAMES,
+    *POLICIES,
     *IDS,
     *RSA,
     *PAILLIER,

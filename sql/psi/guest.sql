@@ -31,11 +31,19 @@ CREATE OR REPLACE TEMP TABLE psi_sequence AS
           FROM (SELECT DISTINCT psi_id FROM psi_ids_here WHERE psi_id IS NOT NULL))
     ORDER BY seq;
 
+-- what the owner of the table allows
+SET VARIABLE policy = {tbl: getvariable('table'), peers: [getvariable('peer')], uses: policy_uses(split_names(getvariable('id')), 'match'),
+                       minimum: (SELECT count(*) FROM psi_sequence), epsilon: NULL::DOUBLE};
+-- include ../shared/policy.sql
+
 -- message 1: the host's public key, with the proof that it blinds perfectly
 SELECT require(count(*) = 1 AND min(octet_length(proof)) > 0, 'the host has to send one key with its proof')
 FROM exchange_recv(getvariable('peer'), 'psi/key', columns := 'key BLOB, proof BLOB');
 SELECT key_import(getvariable('key'), key, 'rsa', proof := proof) AS host_key
 FROM exchange_recv(getvariable('peer'), 'psi/key', columns := 'key BLOB, proof BLOB');
+
+SET VARIABLE release = {what: 'how many distinct ids we have', numbers: 1::BIGINT, alignment: getvariable('result')};
+-- include ../shared/release.sql
 
 -- message 2: our ids, blinded
 CALL exchange_send(getvariable('peer'), 'psi/blinded',

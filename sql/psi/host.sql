@@ -30,6 +30,11 @@ FROM psi_ids_here;
 CREATE OR REPLACE TEMP TABLE psi_distinct AS
     SELECT DISTINCT psi_id FROM psi_ids_here WHERE psi_id IS NOT NULL;
 
+-- what the owner of the table allows; what the guest learns is of single ids
+SET VARIABLE policy = {tbl: getvariable('table'), peers: [getvariable('peer')], uses: policy_uses(split_names(getvariable('id')), 'match'),
+                       minimum: 1::BIGINT, epsilon: NULL::DOUBLE};
+-- include ../shared/policy.sql
+
 -- message 1: the public key, and the proof that it blinds the guest's ids perfectly
 CALL rsa_keygen(getvariable('key'), bits := getvariable('bits'));
 CALL exchange_send(getvariable('peer'), 'psi/key',
@@ -49,6 +54,10 @@ CALL exchange_send(getvariable('peer'), 'psi/signed', $$
 -- the tokens of our own ids, while the guest works on the signatures
 CREATE OR REPLACE TEMP TABLE psi_tokens_here AS
     SELECT psi_id, rsa_token(psi_id, getvariable('key')) AS token FROM psi_distinct;
+
+SET VARIABLE release = {what: 'which of the peer''s ids we have, and how many distinct ids', numbers: (SELECT count(*) FROM psi_tokens_here),
+                        alignment: getvariable('result')};
+-- include ../shared/release.sql
 
 -- message 4: our tokens, sorted, so that their order says nothing
 CALL exchange_send(getvariable('peer'), 'psi/tokens',
