@@ -126,6 +126,7 @@ class Journal:
         self._changed = True  # a variable, since the last note
         self._hides_nothing: set[str] = set()  # names of working tables
         self._open = False  # a transaction
+        self._held_open = False  # until the message is sent that the ledger has
         self._last: tuple[Position, str] | None = None  # statement in it that is to be noted
         self._stored_result: pa.Table | None = None
         self._tables.create()
@@ -203,7 +204,8 @@ class Journal:
         """Run a statement with `rows_of` and note it; return its rows.
 
         In a part that repeats, quick statements are committed together, by the next one that sends,
-        makes a key, or takes its time: they are many, and none has left a trace by then.
+        makes a key, or takes its time: they are many, and none has left a trace by then. What the
+        ledger of releases has is committed with the message behind it.
         """
         if statement.about_connection:
             self._settle()
@@ -225,7 +227,8 @@ class Journal:
             if does or self._last:  # what a variable is set to behind it is kept with it
                 self._last = position, statement.title
             slow = position.round == 0 or time.monotonic() - started >= _QUICK
-            slow = slow and not statement.notes_release  # what it notes, the next one sends
+            self._held_open = self._held_open or statement.notes_release
+            slow = slow and not self._held_open
             if keys.made or keys.removed or self._exchange.outbox.staged or (slow and self._last):
                 self._note(position, statement.title, keys)
                 commits = True
@@ -274,7 +277,7 @@ class Journal:
             self._keyring.leave()
             self._exchange.leave()
             raise
-        self._open, self._last = False, None
+        self._open, self._held_open, self._last = False, False, None
         self._exchange.commit()
 
     def _settle(self) -> None:
@@ -286,7 +289,7 @@ class Journal:
 
     def _roll_back(self) -> None:
         if self._open:
-            self._open, self._last = False, None
+            self._open, self._held_open, self._last = False, False, None
             self._audit.forget()
             roll_back(self._con)
 

@@ -100,7 +100,7 @@ class Statement:
 
     @property
     def notes_release(self) -> bool:
-        """Whether it writes into the ledger what the next one sends: both are one transaction."""
+        """Whether it writes into the ledger what the next message reveals."""
         return _NOTES_RELEASE.match(self.sql) is not None
 
 

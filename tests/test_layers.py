@@ -18,7 +18,7 @@ LAYERS = [
     {"functions"},
     {"connection", "engine", "exchange"},
     {"audit", "database", "scripts"},
-    {"consent", "journal"},
+    {"consent", "journal", "policies"},
     {"progress", "session"},
     {"report"},
     {"cli", "integrations"},

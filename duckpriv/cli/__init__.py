@@ -12,11 +12,11 @@ import duckdb
 from ..disk import explained
 from ..errors import DuckprivError, interruptible
 from ..visible import visible_lines
-from . import keys, messages, run, runs, show
+from . import keys, messages, policies, run, runs, show
 from .group import cli
 from .output import Streams
 
-__all__ = ["cli", "keys", "main", "messages", "run", "runs", "show"]
+__all__ = ["cli", "keys", "main", "messages", "policies", "run", "runs", "show"]
 
 
 def main() -> NoReturn:

@@ -13,11 +13,13 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from ..consent import Consent
+from ..errors import InvalidValue
 from ..exchange import Limits
 from ..exchange.addresses import DEFAULT_TIMEOUT
 from ..exchange.exchange import DEFAULT_SILENCE
+from ..policies import read_policies, uses_of
 from ..progress import Progress
-from ..scripts import Script, Statement, load
+from ..scripts import PARTIES, Script, Statement, load
 from ..session import Rows, connect
 from ..visible import visible
 from .group import cli
@@ -36,6 +38,7 @@ from .options import (
     short,
     unprotected_option,
 )
+from .policies import policy_table
 
 
 @cli.command()
@@ -122,6 +125,7 @@ def run(
     asks = sys.stdin.isatty() and not (yes or quiet)
     if dry_run or asks:
         _show_messages(output, parsed, variables, me)
+        _show_policies(output, parsed, variables, db)
     if dry_run:
         return
     if asks:
@@ -207,6 +211,36 @@ def _show_messages(output: Console, script: Script, variables: dict[str, object]
             output.print(Text(visible(f"with each, readable for who carries it: {settings}", None)))
     for peers, channels in consent.waits.items():
         output.print(Text(visible(f"waits for, from {peers}: {', '.join(channels)}", None)))
+
+
+def _show_policies(output: Console, script: Script, variables: dict[str, object], db: str) -> None:
+    """List what the owner of the table allows, as far as it is about this run."""
+    uses = uses_of(script)
+    if not uses or not Path(db).exists():
+        return
+    try:
+        found = read_policies(Path(db), str(variables.get("table") or ""))
+    except InvalidValue as error:  # it is asked again in the run
+        output.print(Text(visible(str(error), None)))
+        return
+    if found is None:
+        output.print("no table duckpriv_policies: everything is allowed", markup=False)
+        return
+    # where a script names no table (as one of joint moments), all that are
+    values = script.values(variables)
+    parties = {name for one in PARTIES for name in str(values.get(one) or "").split(",")}
+    about = [
+        rule.cells
+        for rule in found
+        if rule.use in uses
+        and (rule.here or "table" not in variables)
+        and (rule.peer == "*" or rule.peer in parties)
+    ]
+    if not about:
+        output.print("duckpriv_policies allows nothing of this", markup=False)
+    else:
+        output.print("duckpriv_policies allows:", markup=False)
+        output.print(policy_table(about))
 
 
 def _show_rows(console: Console, statement: Statement, rows: Rows) -> None:

@@ -61,6 +61,16 @@ FROM lr_named WHERE x IS NULL;
 
 -- part checks
 
+-- what the owner of the table allows; with an alignment nobody knows how many rows of a batch are common, or of several guests
+SET VARIABLE policy = {tbl: getvariable('table'), peers: string_split(getvariable('everybody'), ','),
+                       uses: policy_uses(getvariable('features'), 'train') || policy_uses(CASE WHEN getvariable('id') <> '' THEN split_names(getvariable('id_column')) ELSE [] END, 'match'),
+                       minimum: (SELECT CASE WHEN getvariable('activation') = 'open' THEN 1
+                                     WHEN len(getvariable('guest_list')) > 1 AND getvariable('id') = '' THEN NULL
+                                     WHEN NOT getvariable('with_loss') THEN count(*)
+                                     WHEN getvariable('id') <> '' THEN count(*) // greatest(ceil(count(*) / getvariable('batch')::INTEGER), 1)::BIGINT END::BIGINT
+                                FROM lr_named), epsilon: NULL::DOUBLE};
+-- include ../shared/policy.sql
+
 -- what cannot be trained on
 SELECT require(count(*) > 0, 'there are no rows'),
        require(count(name) = count(*) AND count(DISTINCT name) = count(*),
@@ -138,6 +148,12 @@ FROM (SELECT series, activation_series(getvariable('kind'), getvariable('score_r
 -- part plan
 
 -- include shared/plan.sql
+
+SET VARIABLE release = {what: CASE getvariable('activation') WHEN 'open' THEN 'scores of all rows to the helper, ' ELSE '' END
+                              || CASE getvariable('reveal') WHEN 'own' THEN 'weights' ELSE 'how many rows and features' END || CASE WHEN getvariable('with_loss') THEN ', losses' ELSE '' END,
+                        numbers: NULL::BIGINT, alignment: CASE WHEN getvariable('id') = '' THEN getvariable('alignment') END};
+-- include ../shared/release.sql
+
 -- include shared/widths.sql
 
 -- include shared/hidden.sql

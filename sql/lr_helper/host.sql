@@ -52,6 +52,15 @@ CREATE OR REPLACE TEMP TABLE lr_named AS
     FROM matrix_rows(getvariable('table'), getvariable('id_column'),
                      names := list_append(getvariable('features'), getvariable('label_column')));
 
+-- what the owner of the table allows; with an alignment only the guests know how many rows are common
+SET VARIABLE policy = {tbl: getvariable('table'), peers: string_split(getvariable('everybody'), ','),
+                       uses: policy_uses(list_append(getvariable('features'), getvariable('label_column')), 'train')
+                             || policy_uses(CASE WHEN getvariable('id') <> '' THEN split_names(getvariable('id_column')) ELSE [] END, 'match'),
+                       minimum: (SELECT CASE WHEN getvariable('activation') = 'open' THEN 1 WHEN getvariable('id') = '' THEN NULL
+                                     WHEN getvariable('with_loss') THEN count(*) // greatest(ceil(count(*) / getvariable('batch')::INTEGER), 1)::BIGINT
+                                     ELSE count(*) END::BIGINT FROM lr_named), epsilon: NULL::DOUBLE};
+-- include ../shared/policy.sql
+
 -- what cannot be trained on
 SELECT require(count(*) > 0, 'there are no rows'),
        require(count(id) = count(*) AND count(DISTINCT id) = count(*),
@@ -135,6 +144,11 @@ SET VARIABLE batch_seed = 'lrh-batch-' || getvariable('session');
 SELECT seed_combine(getvariable('batch_seed'), list(seed ORDER BY party)) AS batch_seed
 FROM lr_seeds WHERE party <> getvariable('helper');
 SET VARIABLE k = 0;
+
+SET VARIABLE release = {what: CASE getvariable('activation') WHEN 'open' THEN 'scores of all rows to the helper, ' ELSE '' END
+                              || CASE getvariable('reveal') WHEN 'own' THEN 'weights' ELSE 'how many rows and features' END,
+                        numbers: NULL::BIGINT, alignment: CASE WHEN getvariable('id') = '' THEN array_to_string(getvariable('alignments'), ', ') END};
+-- include ../shared/release.sql
 
 -- part spine while getvariable('k') < len(getvariable('guest_list'))
 

@@ -45,6 +45,12 @@ CREATE OR REPLACE TEMP TABLE lr_absent AS
 
 -- part checks
 
+-- what the owner of the table allows; a score is of a single row
+SET VARIABLE policy = {tbl: getvariable('table'), peers: string_split(getvariable('everybody'), ','),
+                       uses: policy_uses(getvariable('features'), 'score') || policy_uses(CASE WHEN getvariable('id') <> '' THEN split_names(getvariable('id_column')) ELSE [] END, 'match'),
+                       minimum: 1::BIGINT, epsilon: NULL::DOUBLE};
+-- include ../shared/policy.sql
+
 -- what cannot be scored
 SELECT require(count(*) > 0, 'there are no rows'),
        require(count(name) = count(*) AND count(DISTINCT name) = count(*), 'an id is missing or occurs more than once')
@@ -100,6 +106,11 @@ FROM lr_rows;
 
 SET VARIABLE plan = 'kind=' || getvariable('kind') || ' rows=' || getvariable('rows') || ' batches=' || getvariable('batches')
     || ' asker=' || getvariable('asker');
+
+SET VARIABLE release = {what: 'scores to ' || getvariable('asker') || ', how many features to the others', numbers: getvariable('rows'),
+                        alignment: CASE WHEN getvariable('id') = '' THEN getvariable('alignment') END};
+-- include ../shared/release.sql
+
 -- include shared/widths.sql
 
 -- our shares of the weights: those of the training, or our own weights as they are

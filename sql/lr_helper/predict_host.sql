@@ -35,6 +35,12 @@ SELECT require(getvariable('batch')::INTEGER > 0, 'batch has to be more than 0')
 CREATE OR REPLACE TEMP TABLE lr_named AS
     SELECT id, random_id(row) AS draw, x FROM matrix_rows(getvariable('table'), getvariable('id_column'), names := getvariable('features'));
 
+-- what the owner of the table allows; a score is of a single row
+SET VARIABLE policy = {tbl: getvariable('table'), peers: string_split(getvariable('everybody'), ','),
+                       uses: policy_uses(getvariable('features'), 'score') || policy_uses(CASE WHEN getvariable('id') <> '' THEN split_names(getvariable('id_column')) ELSE [] END, 'match'),
+                       minimum: 1::BIGINT, epsilon: NULL::DOUBLE};
+-- include ../shared/policy.sql
+
 -- what cannot be scored
 SELECT require(count(*) > 0, 'there are no rows'),
        require(count(id) = count(*) AND count(DISTINCT id) = count(*), 'an id is missing or occurs more than once')
@@ -73,6 +79,10 @@ INSERT INTO lr_spine
 
 SET VARIABLE seed = (SELECT seed FROM lr_seeds WHERE party = getvariable('helper'));
 SET VARIABLE k = 0;
+
+SET VARIABLE release = {what: 'scores to ' || getvariable('asker') || ', which rows are scored to the guests', numbers: getvariable('rows'),
+                        alignment: CASE WHEN getvariable('id') = '' THEN array_to_string(getvariable('alignments'), ', ') END};
+-- include ../shared/release.sql
 
 -- part spine while getvariable('k') < len(getvariable('guest_list'))
 

@@ -60,6 +60,13 @@ FROM lr_named WHERE x IS NULL;
 
 -- part set-up
 
+-- what the owner of the table allows; how many rows of a batch are common is not known yet, unless there is one batch
+SET VARIABLE policy = {tbl: getvariable('table'), peers: [getvariable('peer')],
+                       uses: policy_uses(getvariable('features'), 'train') || policy_uses(CASE WHEN getvariable('id') <> '' THEN split_names(getvariable('id_column')) ELSE [] END, 'match'),
+                       minimum: (SELECT CASE WHEN getvariable('id') <> '' THEN count(*) // greatest(ceil(count(*) / getvariable('batch')::INTEGER), 1)::BIGINT
+                                     WHEN count(*) + (SELECT count(*) FROM lr_absent) <= getvariable('batch')::INTEGER THEN count(*) END FROM lr_named), epsilon: NULL::DOUBLE};
+-- include ../shared/policy.sql
+
 -- what cannot be trained on
 SELECT require(count(*) > 0, 'there are no rows'),
        require(count(name) = count(*) AND count(DISTINCT name) = count(*),
@@ -114,6 +121,10 @@ SET VARIABLE peer_width = (SELECT width FROM lr_start);
 SELECT require_hidden(getvariable('accept_disclosure'), getvariable('opened') * noisy_bits(getvariable('noise')::DOUBLE), min(records))
 FROM (SELECT sum(present::BIGINT) AS records FROM lr_rows
       GROUP BY (row - 1) * getvariable('batches') // getvariable('rows'));
+
+SET VARIABLE release = {what: 'gradients of the peer''s weights, the loss, and what else a training shows', numbers: getvariable('iterations')::BIGINT,
+                        alignment: CASE WHEN getvariable('id') = '' THEN getvariable('alignment') END};
+-- include ../shared/release.sql
 
 -- message 2: how many features we have
 CALL exchange_send(getvariable('peer'), 'lr/shape', $$ SELECT getvariable('width')::BIGINT AS width $$);

@@ -60,6 +60,13 @@ FROM lr_named WHERE x IS NULL;
 
 -- part set-up
 
+-- what the owner of the table allows; with an alignment only the guest knows how many rows of a batch are common
+SET VARIABLE policy = {tbl: getvariable('table'), peers: [getvariable('peer')],
+                       uses: policy_uses(list_append(getvariable('features'), getvariable('label_column')), 'train')
+                             || policy_uses(CASE WHEN getvariable('id') <> '' THEN split_names(getvariable('id_column')) ELSE [] END, 'match'),
+                       minimum: (SELECT CASE WHEN getvariable('id') <> '' THEN count(*) // greatest(ceil(count(*) / getvariable('batch')::INTEGER), 1)::BIGINT END FROM lr_named), epsilon: NULL::DOUBLE};
+-- include ../shared/policy.sql
+
 -- what cannot be trained on
 SELECT require(count(*) > 0, 'there are no rows'),
        require(count(name) = count(*) AND count(DISTINCT name) = count(*),
@@ -79,6 +86,10 @@ SET VARIABLE standardised = 'lr_rows';
 SET VARIABLE rows = (SELECT count(*) FROM lr_rows);
 SET VARIABLE batches = ceil(getvariable('rows') / getvariable('batch')::INTEGER)::BIGINT;
 SET VARIABLE width = len(getvariable('features')) + 1;
+
+SET VARIABLE release = {what: 'gradients of the peer''s weights, and what else a training shows', numbers: getvariable('iterations')::BIGINT,
+                        alignment: CASE WHEN getvariable('id') = '' THEN getvariable('alignment') END};
+-- include ../shared/release.sql
 
 -- message 1: what is trained; a hash that shows whether both have the same rows
 CALL exchange_send(getvariable('peer'), 'lr/start', $$

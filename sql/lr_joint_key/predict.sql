@@ -22,6 +22,12 @@ SELECT require_result(getvariable('result'), ['id', 'pid', 'score']);
 
 -- part rows
 
+-- what the owner of the table allows; a score is of a single row
+SET VARIABLE policy = {tbl: getvariable('table'), peers: [getvariable('peer')],
+                       uses: policy_uses(getvariable('features'), 'score') || policy_uses(CASE WHEN getvariable('id') <> '' THEN split_names(getvariable('id_column')) ELSE [] END, 'match'),
+                       minimum: 1::BIGINT, epsilon: NULL::DOUBLE};
+-- include ../shared/policy.sql
+
 -- include shared/matrix.sql
 -- include ../shared/scored.sql
 -- include shared/parts.sql
@@ -53,6 +59,10 @@ CREATE OR REPLACE TEMP TABLE predict_rows AS
     FROM (SELECT name, part, present FROM predict_named UNION ALL SELECT name, 0, false FROM predict_absent);
 
 -- include shared/predict_key.sql
+
+SET VARIABLE release = {what: 'which rows are scored', numbers: (SELECT count(*) FROM predict_rows),
+                        alignment: CASE WHEN getvariable('id') = '' THEN getvariable('alignment') END};
+-- include ../shared/release.sql
 
 -- the rows that we ask about, each with an encrypted 1 if we want it and an encrypted 0 if not
 CALL exchange_send(getvariable('peer'), 'predict/rows', $$

@@ -23,6 +23,12 @@ SELECT require(getvariable('unmatched') IN ('refuse', 'mean'), 'unmatched is ref
 
 -- part rows
 
+-- what the owner of the table allows; a score is of a single row
+SET VARIABLE policy = {tbl: getvariable('table'), peers: [getvariable('peer')],
+                       uses: policy_uses(getvariable('features'), 'score') || policy_uses(CASE WHEN getvariable('id') <> '' THEN split_names(getvariable('id_column')) ELSE [] END, 'match'),
+                       minimum: 1::BIGINT, epsilon: NULL::DOUBLE};
+-- include ../shared/policy.sql
+
 -- include shared/matrix.sql
 -- include ../shared/scored.sql
 -- include shared/parts.sql
@@ -64,6 +70,9 @@ CREATE OR REPLACE TEMP TABLE predict_parts AS
     FROM exchange_recv(getvariable('peer'), 'predict/parts', columns := 'block BIGINT, ct BLOB');
 SELECT require((SELECT list(block ORDER BY block) FROM predict_parts) = (SELECT list(block ORDER BY block) FROM predict_packed),
                'the peer''s blocks are not those of its rows');
+SET VARIABLE release = {what: 'scores', numbers: (SELECT count(*) FROM predict_answers),
+                        alignment: CASE WHEN getvariable('id') = '' THEN getvariable('alignment') END};
+-- include ../shared/release.sql
 CALL exchange_send(getvariable('peer'), 'predict/answer', $$
     SELECT block, partial_decrypt(he_add(a.ct, b.ct, getvariable('joint')), getvariable('joint')) AS ct
     FROM predict_packed a JOIN predict_parts b USING (block) ORDER BY block $$);

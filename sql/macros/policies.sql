@@ -1,6 +1,6 @@
 -- Columns and what they are used for, as the variable `policy` of a script has them (sql/shared/policy.sql).
 CREATE MACRO policy_uses(names, purpose) AS
-    list_transform(CAST(names AS VARCHAR[]), lambda name: {'column_name': name, 'use': CAST(purpose AS VARCHAR)});
+    CASE WHEN purpose IS NOT NULL THEN list_transform(CAST(names AS VARCHAR[]), lambda name: {'column_name': name, 'use': CAST(purpose AS VARCHAR)}) END;
 
 CREATE MACRO duckpriv_name_parts(name) AS
     list_transform(regexp_extract_all(name, '(?s)"(?:[^"]|"")*"|[^."]+'), lambda part: duckpriv.main.duckpriv_folded(duckpriv.main.plain_name(part)));
@@ -87,3 +87,14 @@ CREATE MACRO duckpriv_policy_problems(policies, releases, tbl, peers, uses, mini
     SELECT 4, 'duckpriv_policies asks for noise with an epsilon of ' || noise || ' in all, of which ' || round(noise - spent, 6) || ' is left (' || about
            || '), and this run ' || CASE WHEN epsilon IS NULL THEN 'adds none' ELSE 'takes ' || CAST(more * epsilon AS VARCHAR) END
     FROM asked WHERE noise IS NOT NULL AND NOT coalesce(spent + more * epsilon <= noise * (1 + 1e-9), false);
+
+-- The texts of queries of the policies and of the ledger.
+CREATE MACRO duckpriv_policies_query() AS (
+    SELECT coalesce(any_value('SELECT [' || duckpriv.main.duckpriv_literal(parts[1]) || ', ' || duckpriv.main.duckpriv_literal(parts[2]) || '] AS home, * FROM ' || written),
+                    'SELECT [''''] AS home, '''' AS table_name, '''' AS column_name, '''' AS peer, '''' AS "use", 0 AS minimum, 0 AS budget, 0.0 AS epsilon WHERE false')
+    FROM duckpriv.main.duckpriv_relations() WHERE parts[3] = 'duckpriv_policies');
+
+CREATE MACRO duckpriv_releases_query() AS (
+    SELECT coalesce(string_agg('FROM ' || written, ' UNION ALL BY NAME '),
+                    'SELECT 0 AS number, '''' AS peer, '''' AS table_name, [{''column_name'': '''', ''use'': ''''}] AS columns, 0.0 AS epsilon WHERE false')
+    FROM duckpriv.main.duckpriv_relations() WHERE parts[3] = 'duckpriv_releases');

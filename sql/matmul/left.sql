@@ -35,6 +35,21 @@ SELECT require(count(DISTINCT id) = count(*) AND count(DISTINCT len(x)) <= 1
                'each row of a matrix needs an id of its own and equally many numbers, no NULL, NaN or infinity')
 FROM matmul_rows;
 
+-- what the owner of the table allows; a number of the product is of a single row
+SET VARIABLE policy = {tbl: getvariable('table'), peers: [getvariable('peer')],
+                       uses: policy_uses(CASE WHEN getvariable('list') <> '' THEN [plain_name(getvariable('list'))]
+                                              WHEN getvariable('columns') <> '' THEN split_names(getvariable('number_columns'))
+                                              ELSE (SELECT list(column_name) FROM table_columns(getvariable('table'))
+                                                    WHERE NOT list_contains(list_transform(split_names(getvariable('id_column')), lambda c: duckpriv_folded(c)),
+                                                                            duckpriv_folded(column_name))) END, 'score')
+                             || policy_uses(CASE getvariable('share_ids') WHEN 'yes' THEN split_names(getvariable('id_column')) ELSE [] END, 'match'),
+                       minimum: 1::BIGINT, epsilon: NULL::DOUBLE};
+-- include ../shared/policy.sql
+
+SET VARIABLE release = {what: CASE WHEN getvariable('reveal') IN ('right', 'both') THEN 'the product, ' ELSE '' END || 'how many rows and columns' || CASE getvariable('share_ids') WHEN 'yes' THEN ', ids' ELSE '' END,
+                        numbers: NULL::BIGINT, alignment: NULL::VARCHAR};
+-- include ../shared/release.sql
+
 -- the dimensions of both
 CALL exchange_send(getvariable('peer'), 'matmul/left-shape',
     $$ SELECT count(*) AS rows, coalesce(max(len(x)), 0) AS columns FROM matmul_rows $$);

@@ -41,6 +41,20 @@ SELECT require(count(number) < count(*) OR coalesce(bool_and(row = place), true)
 FROM (SELECT row, number, row_number() OVER (ORDER BY number, row) AS place
       FROM (SELECT row, TRY_CAST(id::VARCHAR AS DOUBLE) AS number FROM matmul_rows));
 
+-- what the owner of the table allows; a number of the product is of a single row
+SET VARIABLE policy = {tbl: getvariable('table'), peers: [getvariable('peer')],
+                       uses: policy_uses(CASE WHEN getvariable('list') <> '' THEN [plain_name(getvariable('list'))]
+                                              WHEN getvariable('columns') <> '' THEN split_names(getvariable('number_columns'))
+                                              ELSE (SELECT list(column_name) FROM table_columns(getvariable('table'))
+                                                    WHERE NOT list_contains(list_transform(split_names(getvariable('id_column')), lambda c: duckpriv_folded(c)),
+                                                                            duckpriv_folded(column_name))) END, 'score'),
+                       minimum: 1::BIGINT, epsilon: NULL::DOUBLE};
+-- include ../shared/policy.sql
+
+SET VARIABLE release = {what: CASE WHEN getvariable('reveal') IN ('left', 'both') THEN 'the product, ' ELSE '' END || 'how many rows and columns',
+                        numbers: NULL::BIGINT, alignment: NULL::VARCHAR};
+-- include ../shared/release.sql
+
 -- the dimensions of both
 CALL exchange_send(getvariable('peer'), 'matmul/right-shape',
     $$ SELECT count(*) AS rows, coalesce(max(len(x)), 0) AS columns FROM matmul_rows $$);

@@ -40,6 +40,12 @@ FROM lr_named WHERE x IS NULL;
 
 -- part set-up
 
+-- what the owner of the table allows
+SET VARIABLE policy = {tbl: getvariable('table'), peers: [getvariable('peer')],
+                       uses: policy_uses(getvariable('features'), 'train') || policy_uses(CASE WHEN getvariable('id') <> '' THEN split_names(getvariable('id_column')) ELSE [] END, 'match'),
+                       minimum: (SELECT count(*) FROM lr_named), epsilon: NULL::DOUBLE};
+-- include ../shared/policy.sql
+
 -- what makes no sense
 SELECT require(count(*) > 0, 'there are no rows'),
        require(count(name) = count(*) AND count(DISTINCT name) = count(*),
@@ -90,6 +96,10 @@ SELECT require(count(*) = (SELECT rows FROM moments_start)
                'the host has other rows: it has ' || (SELECT rows FROM moments_start) || ' and we have ' || count(*)
                || '. Use the alignments of one and the same matching, or tables with the same ids')
 FROM moments_ordered;
+
+SET VARIABLE release = {what: 'how many columns; and shares of sums, for later releases', numbers: 1::BIGINT,
+                        alignment: CASE WHEN getvariable('id') = '' THEN getvariable('alignment') END};
+-- include ../shared/release.sql
 
 -- to the host: our key, and our rows, encrypted
 CALL exchange_send(getvariable('peer'), 'moments/shape', $$ SELECT getvariable('peer_width')::BIGINT AS width, paillier_public_key(getvariable('key')) AS key $$);

@@ -45,6 +45,12 @@ FROM lr_named WHERE x IS NULL;
 
 -- part set-up
 
+-- what the owner of the table allows; with an alignment only the guest knows how many rows are common
+SET VARIABLE policy = {tbl: getvariable('table'), peers: [getvariable('peer')],
+                       uses: policy_uses(getvariable('names'), 'train') || policy_uses(CASE WHEN getvariable('id') <> '' THEN split_names(getvariable('id_column')) ELSE [] END, 'match'),
+                       minimum: CASE WHEN getvariable('id') <> '' THEN (SELECT count(*) FROM lr_named) END, epsilon: NULL::DOUBLE};
+-- include ../shared/policy.sql
+
 -- what makes no sense
 SELECT require(count(*) > 0, 'there are no rows'),
        require(count(name) = count(*) AND count(DISTINCT name) = count(*),
@@ -76,6 +82,10 @@ SET VARIABLE names = ['the intercept'] || getvariable('names');
 -- include shared/far.sql
 SET VARIABLE rows = (SELECT count(*) FROM moments_rows);
 SET VARIABLE width = len(getvariable('names'));
+
+SET VARIABLE release = {what: 'how many rows and columns; and shares of sums, for later releases', numbers: 2::BIGINT,
+                        alignment: CASE WHEN getvariable('id') = '' THEN getvariable('alignment') END};
+-- include ../shared/release.sql
 
 -- to the guest: how many rows and columns, and a hash that shows whether both have the same rows
 CALL exchange_send(getvariable('peer'), 'moments/start', $$

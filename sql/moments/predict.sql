@@ -21,6 +21,12 @@ SELECT require_result(getvariable('result'), ['id', 'pid', 'score']);
 
 -- part rows
 
+-- what the owner of the table allows; a score is of a single row
+SET VARIABLE policy = {tbl: getvariable('table'), peers: [getvariable('peer')],
+                       uses: policy_uses(getvariable('features'), 'score') || policy_uses(CASE WHEN getvariable('id') <> '' THEN split_names(getvariable('id_column')) ELSE [] END, 'match'),
+                       minimum: 1::BIGINT, epsilon: NULL::DOUBLE};
+-- include ../shared/policy.sql
+
 -- include ../lr_joint_key/shared/matrix.sql
 -- include ../shared/scored.sql
 -- include predict/rows.sql
@@ -63,6 +69,9 @@ CREATE OR REPLACE TEMP TABLE predict_hidden AS
     FROM predict_rows;
 
 -- include predict/start.sql
+SET VARIABLE release = {what: 'which rows are scored', numbers: (SELECT count(*) FROM predict_rows),
+                        alignment: CASE WHEN getvariable('id') = '' THEN getvariable('alignment') END};
+-- include ../shared/release.sql
 CALL exchange_send(getvariable('peer'), 'predict/rows', $$ SELECT row, name, hidden FROM predict_hidden ORDER BY row $$);
 
 -- our numbers times the peer's shares, masked

@@ -22,6 +22,12 @@ SELECT require(getvariable('unmatched') IN ('refuse', 'mean'), 'unmatched is ref
 
 -- part rows
 
+-- what the owner of the table allows; a score is of a single row
+SET VARIABLE policy = {tbl: getvariable('table'), peers: [getvariable('peer')],
+                       uses: policy_uses(getvariable('features'), 'score') || policy_uses(CASE WHEN getvariable('id') <> '' THEN split_names(getvariable('id_column')) ELSE [] END, 'match'),
+                       minimum: 1::BIGINT, epsilon: NULL::DOUBLE};
+-- include ../shared/policy.sql
+
 -- include ../lr_joint_key/shared/matrix.sql
 -- include ../shared/scored.sql
 -- include predict/rows.sql
@@ -36,6 +42,9 @@ CREATE OR REPLACE TEMP TABLE predict_named AS SELECT pid::VARCHAR AS name, x FRO
 
 -- include predict/keys.sql
 -- include predict/start.sql
+SET VARIABLE release = {what: 'scores', numbers: NULL::BIGINT,
+                        alignment: CASE WHEN getvariable('id') = '' THEN getvariable('alignment') END};
+-- include ../shared/release.sql
 CALL exchange_send(getvariable('peer'), 'predict/unit', $$ SELECT getvariable('label').unit::DOUBLE AS unit $$);
 
 -- the rows that are asked for; the training's mean stands for columns that we do not have

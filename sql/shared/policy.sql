@@ -14,8 +14,10 @@
 -- the owner's policies, if there are any
 SELECT require(count(*) <= 1, 'there are several tables duckpriv_policies: ' || string_agg(written, ', ') || '; keep one of them')
 FROM duckpriv_relations() WHERE parts[3] = 'duckpriv_policies';
-SET VARIABLE policies = (SELECT any_value(written) FROM duckpriv_relations() WHERE parts[3] = 'duckpriv_policies');
-SET VARIABLE releases = (SELECT string_agg('FROM ' || written, ' UNION ALL BY NAME ') FROM duckpriv_relations() WHERE parts[3] = 'duckpriv_releases');
+SET VARIABLE policies_table = (SELECT any_value(written) FROM duckpriv_relations() WHERE parts[3] = 'duckpriv_policies');
+SET VARIABLE has_policies = getvariable('policies_table') IS NOT NULL;
+SET VARIABLE policies = duckpriv_policies_query();
+SET VARIABLE releases = duckpriv_releases_query();
 SELECT require(bool_and(list_sort(names, 'ASC') = ['alignment', 'columns', 'epsilon', 'minimum', 'number', 'numbers', 'peer', 'released_at', 'script',
                                                    'session', 'table_name', 'what']),
                'a table duckpriv_releases does not have the columns of the ledger; rename it')
@@ -27,12 +29,7 @@ SELECT require(count(*) = 0 OR list_sort(list(duckpriv_folded(column_name) || ' 
                = ['budget BIGINT', 'column_name VARCHAR', 'epsilon DOUBLE', 'minimum BIGINT', 'peer VARCHAR', 'table_name VARCHAR', 'use VARCHAR'],
                'the columns of duckpriv_policies have to be table_name VARCHAR, column_name VARCHAR, peer VARCHAR, use VARCHAR, minimum BIGINT, budget '
                || 'BIGINT and epsilon DOUBLE, and they are ' || string_agg(column_name || ' ' || column_type, ', '))
-FROM query(coalesce('DESCRIBE FROM ' || getvariable('policies'), 'SELECT '''' AS column_name, '''' AS column_type WHERE false'));
-SET VARIABLE has_policies = getvariable('policies') IS NOT NULL;
-SET VARIABLE policies = coalesce(
-    (SELECT 'SELECT [' || duckpriv_literal(parts[1]) || ', ' || duckpriv_literal(parts[2]) || '] AS home, * FROM ' || written
-     FROM duckpriv_relations() WHERE written = getvariable('policies')),
-    'SELECT [''''] AS home, '''' AS table_name, '''' AS column_name, '''' AS peer, '''' AS "use", 0 AS minimum, 0 AS budget, 0.0 AS epsilon WHERE false');
+FROM query(coalesce('DESCRIBE FROM ' || getvariable('policies_table'), 'SELECT '''' AS column_name, '''' AS column_type WHERE false'));
 
 -- a row that says nothing is a mistake
 SELECT require(count(*) = 0, 'in duckpriv_policies the row for table ' || coalesce(any_value(table_name), 'NULL') || ', column '
@@ -53,8 +50,8 @@ WHERE r.column_name <> '*' AND NOT list_contains(names, duckpriv_folded(r.column
 -- what the owner allows
 SELECT require(NOT getvariable('has_policies') OR getvariable('policy').tbl IS NOT NULL,
                'there is a table duckpriv_policies, and it is not known from which table this was computed; compute it again'),
-       require(len(getvariable('policy').peers) > 0 AND len(getvariable('policy').uses) > 0
-               AND list_bool_and(list_transform(getvariable('policy').uses, lambda u: u.use IN ('match', 'group', 'measure', 'train', 'score'))),
+       require(len(getvariable('policy').peers) > 0 AND len(list_filter(getvariable('policy').uses,
+                   lambda u: u.use NOT IN ('match', 'group', 'measure', 'train', 'score'))) = 0,
                'policy needs peers, and uses of columns: match, group, measure, train or score');
 SELECT require(count(*) = 0, arg_min(problem, place))
 FROM duckpriv_policy_problems(getvariable('policies'), getvariable('releases'), getvariable('policy').tbl,

@@ -21,6 +21,11 @@ CREATE OR REPLACE TEMP TABLE product_factors AS
     SELECT 1 AS part, wide_encode(list(share ORDER BY place.j)) AS x,
            wide_encode(list_resize([]::UHUGEINT[], count(*)::INTEGER, round(getvariable('root') * 2.0::DOUBLE ** 50)::UHUGEINT)) AS y
     FROM correlation_moments WHERE place.i = 0 AND place.j > 0;
+SET VARIABLE release = {what: CASE WHEN getvariable('reveal') = CASE WHEN getvariable('leads') THEN 'host' ELSE 'guest' END THEN 'how many columns'
+                                   ELSE 'correlations' || CASE getvariable('names') WHEN 'yes' THEN ', names of columns' ELSE '' END END,
+                        numbers: (SELECT count(*) FROM correlation_pairs), alignment: NULL::VARCHAR};
+-- include ../../shared/release.sql
+
 -- include product.sql
 CREATE OR REPLACE TEMP TABLE correlation_means AS
     SELECT generate_subscripts(shares, 1) AS place, unnest(shares) AS share FROM (SELECT wide_decode(z) AS shares FROM product_results);

@@ -11,3 +11,8 @@ CREATE OR REPLACE TEMP TABLE regression_state AS
           FROM "${moments}_share" s JOIN regression_features f ON s.row = f.position WHERE s."column" = getvariable('label').position);
 CREATE OR REPLACE TEMP TABLE regression_log (iteration BIGINT, loss DOUBLE, gradient_norm DOUBLE, seconds DOUBLE, bytes BIGINT);
 SET VARIABLE step = 0;
+
+SET VARIABLE release = {what: CASE WHEN (SELECT bool_or(seen_by IN (getvariable('peer'), 'both')) FROM regression_features) THEN 'weights' ELSE 'whether there are weights' END,
+                        numbers: (SELECT count(*) FROM regression_features WHERE seen_by IN (getvariable('peer'), 'both')),
+                        alignment: NULL::VARCHAR};
+-- include ../../shared/release.sql

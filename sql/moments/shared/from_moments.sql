@@ -8,3 +8,12 @@ SELECT require(count(DISTINCT session) = 1 AND count(DISTINCT position) = count(
        require(count(*) FILTER (role = 'intercept' AND (party = getvariable('me')) = getvariable('leads')) = 1,
                'the host of the moments is the host of what is computed from them, too')
 FROM used_columns;
+
+-- include ../../shared/ledger.sql
+
+-- what the owner of the table allows that the moments are of
+SET VARIABLE policy = (
+    SELECT {tbl: any_value(table_name), peers: [getvariable('peer')], uses: coalesce(list_distinct(list_filter(flatten(list(columns)), lambda c: c.use = 'train')), policy_uses([], 'train')),
+            minimum: (SELECT any_value(common) FROM used_columns), epsilon: NULL::DOUBLE}
+    FROM duckpriv_releases WHERE session = (SELECT any_value(session) FROM used_columns) AND script IN ('moments/host', 'moments/guest'));
+-- include ../../shared/policy.sql
