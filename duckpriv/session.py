@@ -537,7 +537,8 @@ def register(
     `duckpriv.rsa_blind(…)`, or short after `SET search_path`; so does the connection itself
     after USE. A second call replaces the settings, for a new session. The functions stand in an
     attached in-memory database named duckpriv; into your own one goes the table duckpriv_audit,
-    once messages are moved, and what a running script needs (`journal.py`).
+    once messages are moved, what a running script needs (`journal.py`), and the ledger
+    duckpriv_releases of what scripts released.
     """
     context = _context(Keyring(keyring or default_keyring(), passphrase), me, session)
     return _join(con, context, exchange, timeout, silence, serve, limits, unprotected, owns=False)

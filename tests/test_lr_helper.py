@@ -528,7 +528,7 @@ def test_seeds_are_deleted_and_no_table_keeps_a_share(cancer) -> None:
         )
         assert {name for (name,) in tables} <= {
             *("t", "new", "model", "training_log", "predictions"),
-            *("duckpriv_audit", "duckpriv_journal", "duckpriv_runs"),
+            *("duckpriv_audit", "duckpriv_journal", "duckpriv_releases", "duckpriv_runs"),
         }
 
 

@@ -212,7 +212,7 @@ def test_the_table_is_the_one_that_duckdb_takes(parties) -> None:
             with pytest.raises(DuckprivError) as refusal:
                 party.run("psi/host", peer="guest", table=table, id="id", bits=2048)
             text = f"does not allow table {named}" if named != "t.csv" else "t.csv', column id"
-            assert (text if named else "DUCKPRIV_TIMEOUT") in str(refusal.value)
+            assert (text if named else "DUCKPRIV_EXCHANGE_TIMEOUT") in str(refusal.value)
     with parties.connect("host", "s9", timeout=0.2) as party:
         party.con.execute("CREATE TEMP TABLE t AS SELECT 'a' AS id")
         with pytest.raises(DuckprivError, match="does not allow table temp.main.t"):
