@@ -24,6 +24,7 @@ SET VARIABLE leads = false;
 -- include ../shared/alignment.sql
 -- include ../shared/id_column.sql
 -- include shared/rows.sql
+-- include shared/policy.sql
 
 -- Our common rows, and the host's rows that we lack, which have a place of their own, and numbers of other rows: so nothing that follows takes
 -- another time for another number of common rows.
@@ -51,6 +52,8 @@ SELECT require(count(*) = (SELECT rows FROM aggregate_start) AND sha256(string_a
                'the host has other rows: it has ' || (SELECT rows FROM aggregate_start) || ' and we have ' || count(*)
                || '. Use the alignments of one and the same matching')
 FROM aggregate_rows;
+
+-- include ../shared/release.sql
 
 -- to the host: how many groups, and our columns
 CALL exchange_send(getvariable('peer'), 'aggregate/shape', $$ SELECT getvariable('own_places')::BIGINT AS groups $$);

@@ -27,6 +27,7 @@ SELECT require(has_table(getvariable('alignment')),
 SELECT require(count(*) > 0, 'the alignment is empty: private matching found no common row') FROM "${alignment}";
 -- include ../shared/id_column.sql
 -- include shared/rows.sql
+-- include shared/policy.sql
 
 -- all our rows, in an order that both parties find, and that says nothing: sorted by a hash of seed and random id
 SET VARIABLE seed = (SELECT random_id(1)::VARCHAR);
@@ -36,6 +37,8 @@ CREATE OR REPLACE TEMP TABLE aggregate_rows AS
 DROP TABLE aggregate_placed;
 -- include shared/check_rows.sql
 SET VARIABLE rows = (SELECT count(*) FROM aggregate_rows);
+
+-- include ../shared/release.sql
 
 -- to the guest: how many rows and groups, a hash that shows whether both have the same rows, and our columns
 CALL exchange_send(getvariable('peer'), 'aggregate/start', $$
