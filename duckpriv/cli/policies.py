@@ -58,8 +58,9 @@ def policies_releases(db: str) -> None:
             rows = con.execute(
                 "SELECT strftime(released_at, '%Y-%m-%d %H:%M') || ' UTC, session ' || session "
                 "|| ', ' || script || ', to ' || peer || ', of ' || coalesce(table_name, '?') "
-                "|| ' (' || array_to_string(["
-                "c.column_name || ': ' || c.use FOR c IN columns], ', ') || '): ' || what FROM duckpriv_releases ORDER BY number"
+                "|| ' (' || array_to_string(uses, ', ') || '): ' || what "
+                "FROM (SELECT *, [c.column_name || ': ' || c.use FOR c IN columns] AS uses "
+                "FROM duckpriv_releases) ORDER BY number"
             ).fetchall()
         except duckdb.CatalogException:
             rows = []
