@@ -45,6 +45,21 @@ class AdditiveKey(Protocol):
         """Return for each row o of `coefficients` (outputs, rows) an encryption of the sum of
         coefficients[o, r] * a[r]."""
 
+    def sums(
+        self,
+        blocks: Sequence[ByteMatrix],
+        offset: int,
+        chosen: NDArray[np.int64],
+        starts: NDArray[np.int64],
+    ) -> ByteMatrix:
+        """Return for each i an encryption of the sum of the rows chosen[starts[i]:starts[i + 1]],
+        at least one.
+
+        A ciphertext stands `offset` bytes behind the beginning of a row; rows are counted through
+        all blocks, which have equally many. Raises ValueError where a number is not in range; the
+        others are prime to N if and only if the sum is no invalid ciphertext.
+        """
+
     def scale(self, a: ByteMatrix, factors: NDArray[np.int64]) -> ByteMatrix:
         """Return encryptions of a[r] times factors[r]."""
 

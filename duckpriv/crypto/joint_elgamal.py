@@ -39,6 +39,7 @@ from .bytecolumns import from_integers, from_rows, to_integers
 from .hashing import hash_to_number, sha256
 from .homomorphic import plain
 from .modarith.exponentiation import FixedBases, fixed_base, multi_power, power_each
+from .modarith.grouped import group_products
 from .modarith.secret_power import secret_power
 from .moduli import not_units
 from .parallel import ByteMatrix
@@ -192,6 +193,21 @@ class PublicKey:
         return self._joined(
             multi_power(self.modulus, first, coefficients),
             multi_power(self.square, second, coefficients),
+        )
+
+    def sums(
+        self,
+        blocks: Sequence[ByteMatrix],
+        offset: int,
+        chosen: NDArray[np.int64],
+        starts: NDArray[np.int64],
+    ) -> ByteMatrix:
+        """Return encryptions of the sums of chosen rows, not re-randomised: see `AdditiveKey`."""
+        first = slice(offset, offset + self.half)
+        second = slice(first.stop, offset + self.width)
+        return self._joined(
+            group_products(blocks, first, chosen, starts, self.modulus),
+            group_products(blocks, second, chosen, starts, self.square),
         )
 
     def scale(self, a: ByteMatrix, factors: NDArray[np.int64]) -> ByteMatrix:

@@ -44,6 +44,7 @@ from .modarith.exponentiation import (
     multi_power,
     power_each,
 )
+from .modarith.grouped import group_products
 from .modarith.secret_power import secret_power
 from .moduli import not_units
 from .parallel import ByteMatrix
@@ -141,6 +142,17 @@ class PublicKey:
         """Return for each row o of `coefficients` (outputs, rows) an encryption of the sum of
         coefficients[o, r] * a[r], not re-randomised."""
         return multi_power(self.square, a, coefficients)
+
+    def sums(
+        self,
+        blocks: Sequence[ByteMatrix],
+        offset: int,
+        chosen: NDArray[np.int64],
+        starts: NDArray[np.int64],
+    ) -> ByteMatrix:
+        """Return encryptions of the sums of chosen rows, not re-randomised: see `AdditiveKey`."""
+        columns = slice(offset, offset + self.width)
+        return group_products(blocks, columns, chosen, starts, self.square)
 
     def scale(self, a: ByteMatrix, factors: NDArray[np.int64]) -> ByteMatrix:
         """Return encryptions of a[r] times factors[r], not re-randomised."""

@@ -70,6 +70,14 @@ int rows_multiply(const modulus *m, uint8_t *out, const uint8_t *a, const uint8_
 int rows_prefix(const modulus *m, uint8_t *out, const uint8_t *x, size_t count);
 int rows_unwind(const modulus *m, uint8_t *out, const uint8_t *x, const uint8_t *prefixes,
                 const uint8_t *inverses, size_t count);
+/* Rows in blocks of `rows` each: a number stands `offset` bytes behind the beginning of its row,
+ * which has `stride` bytes. */
+typedef struct {
+    const uint8_t *const *blocks;
+    size_t rows, stride, offset;
+} row_blocks;
+int rows_products(const modulus *m, uint8_t *out, const row_blocks *from, const int64_t *chosen,
+                  const int64_t *bounds, size_t count);
 
 /* powers.c. An exponent is digits of 4 bits, the most significant first. */
 #define WINDOW 4

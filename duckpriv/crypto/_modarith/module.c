@@ -195,6 +195,74 @@ METHOD(modulus_unwind) {
     COMPUTE(4, rows_unwind(m, v[0].buf, v[1].buf, v[2].buf, v[3].buf, count));
 }
 
+/* What is wrong with products of rows that are chosen, as pairs of bounds, of so many. */
+static const char *check_chosen(const Py_buffer *chosen, const Py_buffer *bounds, size_t rows) {
+    const int64_t *row = chosen->buf, *ends = bounds->buf;
+    int64_t listed = chosen->len / (Py_ssize_t)sizeof *row;
+    for (size_t i = 0; i < (size_t)bounds->len / sizeof *ends; i += 2) {
+        if (ends[i] < 0 || ends[i] >= ends[i + 1] || ends[i + 1] > listed)
+            return "a product has no rows, or they are out of range";
+        for (int64_t at = ends[i]; at < ends[i + 1]; at++)
+            if (row[at] < 0 || (size_t)row[at] >= rows)
+                return "a product has no rows, or they are out of range";
+    }
+    return NULL;
+}
+
+/* products(out, chosen, bounds, blocks, rows, stride, offset): products of chosen rows, between pairs
+ * of bounds; blocks is a tuple of buffers, of so many rows of `stride` bytes each */
+METHOD(modulus_products) {
+    Py_buffer v[3];
+    size_t rows, stride;
+    if (enough(given, 7) || small_number(arguments[4], INT32_MAX, &rows) ||
+        small_number(arguments[5], INT32_MAX, &stride))
+        return NULL;
+    size_t offset = PyLong_AsSize_t(arguments[6]);
+    Py_ssize_t blocks = offset == (size_t)-1 && PyErr_Occurred() ? -1 : PyTuple_Size(arguments[3]);
+    if (blocks < 0 || take(arguments, v, 3))
+        return NULL;
+    const modulus *m = MODULUS;
+    size_t count = (size_t)v[0].len / m->width;
+    const char *wrong = check_rows(m, &v[0], count);
+    if (offset > stride || stride - offset < m->width ||
+        (size_t)v[2].len != 2 * count * sizeof(int64_t))
+        wrong = LENGTHS;
+    int failed = 0, taken = 0;
+    Py_buffer *views = calloc((size_t)blocks + 1, sizeof *views);
+    const uint8_t **starts = calloc((size_t)blocks + 1, sizeof *starts);
+    if (!views || !starts)
+        failed = NO_MEMORY;
+    for (; taken < blocks && !failed; taken++) {
+        PyObject *block = PyTuple_GetItem(arguments[3], taken); /* borrowed */
+        if (!block || PyObject_GetBuffer(block, &views[taken], PyBUF_C_CONTIGUOUS))
+            break;
+        starts[taken] = views[taken].buf;
+        if ((size_t)views[taken].len != rows * stride)
+            wrong = LENGTHS;
+    }
+    if (!failed && !PyErr_Occurred()) {
+        if (!wrong)
+            wrong = check_chosen(&v[1], &v[2], (size_t)blocks * rows);
+        if (!wrong) {
+            const row_blocks from = {starts, rows, stride, offset};
+            Py_BEGIN_ALLOW_THREADS
+            unsigned state = kernel_begin();
+            failed = rows_products(m, v[0].buf, &from, v[1].buf, v[2].buf, count);
+            kernel_end(state);
+            Py_END_ALLOW_THREADS
+        }
+    }
+    if (views)
+        release(views, taken);
+    free(views);
+    free(starts);
+    if (PyErr_Occurred()) {
+        release(v, 3);
+        return NULL;
+    }
+    return finish(v, 3, wrong, failed);
+}
+
 /* power(out, x, digits, one_each): digits of 4 bits, most significant first */
 METHOD(modulus_power) {
     Py_buffer v[3];
@@ -458,6 +526,8 @@ static PyMethodDef modulus_methods[] = {
     FAST("multiply", modulus_multiply, "multiply(out, a, b): products, row by row."),
     FAST("prefix", modulus_prefix, "prefix(out, x): the product of each row and every 8th before."),
     FAST("unwind", modulus_unwind, "unwind(out, x, prefixes, inverses): the rows' inverses."),
+    FAST("products", modulus_products,
+         "products(out, chosen, bounds, blocks, rows, stride, offset): products of chosen rows."),
     FAST("power", modulus_power, "power(out, x, digits, one_each): constant-time powers."),
     FAST("power_sparse", modulus_power_sparse, "power_sparse(out, x, exponent)"),
     FAST("pieces", modulus_pieces, "pieces(out, rows): rows in Montgomery form."),

@@ -72,12 +72,12 @@ static void bytes_of_limbs(uint8_t *bytes, size_t width, const uint64_t *limbs, 
     memcpy(bytes, padded + sizeof padded - width, width);
 }
 
-/* Lanes beyond `count` get 1, which is a unit and below every N. */
-void load_rows(vec *out, size_t limbs, const uint8_t *rows, size_t width, size_t count) {
+/* Lanes without a row get 1, which is a unit and below every N. */
+static void load_each(vec *out, size_t limbs, const uint8_t *const row[LANES], size_t width) {
     uint64_t *lanes = (uint64_t *)out;
     for (size_t lane = 0; lane < LANES; lane++) {
-        if (lane < count) {
-            limbs_of_bytes(lanes + lane, LANES, limbs, rows + lane * width, width);
+        if (row[lane]) {
+            limbs_of_bytes(lanes + lane, LANES, limbs, row[lane], width);
         } else {
             for (size_t i = 0; i < limbs; i++)
                 lanes[i * LANES + lane] = i == 0;
@@ -85,12 +85,29 @@ void load_rows(vec *out, size_t limbs, const uint8_t *rows, size_t width, size_t
     }
 }
 
-void load_below(const modulus *m, vec *out, const uint8_t *rows, size_t count, vec *below) {
-    load_rows(out, m->limbs, rows, m->width, count);
+static void row_of_each(const uint8_t *row[LANES], const uint8_t *rows, size_t width, size_t count) {
+    for (size_t lane = 0; lane < LANES; lane++)
+        row[lane] = lane < count ? rows + lane * width : NULL;
+}
+
+void load_rows(vec *out, size_t limbs, const uint8_t *rows, size_t width, size_t count) {
+    const uint8_t *row[LANES];
+    row_of_each(row, rows, width, count);
+    load_each(out, limbs, row, width);
+}
+
+void load_each_below(const modulus *m, vec *out, const uint8_t *const row[LANES], vec *below) {
+    load_each(out, m->limbs, row, m->width);
     vec borrow = vec_zero();
     for (size_t i = 0; i < m->limbs; i++)
         borrow = vec_carry(out[i] - m->n[i] + borrow);
     *below &= borrow; /* -1 where it was smaller */
+}
+
+void load_below(const modulus *m, vec *out, const uint8_t *rows, size_t count, vec *below) {
+    const uint8_t *row[LANES];
+    row_of_each(row, rows, m->width, count);
+    load_each_below(m, out, row, below);
 }
 
 int all_below(vec below) {

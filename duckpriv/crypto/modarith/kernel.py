@@ -8,7 +8,7 @@ Every operation raises ValueError for a row that is not below the modulus.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from types import ModuleType
 from typing import Any
@@ -33,7 +33,7 @@ def _module() -> ModuleType:
     return kernel_module(implementation())
 
 
-def _lanes() -> int:
+def side_by_side() -> int:
     """Return how many numbers are computed side by side."""
     lanes: int = _module().LANES
     return lanes
@@ -69,12 +69,28 @@ def _on_rows(
         return out
 
     columns = (np.ascontiguousarray(column) for column in (x, *others))
-    return map_rows(part, *columns, smallest=_lanes())
+    return map_rows(part, *columns, smallest=side_by_side())
 
 
 def multiply(a: ByteMatrix, b: ByteMatrix, modulus: int) -> ByteMatrix:
     """Return a * b mod `modulus`, row by row."""
     return _on_rows(_public(modulus, a.shape[1]).multiply, a, b)
+
+
+def products(
+    blocks: Sequence[ByteMatrix],
+    columns: slice,
+    chosen: NDArray[np.int64],
+    bounds: NDArray[np.int64],
+    modulus: int,
+) -> ByteMatrix:
+    """Return the product of the numbers chosen[start:stop] for each row of `bounds`: see
+    `grouped.group_products`."""
+    rows, stride = blocks[0].shape
+    out = np.empty((len(bounds), columns.stop - columns.start), np.uint8)
+    prepared = _public(modulus, out.shape[1])
+    prepared.products(out, chosen, bounds, tuple(blocks), rows, stride, columns.start)
+    return out
 
 
 def power_public(x: ByteMatrix, exponent: int, modulus: int) -> ByteMatrix:
@@ -117,7 +133,7 @@ def inverse(x: ByteMatrix, modulus: int) -> ByteMatrix:
 
     Raises ZeroDivisionError where a row has none.
     """
-    prepared, lanes = _public(modulus, x.shape[1]), _lanes()
+    prepared, lanes = _public(modulus, x.shape[1]), side_by_side()
 
     def part(x: ByteMatrix) -> ByteMatrix:
         prefixes, out = np.empty(x.shape, np.uint8), np.empty(x.shape, np.uint8)
@@ -170,7 +186,7 @@ def multi_power(modulus: int, bases: ByteMatrix, exponents: NDArray[np.int64]) -
 def _cheapest(outputs: int, rows: int, bits: int, size: int) -> tuple[bool, int, int]:
     """Return whether Straus's method needs fewer multiplications, the best window, and into
     how many chunks to cut the rows so that all lanes have work. Numbers take `size` bytes."""
-    costs, lanes = [], _lanes()
+    costs, lanes = [], side_by_side()
 
     def rounds(tasks: int) -> int:
         return math.ceil(math.ceil(tasks / lanes) / cores())
@@ -197,7 +213,7 @@ def _pieces(prepared: Any, rows: ByteMatrix) -> NDArray[np.uint64]:
         prepared.pieces(out, rows)
         return out
 
-    pieces: Any = map_rows(part, np.ascontiguousarray(rows), smallest=_lanes())
+    pieces: Any = map_rows(part, np.ascontiguousarray(rows), smallest=side_by_side())
     return pieces  # type: ignore[no-any-return]
 
 
@@ -217,10 +233,10 @@ def _straus(
         prepared.multiples(out, pieces, largest)
         return out
 
-    above: Any = map_rows(multiples, positive, smallest=_lanes())  # type: ignore[arg-type]
+    above: Any = map_rows(multiples, positive, smallest=side_by_side())  # type: ignore[arg-type]
     below: Any = above
     if negative is not positive:
-        below = map_rows(multiples, negative, smallest=_lanes())  # type: ignore[arg-type]
+        below = map_rows(multiples, negative, smallest=side_by_side())  # type: ignore[arg-type]
 
     def part(digits: Any) -> ByteMatrix:
         out = np.empty((len(digits), width), np.uint8)
@@ -228,7 +244,7 @@ def _straus(
         prepared.straus(out, above, below, ordered, rows, windows, window, largest)
         return out
 
-    return map_rows(part, digits.transpose(1, 0, 2), smallest=_lanes())  # type: ignore[arg-type]
+    return map_rows(part, digits.transpose(1, 0, 2), smallest=side_by_side())  # type: ignore[arg-type]
 
 
 def _buckets(
@@ -259,7 +275,7 @@ def _buckets(
         prepared.buckets(out, positive, negative, tasks, first, length, 1 << (window - 1))
         return out
 
-    sums = map_rows(part, tasks, first, smallest=_lanes())  # type: ignore[arg-type]
+    sums = map_rows(part, tasks, first, smallest=side_by_side())  # type: ignore[arg-type]
     by_chunk = sums.reshape(chunks, windows * outputs, width)
     total = by_chunk[0]
     for other in by_chunk[1:]:

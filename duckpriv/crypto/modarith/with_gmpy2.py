@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 
 import gmpy2
+import numpy as np
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_der_private_key
+from numpy.typing import NDArray
 
 from ..bytecolumns import from_integers, to_integers
 from ..parallel import ByteMatrix, map_rows
@@ -17,6 +20,29 @@ def multiply(a: ByteMatrix, b: ByteMatrix, modulus: int) -> ByteMatrix:
     n = gmpy2.mpz(modulus)
     products = (x * y % n for x, y in zip(to_integers(a), to_integers(b), strict=True))
     return from_integers(products, a.shape[1])
+
+
+def products(
+    blocks: Sequence[ByteMatrix],
+    columns: slice,
+    chosen: NDArray[np.int64],
+    bounds: NDArray[np.int64],
+    modulus: int,
+) -> ByteMatrix:
+    """Return the product of the numbers chosen[start:stop] for each row of `bounds`: see
+    `grouped.group_products`."""
+    n, rows = gmpy2.mpz(modulus), len(blocks[0])
+    results = []
+    for start, stop in bounds.tolist():
+        product = gmpy2.mpz(1)
+        for at in chosen[start:stop].tolist():
+            data = blocks[at // rows][at % rows, columns].tobytes()
+            value = gmpy2.mpz.from_bytes(data, "big")
+            if value >= n:
+                raise ValueError("a value is not below the modulus")
+            product = product * value % n
+        results.append(product)
+    return from_integers(results, columns.stop - columns.start)
 
 
 def power_public(x: ByteMatrix, exponent: int, modulus: int) -> ByteMatrix:
