@@ -21,10 +21,12 @@ add up what it can grow to, so a slot cannot overflow unnoticed.
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from ..crypto.bytecolumns import from_rows, rows_of
 from ..crypto.homomorphic import AdditiveKey
@@ -110,7 +112,7 @@ def read(blobs: Sequence[bytes], public: HomomorphicPublicKey) -> tuple[list[Lay
     ciphertext: a number in it is 0, out of range, or not prime to N.
     """
     layouts, matrix = _bodies(blobs, public, public.SCHEME, public.key.width)
-    _refuse(public.key.invalid(matrix), len(matrix), "ciphertext bodies")
+    refuse(public.key.invalid(matrix), len(matrix), "ciphertext bodies")
     return layouts, matrix
 
 
@@ -123,7 +125,7 @@ def read_partial(
     layouts, matrix = _bodies(blobs, public, PARTIAL, width + public.key.half)
     bodies, partials = matrix[:, :width], matrix[:, width:]
     bad = public.key.invalid(bodies) + public.key.invalid_partials(partials)
-    _refuse(bad, len(matrix), "partially decrypted ciphertext bodies")
+    refuse(bad, len(matrix), "partially decrypted ciphertext bodies")
     return layouts, bodies, partials
 
 
@@ -132,7 +134,7 @@ def read_masked(
 ) -> tuple[list[Layout], ByteMatrix]:
     """Check ciphertexts of masked values as `read` does; return their layouts and bodies."""
     layouts, matrix = _bodies(blobs, public, MASKED, public.key.width)
-    _refuse(public.key.invalid(matrix), len(matrix), "ciphertext bodies")
+    refuse(public.key.invalid(matrix), len(matrix), "ciphertext bodies")
     return layouts, matrix
 
 
@@ -141,30 +143,80 @@ def _bodies(
 ) -> tuple[list[Layout], ByteMatrix]:
     layouts, bodies = [], []
     for blob in blobs:
-        layout = layout_of(blob)
-        if layout.fingerprint != public.fingerprint_bytes:
-            raise KeyMismatch(
-                f"a ciphertext is under key {layout.fingerprint.hex()}, and this operation works "
-                f"under key {public.fingerprint_bytes.hex()}"
-            )
-        if layout.scheme != scheme:
-            raise InvalidValue(
-                f"a ciphertext is of scheme {_SCHEMES[layout.scheme]}, and this operation takes "
-                f"{_SCHEMES[scheme]}"
-            )
-        if layout.doublings and not public.key.DOUBLINGS:
-            raise InvalidValue("a ciphertext says that it was doubled, which none of its key's is")
-        if slots_in(public.key.bits, layout.slot_bits) < 1:
-            raise InvalidValue("a ciphertext's slots are wider than its key")
-        if len(blob) != _HEADER.size + layout.bodies(public.key) * width:
-            raise InvalidValue("a ciphertext does not have the length that its header says")
-        layouts.append(layout)
+        layouts.append(_checked_layout(blob, len(blob), public, scheme, width))
         bodies.append(blob[_HEADER.size :])
     data = b"".join(bodies)
     return layouts, from_rows([data[i : i + width] for i in range(0, len(data), width)], width)
 
 
-def _refuse(invalid: int, bodies: int, what: str) -> None:
+def _checked_layout(
+    blob: bytes, length: int, public: HomomorphicPublicKey, scheme: int, width: int
+) -> Layout:
+    """Read the header of a ciphertext of so many bytes, whose bodies take `width` bytes each."""
+    layout = layout_of(blob)
+    refuse_other_key(layout.fingerprint, public)
+    if layout.scheme != scheme:
+        raise InvalidValue(
+            f"a ciphertext is of scheme {_SCHEMES[layout.scheme]}, and this operation takes "
+            f"{_SCHEMES[scheme]}"
+        )
+    if layout.doublings and not public.key.DOUBLINGS:
+        raise InvalidValue("a ciphertext says that it was doubled, which none of its key's is")
+    if slots_in(public.key.bits, layout.slot_bits) < 1:
+        raise InvalidValue("a ciphertext's slots are wider than its key")
+    if length != _HEADER.size + layout.bodies(public.key) * width:
+        raise InvalidValue("a ciphertext does not have the length that its header says")
+    return layout
+
+
+def refuse_other_key(fingerprint: bytes, public: HomomorphicPublicKey) -> None:
+    """Raise KeyMismatch unless the fingerprint is this key's."""
+    if fingerprint != public.fingerprint_bytes:
+        raise KeyMismatch(
+            f"a ciphertext is under key {fingerprint.hex()}, and this operation works "
+            f"under key {public.fingerprint_bytes.hex()}"
+        )
+
+
+def by_layout(
+    blobs: pa.Array, public: HomomorphicPublicKey
+) -> Iterator[tuple[Layout, NDArray[np.intp], ByteMatrix]]:
+    """Check the headers of ciphertexts under one key; return those of each layout: which rows they
+    are, and a row of bodies for each. What is in the bodies is not checked.
+
+    Raises KeyMismatch and InvalidValue as `read` does. Where all headers are the same, which is
+    usual, nothing is done for each row.
+    """
+    ends = np.frombuffer(blobs.buffers()[1], np.int32)[blobs.offset :][: len(blobs) + 1]
+    lengths = np.diff(ends)
+    if lengths.min() < _HEADER.size:
+        raise InvalidValue("a ciphertext is shorter than its header")
+    data = np.frombuffer(blobs.buffers()[2], np.uint8)
+    length = int(lengths[0])
+    if (lengths == length).all():
+        whole = data[ends[0] : ends[-1]].reshape(-1, length)
+        headers = whole[:, : _HEADER.size]
+        if (headers == headers[0]).all():
+            layout = _layout_of_row(headers[0], length, public)
+            yield layout, np.arange(len(blobs)), whole[:, _HEADER.size :]
+            return
+    headers = data[ends[:-1, None] + np.arange(_HEADER.size)]
+    kinds = np.concatenate([headers, lengths.astype(np.int32)[:, None].view(np.uint8)], axis=1)
+    _, firsts, kind = np.unique(kinds, axis=0, return_index=True, return_inverse=True)
+    for number, first in enumerate(firsts.tolist()):
+        rows, length = np.flatnonzero(kind.ravel() == number), int(lengths[first])
+        layout = _layout_of_row(headers[first], length, public)
+        starts = ends[rows].tolist()
+        bodies = [data[start + _HEADER.size : start + length] for start in starts]
+        yield layout, rows, np.stack(bodies)
+
+
+def _layout_of_row(header: ByteMatrix, length: int, public: HomomorphicPublicKey) -> Layout:
+    return _checked_layout(header.tobytes(), length, public, public.SCHEME, public.key.width)
+
+
+def refuse(invalid: int, bodies: int, what: str) -> None:
+    """Raise InvalidValue where there are invalid ones among so many bodies."""
     if invalid:
         raise InvalidValue(
             f"{invalid} of {bodies} {what} are not valid under the key: each number has "

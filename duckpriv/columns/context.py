@@ -17,6 +17,7 @@ from .. import stopping
 from ..errors import STOPPED, Cancelled, InvalidValue
 from ..keyring import Keyring
 from ..visible import visible
+from .staging import Staging
 
 # What DuckDB has as the number of a query where it reads one and runs none.
 _NO_QUERY = 2**64 - 1
@@ -163,6 +164,7 @@ class Context:
     session: str | None = None
     exchange: Exchange | None = None
     activity: Activity = field(default_factory=Activity)
+    staging: Staging = field(default_factory=Staging)
     # While a script's statement has to end.
     cancelled: threading.Event = field(default_factory=threading.Event)
     # What statements by hand wait for, by a handle.

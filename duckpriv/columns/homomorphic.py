@@ -90,13 +90,6 @@ def he_mul(
     return send(public, [of_sum(layout, 1, scale, bound) for layout in layouts], products)
 
 
-def he_sum(context: Context, lists: pa.Array, key: pa.Array) -> pa.Array:
-    """Add all ciphertexts of each list."""
-    ones = [[1.0] * len(cts) for cts in lists.to_pylist()]
-    zeros, bits = (pa.array([x] * len(lists), pa.int64()) for x in (0, 1))
-    return he_dot(context, lists, pa.array(ones, pa.list_(pa.float64())), key, zeros, bits)
-
-
 def he_dot(
     context: Context,
     lists: pa.Array,
@@ -331,7 +324,7 @@ def read_alike(
     if not cts or None in cts:
         raise InvalidValue("a list of ciphertexts is empty or has a NULL")
     layouts, bodies = read([ct for ct in cts if ct is not None], public)
-    layout = _fitting(layouts)
+    layout = fitting(layouts)
     return layout, _doubled(layouts, bodies, [layout.doublings] * len(layouts), public)
 
 
@@ -340,7 +333,7 @@ def _pairs(
 ) -> tuple[list[Layout], ByteMatrix, ByteMatrix]:
     """Read ciphertexts that are to be added in pairs; return the sums' layouts, and the bodies."""
     (la, ca), (lb, cb) = (read(column.to_pylist(), public) for column in (a, b))
-    both = [_fitting(pair) for pair in zip(la, lb, strict=True)]
+    both = [fitting(pair) for pair in zip(la, lb, strict=True)]
     targets = [layout.doublings for layout in both]
     sums = [replace(layout, bound=layout.bound + 1) for layout in both]
     return sums, _doubled(la, ca, targets, public), _doubled(lb, cb, targets, public)
@@ -365,7 +358,7 @@ def _doubled(
     return bodies
 
 
-def _fitting(layouts: Sequence[Layout]) -> Layout:
+def fitting(layouts: Sequence[Layout]) -> Layout:
     """Return the layout that fits all. Raises InvalidValue where scales, slots or counts differ."""
     first = layouts[0]
     for what, value in (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from ..columns import homomorphic
+from ..columns import homomorphic, sums
 from .declaration import Function, Parameter, Udf
 from .parameters import (
     CT,
@@ -22,6 +22,8 @@ _LAYOUT = (
     "STRUCT(scale BIGINT, bound BIGINT, slot_bits BIGINT, count BIGINT, doublings BIGINT, "
     "masked BOOLEAN)"
 )
+# The number of a connection, that of its query, and when the transaction began, in microseconds.
+_STATEMENT = ("UBIGINT", "UBIGINT", "BIGINT")
 SIGMA = Parameter(
     "sigma",
     "INTEGER",
@@ -160,7 +162,24 @@ HOMOMORPHIC: tuple[Function, ...] = (
         example="SELECT paillier_decrypt(he_sum(ct, 'mine'), 'mine') AS x "
         "FROM (SELECT paillier_encrypt(i, 'mine') AS ct FROM range(4) t(i))",
         setup=(MAKE_KEY,),
-        udfs=(volatile_udf(homomorphic.he_sum, ("BLOB[]", "VARCHAR"), "BLOB", pa.binary()),),
+        udfs=(
+            Udf(
+                sums.he_stage,
+                ("BLOB", "VARCHAR", *_STATEMENT),
+                "BIGINT",
+                pa.int64(),
+                volatile=True,
+                hidden=True,
+            ),
+            Udf(
+                sums.he_sum,
+                ("BIGINT[]", "VARCHAR", *_STATEMENT),
+                "BLOB",
+                pa.binary(),
+                volatile=True,
+                hidden=True,
+            ),
+        ),
         body="homomorphic.sql",
         randomised=True,
     ),

@@ -5,8 +5,13 @@ CREATE MACRO he_add_plain(ct, x, key) AS duckpriv_udf_he_add_plain(ct, duckpriv.
 CREATE MACRO he_mul(ct, x, key, scale := 0, bound := 31) AS
     duckpriv_udf_he_mul(ct, duckpriv.main.exact_double(x), key, scale, bound);
 
+-- What the functions are told of the statement tells it from all others of the connection.
 CREATE MACRO he_sum(ct, key) AS
-    duckpriv_udf_he_sum(list(ct) FILTER (ct IS NOT NULL), key);
+    duckpriv_udf_he_sum(
+        list(duckpriv_udf_he_stage(ct, key, system.main.current_connection_id(), system.main.current_query_id(),
+                                   system.main.epoch_us(system.main.now()))),
+        key, system.main.current_connection_id(), system.main.current_query_id(),
+        system.main.epoch_us(system.main.now()));
 
 CREATE MACRO he_dot(cts, xs, key, scale := 0, bound := 31) AS
     duckpriv_udf_he_dot(cts, duckpriv.main.exact_doubles(xs), key, scale, bound);
