@@ -142,21 +142,22 @@ class Staged:
         with self._lock:
             blocks, rows = list(self._blocks), list(self._rows)
             layouts = list(self._layouts)
-        firsts = np.array([block.first for block in blocks], np.int64)
-        own = np.searchsorted(firsts, handles, side="right") - 1
-        if not len(blocks) or (own < 0).any():
+        if not blocks:
             raise InvalidValue(_GONE)
-        at = handles - firsts[own]
-        if (at >= np.array([block.taken for block in blocks])[own]).any():
-            raise InvalidValue(_GONE)
-        layout = np.empty(len(handles), np.int64)
-        for number in np.unique(own).tolist():
-            here = own == number
-            layout[here] = blocks[number].layouts[at[here]]
-        kinds, numbers, sizes = (
+        firsts, kinds, numbers, taken, sizes = (
             np.array(column, np.int64)
-            for column in zip(*((b.rows, b.number, len(b.layouts)) for b in blocks), strict=True)
+            for column in zip(
+                *((b.first, b.rows, b.number, b.taken, len(b.layouts)) for b in blocks), strict=True
+            )
         )
+        own = np.searchsorted(firsts, handles, side="right") - 1
+        at = handles - firsts[own]
+        if (own < 0).any() or (at >= taken[own]).any():
+            raise InvalidValue(_GONE)
+        layout = np.zeros(len(handles), np.int64)
+        if len(layouts) > 1:
+            before = np.cumsum(sizes) - sizes
+            layout = np.concatenate([b.layouts for b in blocks])[before[own] + at]
         return Found(rows, layouts, kinds[own], numbers[own] * sizes[own] + at, layout)
 
 

@@ -104,6 +104,26 @@ def test_inverses_and_tables(bits: int) -> None:
 
 
 @every_modulus
+def test_products_of_chosen_rows(bits: int) -> None:
+    """In lanes that end together and others, from several blocks, with other bytes around."""
+    for n in moduli(bits):
+        values, source = values_below(n, 24), random.Random(bits)
+        width = width_of(n)
+        rows = np.full((24, width + 5), 0xFF, np.uint8)
+        rows[:, 2 : 2 + width] = matrix(values, n)
+        blocks = [np.ascontiguousarray(rows[i : i + 8]) for i in range(0, 24, 8)]
+        lengths = [1, 2, 3, 40 if bits <= 4096 else 4, 1, 1, 2, 7, 9, 5, 2]
+        chosen = [source.randrange(24) for _ in range(sum(lengths))]
+        ends = np.cumsum(lengths)
+        bounds = np.stack([ends - lengths, ends], axis=1)
+        found = kernel.products(blocks, slice(2, 2 + width), np.array(chosen), bounds, n)
+        assert integers(found) == [
+            math.prod(values[row] for row in chosen[start:stop]) % n
+            for start, stop in bounds.tolist()
+        ]
+
+
+@every_modulus
 @pytest.mark.parametrize(("outputs", "rows"), [(1, 1), (3, 40), (30, 2)])
 def test_products_of_powers(bits: int, outputs: int, rows: int) -> None:
     n = moduli(bits)[1]
@@ -216,6 +236,9 @@ def test_values_that_are_not_below_the_modulus_are_refused() -> None:
             lambda bad=bad: kernel.power_each(bad, np.ones(9, np.int64), n),
             lambda bad=bad: kernel.inverse(bad, n),
             lambda bad=bad: kernel.multi_power(n, bad, np.ones((1, 9), np.int64)),
+            lambda bad=bad: kernel.products(
+                [bad], slice(0, 128), np.array([1, 8]), np.array([[0, 1], [1, 2]]), n
+            ),
             lambda bad=bad: table.powers_times(np.zeros((9, 1), np.uint8), bad),
         ):
             with pytest.raises(ValueError, match="not below the modulus"):
@@ -236,6 +259,7 @@ def test_wrong_buffers_are_refused() -> None:
     module, modulus = kernel._module(), kernel._modulus(n, 128)
     row, piece = np.zeros((1, 128), np.uint8), np.zeros((1, modulus.stride), np.uint64)
     other, digit, start = np.zeros((1, 127), np.uint8), np.zeros(1, np.int16), np.zeros(1, np.int64)
+    two = np.array([0, 1])
     for call in (
         lambda: modulus.multiply(row, row, other),
         lambda: modulus.multiply(other, row, row),
@@ -255,6 +279,20 @@ def test_wrong_buffers_are_refused() -> None:
         lambda: modulus.straus(row, piece, piece, digit - 2, 1, 1, 2, 1),
         lambda: modulus.straus(row, piece[:0], piece[:0], digit[:0], 1 << 62, 2, 1, 1),
         lambda: modulus.buckets(row, piece[:0], piece[:0], digit[:0], start, 1 << 62, 1),
+        lambda: modulus.products(row, start, two, (other,), 1, 127, 0),
+        lambda: modulus.products(row, start, two, (row,), 1, 128, 1),
+        lambda: modulus.products(row, start, two, (row,), 1, 128, 129),
+        lambda: modulus.products(row, start, two, (row, row[:0]), 1, 128, 0),
+        lambda: modulus.products(row, start, two, (row,), 2, 128, 0),
+        lambda: modulus.products(row, start, two, (row,), 0, 128, 0),
+        lambda: modulus.products(row, start, two, (), 1, 128, 0),
+        lambda: modulus.products(row, start + 1, two, (row,), 1, 128, 0),
+        lambda: modulus.products(row, start - 1, two, (row,), 1, 128, 0),
+        lambda: modulus.products(row, start, two + 1, (row,), 1, 128, 0),
+        lambda: modulus.products(row, start, two - 1, (row,), 1, 128, 0),
+        lambda: modulus.products(row, start, two * 0, (row,), 1, 128, 0),
+        lambda: modulus.products(row, start, start, (row,), 1, 128, 0),
+        lambda: modulus.products(other, start, two, (row,), 1, 128, 0),
         lambda: module.Table(modulus, other),
         lambda: module.Table(modulus, row[:0]),
         lambda: module.Modulus(b"\x02", b"\x01", b"\x01", 10),
@@ -274,3 +312,8 @@ def test_wrong_buffers_are_refused() -> None:
         modulus.multiply(row, row)
     with pytest.raises((BufferError, TypeError)):
         modulus.multiply(bytes(128), row, row)
+    for blocks, offset in (([row], 0), ((row, 1), 0), ((row,), "0")):
+        with pytest.raises((SystemError, TypeError)):
+            modulus.products(row, start, two, blocks, 1, 128, offset)
+    with pytest.raises(OverflowError):
+        modulus.products(row, start, two, (row,), 1, 128, -1)

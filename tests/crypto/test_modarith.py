@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
@@ -25,6 +26,7 @@ from duckpriv.crypto.modarith import (
     rsa_private_operation,
     with_gmpy2,
 )
+from duckpriv.crypto.modarith.grouped import group_products
 from duckpriv.crypto.modarith.secret_power import secret_power
 from duckpriv.errors import InvalidValue
 
@@ -62,6 +64,42 @@ def test_power_is_pythons_pow(computed_by, values: list[int], exponent: int) -> 
 def test_multiply_is_pythons_product(computed_by, pairs: list[tuple[int, int]]) -> None:
     a, b = matrix([x for x, _ in pairs]), matrix([y for _, y in pairs])
     assert integers(multiply(a, b, MODULUS)) == [x * y % MODULUS for x, y in pairs]
+
+
+@for_each_example
+@given(
+    st.lists(st.integers(1, 20) | st.sampled_from([64, 65, 700, 3000]), max_size=30),
+    st.integers(1, 9),
+    st.randoms(use_true_random=False),
+)
+def test_products_of_groups_are_pythons(computed_by, lengths, per_block: int, source) -> None:
+    """Whatever the groups are: some are cut into pieces, and these multiplied again."""
+    values = [0, 1, MODULUS - 1] * (source.random() < 0.1)
+    values += [source.randrange(MODULUS) for _ in range(3 * per_block - len(values))]
+    rows = np.concatenate([matrix(values), matrix(values)], axis=1)
+    blocks = [rows[i : i + per_block].copy() for i in range(0, len(rows), per_block)]
+    chosen = [source.randrange(len(values)) for _ in range(sum(lengths))]
+    starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    found = group_products(
+        blocks, slice(WIDTH, 2 * WIDTH), np.array(chosen, np.int64), starts, MODULUS
+    )
+    expected = []
+    for start, stop in pairwise(starts.tolist()):
+        product = 1
+        for row in chosen[start:stop]:
+            product = product * values[row] % MODULUS
+        expected.append(product)
+    assert integers(found) == expected
+
+
+def test_a_row_out_of_range_fails_the_products(computed_by) -> None:
+    rows = matrix([5] * 300)
+    starts = np.array([0, 1, 100, 300])
+    for place in (0, 1, 99, 299):
+        bad = rows.copy()
+        bad[place] = matrix([MODULUS])[0]
+        with pytest.raises(ValueError, match="not below the modulus"):
+            group_products([bad], slice(0, WIDTH), np.arange(300), starts, MODULUS)
 
 
 @for_each_example
