@@ -157,8 +157,8 @@ HOMOMORPHIC: tuple[Function, ...] = (
         kind="aggregate",
         parameters=(CT, UNDER),
         returns="BLOB",
-        about="Aggregate: the sum of ciphertexts, value by value. NULLs take no part. The ciphertexts "
-        "are in memory once, whatever the groups are.",
+        about="Aggregate: the sum of ciphertexts, value by value. NULLs take no part. The "
+        "ciphertexts are in memory once, whatever the groups are.",
         reveals=HIDDEN + " The bound tells about how many there were, to the next power of two.",
         example="SELECT paillier_decrypt(he_sum(ct, 'mine'), 'mine') AS x "
         "FROM (SELECT paillier_encrypt(i, 'mine') AS ct FROM range(4) t(i))",
