@@ -1,4 +1,5 @@
-"""Encrypted sums by group: he_sum in DuckDB, against its multiplications alone, and against phe.
+"""Encrypted sums by group: he_sum in DuckDB, against its multiplications alone, and against phe; and a
+table by group of two parties, in two processes, beside phe.
 
 Times are those of all cores together, so that others on the machine disturb them less.
 """
@@ -8,12 +9,15 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import duckdb
 import numpy as np
 import phe
 
 import duckpriv
+from benchmarks import moments, parties
 from benchmarks.row import Row
 from duckpriv import Keyring
 from duckpriv.columns.ciphertext import HEADER_BYTES
@@ -35,6 +39,63 @@ def core_time(function: Callable[[], object], count: int) -> float:
 
 
 def rows() -> Iterator[Row]:
+    yield from of_groups()
+    yield from of_two_parties(1_000_000)
+
+
+def of_two_parties(count: int) -> Iterator[Row]:
+    """Three measures of the host by 100 groups of the guest, which has nine of ten rows, from the
+    alignment to the table."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with duckdb.connect(str(folder / "host.duckdb")) as con:
+            con.execute(
+                "CREATE TABLE t AS SELECT i AS id, (i % 10007 / 100.0)::DECIMAL(9, 2) AS spend, "
+                "i % 13 AS orders, CASE WHEN i % 3 > 0 THEN i % 101 END AS visits "
+                f"FROM range({count}) t(i)"
+            )
+        with duckdb.connect(str(folder / "guest.duckdb")) as con:
+            con.execute(
+                f"CREATE TABLE t AS SELECT i AS id, i % 100 AS segment FROM range({count}) t(i)"
+            )
+        moments.align(folder, count)
+        both = ["table=t", "key=id"]
+        scripts = {
+            "host": [
+                "aggregate/host",
+                "bench",
+                *both,
+                "peer=guest",
+                "measures=spend,orders,visits",
+            ],
+            "guest": ["aggregate/guest", "bench", *both, "peer=host", "groups=segment"],
+        }
+        found = list(
+            parties.run(
+                f"aggregate, {count:,} rows, 3 measures, 100 groups (bar: 60)", folder, scripts
+            )
+        )
+        with duckdb.connect(str(folder / "guest.duckdb")) as con:
+            shown = con.execute(
+                "SELECT sum(rows)::BIGINT, sum(orders_sum) FROM aggregate"
+            ).fetchone()
+            assert shown == (count - count // 10, sum(i % 13 for i in range(count) if i % 10))
+    yield replace(found[0], baseline=phe_takes(count))
+    yield from found[1:]
+    yield Row("    bytes a row (bar: 600)", found[-1].value * 1e6 / count, "bytes")
+
+
+def phe_takes(count: int) -> float:
+    """Seconds that phe takes to encrypt one packed number a row and to add it, from a sample."""
+    key = phe.generate_paillier_keypair(n_length=BITS)[0]
+    started = time.perf_counter()
+    total = key.encrypt(1)
+    for i in range(SAMPLE // 50):
+        total = total + key.encrypt(i)
+    return (time.perf_counter() - started) / (SAMPLE // 50) * count
+
+
+def of_groups() -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as folder, duckdb.connect() as con:
         duckpriv.register(con, keyring=folder)
         con.execute(f"CALL paillier_keygen('k', bits := {BITS})").fetchall()
