@@ -43,6 +43,7 @@ def install(con: duckdb.DuckDBPyConnection, context: Context) -> None:
     InvalidValue where the database's own catalog is named duckpriv.
     """
     attached = _ours(con)
+    context.look_up = _apart(con)
     udfs = {udf.name: udf for function in FUNCTIONS for udf in function.udfs}
     for name, udf in udfs.items():
         if attached:
@@ -52,6 +53,16 @@ def install(con: duckdb.DuckDBPyConnection, context: Context) -> None:
         con.execute(f"ATTACH ':memory:' AS {_CATALOG}")
         _create_macros(con)
     extend_search_path(con)
+
+
+def _apart(con: duckdb.DuckDBPyConnection) -> Callable[[str, str, str], str | None]:
+    def look_up(query: str, database: str, schema: str) -> str | None:
+        with con.cursor() as cursor:
+            cursor.execute(f"USE {quoted(database)}.{quoted(schema)}")
+            ((text,),) = cursor.execute(query).fetchall()
+        return None if text is None else str(text)
+
+    return look_up
 
 
 def _remove(con: duckdb.DuckDBPyConnection, name: str) -> None:

@@ -14,10 +14,12 @@ from .joint import JOINT
 from .measures import MEASURES
 from .metrics import METRICS
 from .names import NAMES
+from .noise import NOISE
 from .paillier import PAILLIER
 from .policies import POLICIES
 from .ring import RING
 from .rsa import RSA
+from .scorecard import SCORECARD
 from .seeds import SEEDS
 from .shares import SHARES
 from .squares import SQUARES
@@ -42,6 +44,8 @@ FUNCTIONS: tuple[Function, ...] = (
     *TRAINING,
     *MEASURES,
     *METRICS,
+    *NOISE,
+    *SCORECARD,
 )
 
 __all__ = ["FUNCTIONS", "Function", "Parameter", "Udf"]
