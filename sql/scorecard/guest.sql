@@ -1,0 +1,186 @@
+-- Weight of evidence and information value of our columns, guest: bins them, and learns how many labels of the host's in each bin are 1. The peer runs
+-- scorecard/host. sql/scorecard/README.md says what each message reveals.
+--
+-- set peer                 the host's name
+-- set table                your table or view, one row for each record
+-- set id =                 an id column that both tables share; empty: the alignment of private matching
+-- set key =                with the alignment: your column of the ids; empty: the one that holds them all
+-- set alignment = alignment  with the alignment: the name of the table that private matching left
+-- set columns =            your columns, with commas between; empty: all of numbers, texts and true and false but the id
+-- set categories =         columns whose numbers are categories, with commas between
+-- set edges =              a table (feature, edge) with edges of bins for some columns; empty: quantiles for all
+-- set bins = 10            quantiles of a column of numbers; most frequent values of another one
+-- set max_bins = 12        bins of a column at most, the same at both
+-- set minimum = 20         bins with fewer rows are put together, the same at both
+-- set epsilon = 0          noise on each count: what all of them tell of a label is epsilon-differentially private; 0: no noise; the same at both
+-- set sigma = 64           a count is wrong with probability 2^-sigma, 40 at least, the same at both
+-- set result = scorecard   results go into tables of this name and _bins, _woe and _information_value
+
+-- include shared/settings.sql
+SELECT require(duckpriv_is_integer(getvariable('bins')) AND TRY_CAST(getvariable('bins') AS INTEGER) >= 1, 'bins is a whole number, 1 at least'),
+       require_result(getvariable('result') || '_bins', ['feature', 'bin', 'kind', 'lower', 'upper', 'category', 'rows']),
+       require_result(getvariable('result') || '_woe', ['feature', 'bin', 'description', 'rows', 'positives', 'woe', 'iv']),
+       require_result(getvariable('result') || '_information_value', ['feature', 'iv', 'bins']);
+
+-- part alignment if getvariable('id') = ''
+
+-- include ../shared/alignment.sql
+-- include ../shared/id_column.sql
+
+-- part rows
+
+-- our columns
+SET VARIABLE rows_query = 'SELECT ' || duckpriv_key_expression(split_names(getvariable('id_column'))) || ' AS "duckpriv_internal_id", * FROM '
+    || duckpriv_source(getvariable('table'));
+
+-- part rows-by-id if getvariable('id') <> ''
+CREATE OR REPLACE TEMP TABLE scorecard_ours AS
+    SELECT psi_id(duckpriv_internal_id) AS duckpriv_internal_name, true AS duckpriv_internal_present, * EXCLUDE (duckpriv_internal_id) FROM query(getvariable('rows_query'));
+CREATE OR REPLACE TEMP TABLE scorecard_absent (name VARCHAR);
+
+-- part rows-by-alignment if getvariable('id') = ''
+CREATE OR REPLACE TEMP TABLE scorecard_ours AS
+    SELECT pid::VARCHAR AS duckpriv_internal_name, duckpriv_internal_present, t.* EXCLUDE (duckpriv_internal_id, duckpriv_internal_present)
+    FROM "${alignment}" LEFT JOIN (SELECT true AS duckpriv_internal_present, * FROM query(getvariable('rows_query'))) t ON t.duckpriv_internal_id = id;
+CREATE OR REPLACE TEMP TABLE scorecard_absent AS SELECT pid::VARCHAR AS name FROM "${alignment}_unmatched";
+SELECT require(count(*) = 0, count(*) || ' ids of the alignment are not in the table any more; run private matching again')
+FROM scorecard_ours WHERE duckpriv_internal_present IS NULL;
+
+-- part set-up
+
+-- what makes no sense
+SELECT require(count(*) > 0, 'there are no rows'),
+       require(count(duckpriv_internal_name) = count(*) AND count(DISTINCT duckpriv_internal_name) = count(*),
+               'an id is missing or occurs more than once; each id needs one row'),
+       require(count(*) >= getvariable('minimum')::BIGINT, 'fewer rows are common than minimum asks for, so there would be no bin')
+FROM scorecard_ours;
+
+-- Our bins, made before anything is received. Rows that we do not have are in bin 0, so that what follows takes the same work for any records.
+SET VARIABLE features = split_names(duckpriv_written(getvariable('table'), getvariable('columns')));
+SELECT require(NOT list_has_any(list_transform(getvariable('features') || split_names(duckpriv_written(getvariable('table'), getvariable('categories'))), lambda c: duckpriv_folded(c)),
+                                list_transform(split_names(getvariable('id_column')), lambda c: duckpriv_folded(c))),
+               'the id column is no feature');
+CREATE OR REPLACE TEMP TABLE scorecard_pieces AS
+    FROM woe_bins('scorecard_ours', columns := getvariable('columns'), categories := getvariable('categories'), edges := getvariable('edges'),
+                  without := 'duckpriv_internal_name,duckpriv_internal_present,' || getvariable('id_column'),
+                  bins := getvariable('bins')::INTEGER, max_bins := getvariable('max_bins')::INTEGER, minimum := getvariable('minimum')::INTEGER);
+SELECT require(count(*) > 0, 'the table has no column of numbers, texts or true and false but the id; name some with --set columns=…') FROM scorecard_pieces;
+CREATE OR REPLACE TEMP TABLE scorecard_features AS
+    SELECT row_number() OVER (ORDER BY feature) AS number, feature FROM (SELECT DISTINCT feature FROM scorecard_pieces);
+CREATE OR REPLACE TEMP TABLE scorecard_coded AS
+    SELECT key AS name, list(bin::UTINYINT ORDER BY number) AS bins
+    FROM duckpriv_binned('scorecard_ours', 'scorecard_pieces', 'duckpriv_internal_name') JOIN scorecard_features USING (feature) GROUP BY key;
+DROP TABLE scorecard_ours;
+SET VARIABLE features = (SELECT count(*) FROM scorecard_features);
+SET VARIABLE common = (SELECT count(*) FROM scorecard_coded);
+CREATE OR REPLACE TEMP TABLE scorecard_coded AS
+    FROM (FROM scorecard_coded UNION ALL SELECT name, list_resize([]::UTINYINT[], getvariable('features'), 0::UTINYINT) FROM scorecard_absent) ORDER BY name;
+DROP TABLE scorecard_absent;
+SET VARIABLE rows = (SELECT count(*) FROM scorecard_coded);
+-- include shared/widths.sql
+
+-- from the host: how many rows, a hash that shows whether both have the same, and its key
+CREATE OR REPLACE TEMP TABLE scorecard_start AS
+    FROM exchange_recv(getvariable('peer'), 'scorecard/start',
+                       columns := 'settings VARCHAR, seed VARCHAR, rows BIGINT, digest VARCHAR, most BIGINT, key BLOB');
+SELECT require(count(*) = 1, 'the host has to send one start message'),
+       require(bool_and(settings = getvariable('settings')),
+               'the parties'' settings differ: the host has ' || left(any_value(settings), 500) || ' and we have '
+               || getvariable('settings') || '; agree on one and start a new session'),
+       require(bool_and(length(seed) <= 100), 'the host''s start message makes no sense'),
+       require(bool_and(most >= getvariable('features') * getvariable('max_bins')),
+               'we have ' || getvariable('features') || ' columns, each with up to ' || getvariable('max_bins') || ' bins, and the host answers for '
+               || any_value(most) || ' bins: an eighth of a bit for each row. Name fewer --set columns=…, agree on fewer max_bins, or ask the host to --set accept_disclosure=yes')
+FROM scorecard_start;
+CREATE OR REPLACE TEMP TABLE scorecard_rows AS
+    SELECT row_number() OVER (ORDER BY sha256((SELECT seed FROM scorecard_start) || '/' || name)) AS row, name, bins FROM scorecard_coded;
+SELECT require(count(*) = (SELECT rows FROM scorecard_start)
+               AND sha256(string_agg(name, ',' ORDER BY row)) = (SELECT digest FROM scorecard_start),
+               'the host has other rows: it has ' || (SELECT rows FROM scorecard_start) || ' and we have ' || count(*)
+               || '. Use the alignments of one and the same matching, or tables with the same ids')
+FROM scorecard_rows;
+DROP TABLE scorecard_coded;
+SET VARIABLE key = 'scorecard-' || getvariable('session') || '-of-' || getvariable('peer');
+SELECT key_import(getvariable('key'), key, 'paillier') AS host_key FROM scorecard_start;
+
+-- from the host: its labels, encrypted
+CREATE OR REPLACE TEMP TABLE scorecard_labels AS
+    FROM exchange_recv(getvariable('peer'), 'scorecard/labels', columns := 'row BIGINT, ct BLOB');
+SELECT require(is_numbered(row, getvariable('rows')), 'the host did not encrypt each label once'),
+       require(bool_and((l.scale, l.bound, l.count) = (0, 1, 1)), 'the host''s labels are not encrypted as agreed')
+FROM (SELECT row, he_layout(ct) AS l FROM scorecard_labels);
+CREATE OR REPLACE TEMP TABLE scorecard_zeros AS
+    SELECT bin, paillier_encrypt(0, getvariable('key'), scale := 0, bound := 1) AS ct FROM range(0, getvariable('max_bins') + 1) t(bin);
+CREATE OR REPLACE TEMP TABLE scorecard_parts (feature BIGINT, bin BIGINT, ct BLOB);
+SET VARIABLE blocks = (getvariable('rows') + 65535) // 65536;
+SET VARIABLE k = 0;
+
+-- part sums while getvariable('k') < getvariable('features') * getvariable('blocks')
+
+-- for a column and some rows: the sum of the labels in each bin, with a zero, so that each has one
+SET VARIABLE k = getvariable('k') + 1;
+SET VARIABLE feature = 1 + (getvariable('k') - 1) // getvariable('blocks');
+SET VARIABLE first = (getvariable('k') - 1) % getvariable('blocks') * 65536;
+INSERT INTO scorecard_parts
+    SELECT getvariable('feature'), bin, he_sum(ct, getvariable('key'))
+    FROM (SELECT bins[getvariable('feature')]::BIGINT AS bin, ct FROM scorecard_labels JOIN scorecard_rows USING (row)
+          WHERE row > getvariable('first') AND row <= getvariable('first') + 65536
+          UNION ALL
+          SELECT bin, ct FROM scorecard_zeros)
+    GROUP BY bin;
+
+-- part results
+
+-- to the host: the sums, masked, without those of bin 0
+CREATE OR REPLACE TEMP TABLE scorecard_split AS
+    SELECT feature, he_share_split(he_pack(list(ct ORDER BY bin), getvariable('key'), slot_bits := getvariable('slot_bits')), getvariable('key'),
+                                   sigma := getvariable('sigma')::INTEGER) AS s
+    FROM (SELECT feature, bin, he_sum(ct, getvariable('key')) AS ct FROM scorecard_parts WHERE bin > 0 GROUP BY feature, bin) GROUP BY feature;
+CALL exchange_send(getvariable('peer'), 'scorecard/sums', $$ SELECT feature, s.send AS ct FROM scorecard_split ORDER BY feature $$);
+DROP TABLE scorecard_labels;
+DROP TABLE scorecard_rows;
+
+-- from the host: its shares of them
+CREATE OR REPLACE TEMP TABLE scorecard_answers AS
+    FROM exchange_recv(getvariable('peer'), 'scorecard/answers', columns := 'feature BIGINT, bin BIGINT, share BIGINT');
+SELECT require(is_numbered((feature - 1) * getvariable('max_bins') + bin, getvariable('features') * getvariable('max_bins'))
+               AND bool_and(feature BETWEEN 1 AND getvariable('features') AND bin BETWEEN 1 AND getvariable('max_bins') AND share >= 0 AND share < getvariable('modulus')),
+               'the host did not answer for each sum once')
+FROM scorecard_answers;
+CALL key_forget(getvariable('key'));
+
+-- How many labels in each bin are 1. With noise, what is more than 2.5 times all rows stands for a number below 0.
+CREATE OR REPLACE TEMP TABLE scorecard_counts AS
+    SELECT number, bin, CASE WHEN getvariable('epsilon') > 0 AND total >= 5 * getvariable('modulus') // 8 THEN total - getvariable('modulus') ELSE total END::BIGINT AS positives
+    FROM (SELECT number, bin, (kept + share) % getvariable('modulus') AS total
+          FROM (SELECT feature AS number, bin, share FROM scorecard_answers)
+          JOIN (SELECT feature AS number, generate_subscripts(s.keep, 1) AS bin, unnest(s.keep)::HUGEINT AS kept FROM scorecard_split) USING (number, bin));
+CREATE OR REPLACE TEMP TABLE scorecard_found AS
+    SELECT number, feature, bin, coalesce(rows, 0) AS rows, positives, bin <= last AS used
+    FROM scorecard_counts JOIN scorecard_features USING (number)
+    JOIN (SELECT feature, max(bin) AS last FROM scorecard_pieces GROUP BY feature) USING (feature)
+    LEFT JOIN (SELECT feature, bin, sum(rows)::BIGINT AS rows FROM scorecard_pieces GROUP BY feature, bin) USING (feature, bin);
+
+-- Counts that cannot be: more than the rows of a bin, or another sum for one column than for another. That is no error: the host would see it, and could choose
+-- labels by which it tells which rows are common. There are no weights of evidence then.
+SET VARIABLE impossible = (
+    SELECT getvariable('epsilon') = 0 AND (bool_or(wrong) OR count(DISTINCT total) > 1)
+    FROM (SELECT bool_or(positives > rows) AS wrong, sum(positives) AS total FROM scorecard_found GROUP BY feature));
+
+-- results
+CREATE OR REPLACE TEMP TABLE scorecard_used AS SELECT feature, bin, rows, positives FROM scorecard_found WHERE used;
+CREATE OR REPLACE TABLE "${result}_bins" AS SELECT feature, bin, kind, lower, upper, category, rows FROM scorecard_pieces ORDER BY rowid;
+CREATE OR REPLACE TABLE "${result}_woe" AS
+    SELECT feature, bin, description, rows, positives, CASE WHEN NOT getvariable('impossible') THEN woe END AS woe,
+           CASE WHEN NOT getvariable('impossible') THEN iv END AS iv
+    FROM weight_of_evidence('scorecard_used') JOIN duckpriv_descriptions('scorecard_pieces') USING (feature, bin) ORDER BY feature, bin;
+CREATE OR REPLACE TABLE "${result}_information_value" AS FROM information_value(getvariable('result') || '_woe');
+
+-- what the weights of evidence lack
+SELECT CASE WHEN getvariable('impossible') THEN 'the counts cannot be right: the host''s labels are not 0 and 1, or its answers are wrong; there are no weights of evidence'
+            ELSE 'all common rows have the same label, or noise makes it look so: some columns have no weights of evidence' END AS note
+WHERE EXISTS (FROM "${result}_woe" WHERE woe IS NULL);
+
+-- summary
+SELECT getvariable('rows') AS rows, getvariable('common') AS common, getvariable('features') AS columns,
+       (SELECT count(*) FROM "${result}_woe") AS bins, exchange_bytes() AS bytes;
