@@ -73,6 +73,7 @@ ARGUMENTS = {
     "lr_update": ["i", "1", "0.5", "0.1"],
     "lr_predict": ["i"],
     "gaussian_noise": ["i", "0.5"],
+    "noise_integer": ["i", "1e12"],
     "noisy_bits": ["i * 0.25"],
     "require_hidden": ["'no'", "i % 2", "100"],
     "seed_commitment": ["'seed1'"],

@@ -148,6 +148,7 @@ CORRELATION = {"accept_disclosure": "yes"}
 AGGREGATE = {"key": "who", "minimum": 2, "totals": "yes", "decimals": 12}
 REGRESSION = {"l2": 0.5, "accept_disclosure": "yes"}
 SHARED = {"reveal": "none", "result": "shared", "log": "steps"}
+CARD = {"minimum": 4}
 Scripts = dict[str, tuple[str, dict]]
 RUNS: dict[str, Scripts] = {
     "match": {
@@ -214,6 +215,15 @@ RUNS: dict[str, Scripts] = {
             {"peer": "guest", "table": "t", "groups": "y", "measures": "a", **AGGREGATE},
         ),
         "guest": ("aggregate/guest", {"peer": "host", "table": "t", "measures": "b", **AGGREGATE}),
+    "scorecard": {
+        "host": (
+            "scorecard/host",
+            {"peer": "guest", "table": "t", "label": "y", "accept_disclosure": "yes", **CARD},
+        ),
+        "guest": (
+            "scorecard/guest",
+            {"peer": "host", "table": "t", "columns": "b,c", "bins": 3, "result": "card", **CARD},
+        ),
     },
     "matmul": {
         "host": (
@@ -223,10 +233,12 @@ RUNS: dict[str, Scripts] = {
         "guest": ("matmul/right", {"peer": "host", "table": "w", "id": "i", **PRODUCT}),
     },
 }
+EVIDENCE = "SELECT (feature, bin), woe FROM card_woe"
+ALIGNED = "SELECT id FROM alignment"
 MODEL = "SELECT feature, weight FROM model"
 SCORES = "SELECT id, score FROM predictions"
 RESULTS = {
-    "match": ("SELECT id FROM alignment", "SELECT id FROM alignment"),
+    "match": (ALIGNED, ALIGNED),
     "joint": (MODEL, MODEL),
     "joint-predict": (SCORES, "SELECT count(*) FROM model"),
     "helper": (MODEL, MODEL),
@@ -237,6 +249,7 @@ RESULTS = {
     "moments-predict": ("SELECT id, score FROM scores", "SELECT count(*) FROM shared"),
     "correlation": ("SELECT (position, other_position), correlation FROM correlation",) * 2,
     "aggregate": ("SELECT (y, total), rows, a_sum, b_avg FROM aggregate",) * 2,
+    "scorecard": (ALIGNED, EVIDENCE),
     "matmul": ("SELECT id, value[1] FROM product", "SELECT count(*) FROM product_share"),
 }
 Results = dict[str, list[list[tuple]]]
@@ -267,6 +280,12 @@ def expected() -> Results:
     found["moments-predict"] = scores
     r = np.corrcoef(np.vstack([DATA[0], LABEL, DATA[1:]]))
     found["correlation"] = [[((i + 1, j + 1), one) for (i, j), one in np.ndenumerate(r)]] * 2
+    found["scorecard"] = [found["match"][0], []]
+    for name, column in zip("bc", DATA[1:], strict=True):
+        bins = np.argsort(np.argsort(column)) // 10
+        for i in range(3):
+            p = LABEL[bins == i].mean()
+            found["scorecard"][1].append(((name, i + 1), np.log(p / (1 - p))))
     found["matmul"] = [sorted(zip(IDS, DATA[0] / 2, strict=True)), [(len(IDS),)]]
     return found
 

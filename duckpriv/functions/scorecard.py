@@ -104,25 +104,17 @@ SCORECARD: tuple[Function, ...] = (
     ),
     _table(
         "weight_of_evidence",
-        (
-            Parameter(
-                "counts", "VARCHAR", "the name of a table (feature, bin, rows, positives)"
-            ),
-        ),
+        (Parameter("counts", "VARCHAR", "the name of a table (feature, bin, rows, positives)"),),
         "TABLE(feature VARCHAR, bin BIGINT, rows BIGINT, positives BIGINT, woe DOUBLE, iv DOUBLE)",
-        "Of each bin the logarithm of its share of all positives by its share of all negatives, and "
-        "its part of the information value. In a bin without positives or negatives, each of its "
-        "two counts is taken one half larger. NULL where all labels are the same.",
+        "Of each bin the logarithm of its share of all positives by its share of all negatives, "
+        "and its part of the information value. In a bin without positives or negatives, each of "
+        "its two counts is taken one half larger. NULL where all labels are the same.",
         "FROM weight_of_evidence('counts')",
         _MAKE_COUNTS,
     ),
     _table(
         "information_value",
-        (
-            Parameter(
-                "evidence", "VARCHAR", "the name of a table as weight_of_evidence gives"
-            ),
-        ),
+        (Parameter("evidence", "VARCHAR", "the name of a table as weight_of_evidence gives"),),
         "TABLE(feature VARCHAR, iv DOUBLE, bins BIGINT)",
         "The information value of each column: how much its bins tell about the label.",
         "FROM information_value('card_woe')",
@@ -138,11 +130,7 @@ SCORECARD: tuple[Function, ...] = (
         "tables are neither temporary nor of a transaction that is open.",
         "SELECT id, round(age, 3) AS age FROM woe_transform('loans', 'card') LIMIT 3",
         _MAKE_WOE,
-        (
-            Udf(
-                looked_up, ("VARCHAR", "VARCHAR", "VARCHAR"), "VARCHAR", pa.string(), hidden=True
-            ),
-        ),
+        (Udf(looked_up, ("VARCHAR", "VARCHAR", "VARCHAR"), "VARCHAR", pa.string(), hidden=True),),
     ),
     _table(
         "monotone_bins",

@@ -161,6 +161,19 @@ def moments(folder: Folder, rows: int, much: bool, secret: str) -> Scripts:
     }
 
 
+def scorecard(folder: Folder, rows: int, much: bool, secret: str) -> Scripts:
+    has = share_of(rows, much or secret != "records")
+    few = np.arange(rows) == 0
+    labels = balanced(rows) if much or secret != "labels" else few.astype(int)
+    records(folder, rows, has, labels, numbers(rows, 4))
+    settings = {"table": "t", "minimum": 4, "epsilon": 1}
+    accept = {"label": "y", "accept_disclosure": "yes"}
+    return {
+        "host": ("scorecard/host", {**settings, **accept, "peer": "guest"}),
+        "guest": ("scorecard/guest", {**settings, "peer": "host", "bins": 4 if much else 2}),
+    }
+
+
 def shared_prediction(
     folder: Folder, rows: int, much: bool, secret: str, asker: str = "guest"
 ) -> Scripts:
@@ -316,6 +329,20 @@ CASES = [
         "host",
         "its numbers are 0, or not",
         partial(aggregates, secret="numbers", across="host"),
+        many_rows=10_000,
+    ),
+    Case(
+        "scorecard/guest",
+        "guest",
+        "it has a fifth of the rows in two bins, or all in four",
+        partial(scorecard, secret="records"),
+        many_rows=10_000,
+    ),
+    Case(
+        "scorecard/host",
+        "host",
+        "one label is 1, or half of them are",
+        partial(scorecard, secret="labels"),
         many_rows=10_000,
     ),
     Case(
