@@ -173,3 +173,9 @@ def test_the_example_with_a_helper_runs(tmp_path: Path) -> None:
 def test_the_example_of_joint_moments_runs(tmp_path: Path) -> None:
     done = example("joint_moments.spending", tmp_path)
     assert "Largest error of a correlation" in done.stdout
+
+
+@pytest.mark.skipif(not THOROUGH, reason="takes long: make test-all")
+def test_the_example_of_a_scorecard_runs(tmp_path: Path) -> None:
+    done = example("scorecard.loans", tmp_path)
+    assert "AUC of the points" in done.stdout

@@ -40,8 +40,8 @@ CREATE OR REPLACE TEMP TABLE scorecard_absent (name VARCHAR);
 
 -- part rows-by-alignment if getvariable('id') = ''
 CREATE OR REPLACE TEMP TABLE scorecard_ours AS
-    SELECT pid::VARCHAR AS duckpriv_internal_name, duckpriv_internal_present, t.* EXCLUDE (duckpriv_internal_id, duckpriv_internal_present)
-    FROM "${alignment}" LEFT JOIN (SELECT true AS duckpriv_internal_present, * FROM query(getvariable('rows_query'))) t ON t.duckpriv_internal_id = id;
+    SELECT a.pid::VARCHAR AS duckpriv_internal_name, duckpriv_internal_present, t.* EXCLUDE (duckpriv_internal_id, duckpriv_internal_present)
+    FROM "${alignment}" a LEFT JOIN (SELECT true AS duckpriv_internal_present, * FROM query(getvariable('rows_query'))) t ON t.duckpriv_internal_id = a.id;
 CREATE OR REPLACE TEMP TABLE scorecard_absent AS SELECT pid::VARCHAR AS name FROM "${alignment}_unmatched";
 SELECT require(count(*) = 0, count(*) || ' ids of the alignment are not in the table any more; run private matching again')
 FROM scorecard_ours WHERE duckpriv_internal_present IS NULL;
