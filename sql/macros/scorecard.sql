@@ -1,8 +1,11 @@
--- One value of a table, with the column's name and type. A row, as the name of a struct's field would be alias()'s answer.
--- Texts are compared by their bytes, whatever collation is set.
+-- One value of a table, with the column's name and whether its type is one of numbers or of values. A row, as the name of a struct's
+-- field would be alias()'s answer. Texts are compared by their bytes, whatever collation is set.
 CREATE MACRO duckpriv_cell(x) AS
-    CAST(row(alias(x), typeof(x), CASE WHEN isnan(TRY_CAST(x AS DOUBLE)) THEN NULL ELSE TRY_CAST(x AS DOUBLE) END, encode(CAST(x AS VARCHAR)))
-         AS STRUCT(feature VARCHAR, type VARCHAR, number DOUBLE, text BLOB));
+    CAST(row(alias(x), duckpriv.main.duckpriv_folded(alias(x)),
+             CASE WHEN regexp_matches(typeof(x), '^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\(.*\))$') THEN 'number'
+                  WHEN regexp_matches(typeof(x), '^(VARCHAR|BOOLEAN|ENUM\(.*\))$') THEN 'value' END,
+             CASE WHEN isnan(TRY_CAST(x AS DOUBLE)) THEN NULL ELSE TRY_CAST(x AS DOUBLE) END, encode(CAST(x AS VARCHAR)))
+         AS STRUCT(feature VARCHAR, folded VARCHAR, known VARCHAR, number DOUBLE, text BLOB));
 
 CREATE MACRO duckpriv_folded_literals(names) AS
     '[' || array_to_string(list_transform(names, lambda n: duckpriv.main.duckpriv_literal(duckpriv.main.duckpriv_folded(n))), ', ') || ']::VARCHAR[]';
@@ -26,22 +29,20 @@ CREATE MACRO duckpriv_edges_query(edges) AS CASE
 -- where they are fewer than `minimum`, the one with most rows.
 CREATE MACRO woe_bins(tbl, columns := '', without := '', categories := '', edges := '', bins := 10, max_bins := 12, minimum := 20) AS TABLE
     WITH RECURSIVE duckpriv_internal_wanted AS MATERIALIZED (
-        SELECT nullif(duckpriv.main.split_names(duckpriv.main.duckpriv_written(tbl, columns)), []) AS names,
-               list_transform(duckpriv.main.split_names(duckpriv.main.duckpriv_written(tbl, categories)), lambda n: duckpriv.main.duckpriv_folded(n)) AS by_value,
+        SELECT nullif(duckpriv.main.split_names(columns), []) AS names,
+               list_transform(duckpriv.main.split_names(categories), lambda n: duckpriv.main.duckpriv_folded(n)) AS by_value,
                duckpriv.main.require(bins >= 1 AND max_bins >= 1 AND minimum >= 1, 'bins, max_bins and minimum have to be 1 at least') AS checked
     ), duckpriv_internal_unknown AS MATERIALIZED (
         SELECT duckpriv.main.require(count(*) = 0, 'the table has no column "' || any_value(name) || '"') AS checked
-        FROM (SELECT unnest(coalesce(names, []) || duckpriv.main.split_names(duckpriv.main.duckpriv_written(tbl, categories))) AS name FROM duckpriv_internal_wanted) w
+        FROM (SELECT unnest(coalesce(names, []) || duckpriv.main.split_names(categories)) AS name FROM duckpriv_internal_wanted) w
         ANTI JOIN duckpriv.main.table_columns(tbl) c ON duckpriv.main.duckpriv_folded(w.name) = duckpriv.main.duckpriv_folded(c.column_name)
     ), duckpriv_internal_cells AS MATERIALIZED (
-        SELECT place, cell.feature AS feature, known = 'value' OR list_contains(by_value, duckpriv.main.duckpriv_folded(cell.feature)) AS by_value,
+        SELECT place, cell.feature AS feature, coalesce(cell.known = 'value', false) OR list_contains(by_value, cell.folded) AS by_value,
                cell.number AS number, cell.text AS text
-        FROM (SELECT *, CASE WHEN regexp_matches(cell.type, '^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\(.*\))$') THEN 'number'
-                             WHEN regexp_matches(cell.type, '^(VARCHAR|BOOLEAN|ENUM\(.*\))$') THEN 'value' END AS known
-              FROM query(duckpriv.main.duckpriv_cells_query(
-                  tbl, nullif(duckpriv.main.split_names(columns), []), duckpriv.main.split_names(without), 'NULL'))),
+        FROM query(duckpriv.main.duckpriv_cells_query(
+                 tbl, nullif(duckpriv.main.split_names(columns), []), duckpriv.main.split_names(without), 'NULL')),
              duckpriv_internal_wanted w, duckpriv_internal_unknown u
-        WHERE w.checked AND u.checked AND CASE WHEN known IS NOT NULL OR list_contains(by_value, duckpriv.main.duckpriv_folded(cell.feature)) THEN true
+        WHERE w.checked AND u.checked AND CASE WHEN cell.known IS NOT NULL THEN true WHEN list_contains(by_value, cell.folded) THEN true
                    WHEN names IS NOT NULL THEN error('DUCKPRIV_INVALID_VALUE: column "' || cell.feature || '" holds neither numbers nor texts nor true and '
                         || 'false; name it in categories, or cast it') END
     ), duckpriv_internal_given AS MATERIALIZED (
@@ -114,7 +115,7 @@ CREATE MACRO woe_bins(tbl, columns := '', without := '', categories := '', edges
 -- The bin of each value of the columns that have bins; 0 for a value that none of them has.
 CREATE MACRO duckpriv_binned(tbl, pieces, along) AS TABLE
     WITH duckpriv_internal_cells AS (
-        SELECT key, duckpriv.main.duckpriv_folded(cell.feature) AS folded, cell.number AS number, cell.text AS text
+        SELECT key, cell.folded AS folded, cell.number AS number, cell.text AS text
         FROM query(duckpriv.main.duckpriv_cells_query(tbl, NULL, ['duckpriv_internal_name'], along))
     ), duckpriv_internal_pieces AS MATERIALIZED (
         SELECT *, duckpriv.main.duckpriv_folded(feature) AS folded FROM query_table(pieces)

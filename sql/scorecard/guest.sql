@@ -56,8 +56,9 @@ SELECT require(count(*) > 0, 'there are no rows'),
 FROM scorecard_ours;
 
 -- Our bins, made before anything is received. Rows that we do not have are in bin 0, so that what follows takes the same work for any records.
-SET VARIABLE features = split_names(duckpriv_written(getvariable('table'), getvariable('columns')));
-SELECT require(NOT list_has_any(list_transform(getvariable('features') || split_names(duckpriv_written(getvariable('table'), getvariable('categories'))), lambda c: duckpriv_folded(c)),
+SET VARIABLE columns = duckpriv_written(getvariable('table'), getvariable('columns'));
+SET VARIABLE categories = duckpriv_written(getvariable('table'), getvariable('categories'));
+SELECT require(NOT list_has_any(list_transform(split_names(getvariable('columns')) || split_names(getvariable('categories')), lambda c: duckpriv_folded(c)),
                                 list_transform(split_names(getvariable('id_column')), lambda c: duckpriv_folded(c))),
                'the id column is no feature');
 CREATE OR REPLACE TEMP TABLE scorecard_pieces AS
@@ -68,13 +69,13 @@ SELECT require(count(*) > 0, 'the table has no column of numbers, texts or true 
 CREATE OR REPLACE TEMP TABLE scorecard_features AS
     SELECT row_number() OVER (ORDER BY feature) AS number, feature FROM (SELECT DISTINCT feature FROM scorecard_pieces);
 CREATE OR REPLACE TEMP TABLE scorecard_coded AS
-    SELECT key AS name, list(bin::UTINYINT ORDER BY number) AS bins
+    SELECT key AS name, list(bin::USMALLINT ORDER BY number) AS bins
     FROM duckpriv_binned('scorecard_ours', 'scorecard_pieces', 'duckpriv_internal_name') JOIN scorecard_features USING (feature) GROUP BY key;
 DROP TABLE scorecard_ours;
 SET VARIABLE features = (SELECT count(*) FROM scorecard_features);
 SET VARIABLE common = (SELECT count(*) FROM scorecard_coded);
 CREATE OR REPLACE TEMP TABLE scorecard_coded AS
-    FROM (FROM scorecard_coded UNION ALL SELECT name, list_resize([]::UTINYINT[], getvariable('features'), 0::UTINYINT) FROM scorecard_absent) ORDER BY name;
+    FROM (FROM scorecard_coded UNION ALL SELECT name, list_resize([]::USMALLINT[], getvariable('features'), 0::USMALLINT) FROM scorecard_absent) ORDER BY name;
 DROP TABLE scorecard_absent;
 SET VARIABLE rows = (SELECT count(*) FROM scorecard_coded);
 -- include shared/widths.sql
@@ -110,24 +111,25 @@ SELECT require(is_numbered(row, getvariable('rows')), 'the host did not encrypt 
        require(bool_and((l.scale, l.bound, l.count) = (0, 1, 1)), 'the host''s labels are not encrypted as agreed')
 FROM (SELECT row, he_layout(ct) AS l FROM scorecard_labels);
 CREATE OR REPLACE TEMP TABLE scorecard_zeros AS
-    SELECT bin, paillier_encrypt(0, getvariable('key'), scale := 0, bound := 1) AS ct FROM range(0, getvariable('max_bins') + 1) t(bin);
+    SELECT list_resize([]::USMALLINT[], getvariable('features'), bin::USMALLINT) AS bins, paillier_encrypt(0, getvariable('key'), scale := 0, bound := 1) AS ct
+    FROM range(0, getvariable('max_bins') + 1) t(bin);
 CREATE OR REPLACE TEMP TABLE scorecard_parts (feature BIGINT, bin BIGINT, ct BLOB);
 SET VARIABLE blocks = (getvariable('rows') + 65535) // 65536;
 SET VARIABLE k = 0;
 
--- part sums while getvariable('k') < getvariable('features') * getvariable('blocks')
+-- part sums while getvariable('k') < (getvariable('features') + 15) // 16 * getvariable('blocks')
 
--- for a column and some rows: the sum of the labels in each bin, with a zero, so that each has one
+-- for some columns and rows: the sum of the labels in each bin, with a zero, so that each has one; a statement reads each label once for all of its columns
 SET VARIABLE k = getvariable('k') + 1;
-SET VARIABLE feature = 1 + (getvariable('k') - 1) // getvariable('blocks');
+SET VARIABLE first_feature = 1 + (getvariable('k') - 1) // getvariable('blocks') * 16;
 SET VARIABLE first = (getvariable('k') - 1) % getvariable('blocks') * 65536;
-INSERT INTO scorecard_parts
-    SELECT getvariable('feature'), bin, he_sum(ct, getvariable('key'))
-    FROM (SELECT bins[getvariable('feature')]::BIGINT AS bin, ct FROM scorecard_labels JOIN scorecard_rows USING (row)
-          WHERE row > getvariable('first') AND row <= getvariable('first') + 65536
-          UNION ALL
-          SELECT bin, ct FROM scorecard_zeros)
-    GROUP BY bin;
+SET VARIABLE sums_query = (
+    SELECT 'SELECT coalesce(' || string_agg('c' || i, ', ') || ') AS code, he_sum(ct, getvariable(''key'')) AS ct FROM (SELECT ct, '
+           || string_agg(i || ' * 1024 + bins[' || i || '] AS c' || i, ', ') || ' FROM (SELECT bins, ct FROM scorecard_labels JOIN scorecard_rows USING (row) '
+           || 'WHERE row > getvariable(''first'') AND row <= getvariable(''first'') + 65536 UNION ALL SELECT bins, ct FROM scorecard_zeros)) '
+           || 'GROUP BY GROUPING SETS (' || string_agg('(c' || i || ')', ', ') || ')'
+    FROM range(getvariable('first_feature'), least(getvariable('first_feature') + 16, getvariable('features') + 1)) t(i));
+INSERT INTO scorecard_parts SELECT code // 1024, code % 1024, ct FROM query(getvariable('sums_query'));
 
 -- part results
 

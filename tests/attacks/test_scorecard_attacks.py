@@ -62,12 +62,14 @@ def test_a_curious_host_sees_uniform_numbers_of_any_overlap(tmp_path) -> None:
     assert sizes[0] == sizes[1]
 
 
-SUM = "SELECT getvariable('feature'), bin, he_sum(ct, getvariable('key'))"
-MANY = """SELECT getvariable('feature'), bin, CASE WHEN bin > 1 THEN he_sum(ct, getvariable('key'))
+SUM = "SELECT feature, bin, he_sum(ct, getvariable('key')) AS ct FROM scorecard_parts"
+MANY = """SELECT feature, bin, CASE WHEN bin > 1 THEN he_sum(ct, getvariable('key'))
     ELSE (SELECT he_dot(list(ct ORDER BY name), list(2 ** place ORDER BY name), getvariable('key'),
                         bound := 21)
           FROM (SELECT ct, name, row_number() OVER (ORDER BY name) - 1 AS place
-                FROM scorecard_labels JOIN scorecard_rows USING (row)) WHERE place < 20) END"""
+                FROM labels JOIN scorecard_rows USING (row)) WHERE place < 20) END AS ct
+    FROM scorecard_parts"""
+KEEP = "CREATE OR REPLACE TEMP TABLE scorecard_zeros AS"
 CODED = "CREATE OR REPLACE TEMP TABLE scorecard_coded AS\n    FROM (FROM"
 MASK = "sigma := getvariable('sigma')::INTEGER) AS s"
 
@@ -83,6 +85,7 @@ def test_a_dishonest_guest_gets_no_more_bits_than_a_count_has(tmp_path) -> None:
         (SUM, MANY),
         (CODED, "CREATE OR REPLACE TABLE names AS SELECT name FROM scorecard_coded;\n" + CODED),
         (MASK, "sigma := 40) AS s"),
+        (KEEP, "CREATE OR REPLACE TABLE labels AS FROM scorecard_labels;\n" + KEEP),
     )
     pair = pair_of(tmp_path / "run", np.arange(ROWS), labels, 1)
     found = pair.run(scripts={"guest": str(evil)})
