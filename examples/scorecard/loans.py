@@ -122,8 +122,9 @@ def check_values() -> float:
             )  # fmt: skip
             plain = party.con.execute(
                 "SELECT sum((p / all_p - n / all_n) * ln((p / all_p) / (n / all_n))) "
-                "FROM (SELECT *, sum(p) OVER () AS all_p, sum(n) OVER () AS all_n FROM (SELECT sum(repaid) AS p, "
-                f"sum(1 - repaid) AS n FROM joined GROUP BY CASE {cases} ELSE 0 END))"
+                "FROM (SELECT *, sum(p) OVER () AS all_p, sum(n) OVER () AS all_n "
+                "FROM (SELECT sum(repaid) AS p, sum(1 - repaid) AS n FROM joined "
+                f"GROUP BY CASE {cases} ELSE 0 END))"
             ).fetchall()[0][0]
             error = max(error, abs(plain - value))
     return error
