@@ -8,7 +8,6 @@ epsilon-differentially private for the person.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import pyarrow as pa
@@ -17,13 +16,16 @@ from ..errors import InvalidValue
 from .arrays import constant
 from .context import Context
 
+# Beyond it, noise would often be of more than 64 bits.
+_LARGEST_SCALE = float(1 << 52)
+
 
 def noise_integer(context: Context, xs: pa.Array, scales: pa.Array) -> pa.Array:
     """Add noise of the discrete Laplace distribution to each integer; what is beyond 64 bits stands
     at their end."""
     scale = constant(scales, "the scale of noise")
-    if not (math.isfinite(scale) and scale > 0):
-        raise InvalidValue("the scale of noise has to be more than 0, and finite")
+    if not 0 < scale <= _LARGEST_SCALE:
+        raise InvalidValue("the scale of noise has to be more than 0, and at most 2^52")
     return pa.array(_laplace(scale)(xs.to_pylist()), pa.int64())
 
 
