@@ -1,5 +1,5 @@
-"""Encrypted sums by group: he_sum in DuckDB, against its multiplications alone, and against phe; and a
-table by group of two parties, in two processes, beside phe.
+"""Encrypted sums by group: he_sum in DuckDB, against its multiplications alone, and against phe;
+and a table by group of two parties, in two processes, beside phe.
 
 Times are those of all cores together, so that others on the machine disturb them less.
 """

@@ -22,8 +22,10 @@ from rich.text import Text
 
 from benchmarks.row import Row
 
-PARTS = ("kernel", "psi", "memory", "paillier", "aggregate", "joint", "helper", "moments", "load")
-PARTS = ("kernel", "psi", "memory", "paillier", "joint", "helper", "moments", "scorecard", "load")
+PARTS = (
+    *("kernel", "psi", "memory", "paillier", "aggregate", "joint", "helper", "moments"),
+    *("scorecard", "load"),
+)
 LIBRARIES = ("duckpriv", "duckdb", "pyarrow", "gmpy2", "numpy", "cryptography")
 
 

@@ -22,8 +22,19 @@ PID = "CREATE OR REPLACE MACRO pid(who) AS md5(who::VARCHAR)::UUID; CREATE OR RE
 class Tables(Folder):
     """A host with `rows` rows, and a guest with two thirds of those and some more."""
 
-    def __init__(self, folder: Path, host: str, guest: str, rows: int = 90, every: int = 3) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        host: str,
+        guest: str,
+        rows: int = 90,
+        every: int = 3,
+        keep: int | None = None,
+    ) -> None:
+        """The guest lacks each `every`th row, or has the `keep`th of so many only."""
+        folder.mkdir(exist_ok=True)
         super().__init__(folder)
+        has = f"i % {every} > 0 OR {every} = 1" if keep is None else f"i % {every} = {keep}"
         self.rows, self.columns, self.every = rows, {"host": host, "guest": guest}, every
         self.query(
             "host",
@@ -33,24 +44,35 @@ class Tables(Folder):
         self.query(
             "guest",
             f"CREATE OR REPLACE TABLE t AS SELECT i AS who, {guest} FROM range({2 * rows}) r(i) "
-            f"WHERE i % {every} > 0; {PID} alignment AS SELECT who AS id, pid(who) AS pid FROM t "
+            f"WHERE {has}; {PID} alignment AS SELECT who AS id, pid(who) AS pid FROM t "
             f"WHERE who < {rows}; CREATE OR REPLACE TABLE alignment_unmatched AS "
             f"SELECT pid(who) AS pid FROM range({rows}) r(who) ANTI JOIN t USING (who)",
         )
 
-    def run(self, session: str, host: dict, guest: dict, **both: object) -> list:
-        scripts = {
-            me: (f"aggregate/{me}", {"peer": peer, "table": "t", "key": "who", **more, **both})
+    def run(
+        self,
+        session: str,
+        host: dict,
+        guest: dict,
+        scripts: dict[str, str] | None = None,
+        **both: object,
+    ) -> list:
+        """Run both; `scripts` are others than the bundled ones."""
+        runs = {
+            me: (
+                (scripts or {}).get(me, f"aggregate/{me}"),
+                {"peer": peer, "table": "t", "key": "who", **more, **both},
+            )
             for me, peer, more in (("host", "guest", host), ("guest", "host", guest))
         }
 
         def work(me: str) -> object:
             with self.connect(me, session) as party:
-                return party.run(scripts[me][0], **scripts[me][1])
+                return party.run(runs[me][0], **runs[me][1])
 
-        found = at_once(*(partial(work, me) for me in scripts))
-        if not any(isinstance(one, BaseException) for one in found):
-            check_receivers(self.folder, session, scripts)
+        found = at_once(*(partial(work, me) for me in runs))
+        if not scripts and not any(isinstance(one, BaseException) for one in found):
+            check_receivers(self.folder, session, runs)
         return found
 
     def joined(self) -> duckdb.DuckDBPyConnection:
@@ -276,6 +298,32 @@ def test_any_tables(tmp_path_factory, data: st.DataObject) -> None:
         minimum=data.draw(st.sampled_from([1, 2, 5, 20])),
         totals=data.draw(st.sampled_from(["yes", "no"])),
     )
+
+
+def test_noise_of_both_parties(tmp_path) -> None:
+    """Counts and sums are off, by what each of two discrete Laplace distributions is off."""
+    tables = Tables(tmp_path, f"{SPEND} AS spend", "i % 30 AS part", rows=900)
+    noise = {"epsilon": 8, "minimum": 1}
+    found = tables.run("a1", {"measures": "spend", "limits": 2}, {"groups": "part"}, **noise)
+    assert not any(isinstance(one, BaseException) for one in found), found
+    rows = tables.query("host", "SELECT part, rows, spend_sum FROM aggregate ORDER BY part")
+    assert rows == tables.query(
+        "guest", "SELECT part, rows, spend_sum FROM aggregate ORDER BY part"
+    )
+    true = tables.joined().execute(
+        "SELECT part, count(*), sum(greatest(least(spend, 2), -2)) FROM j GROUP BY part ORDER BY 1"
+    )
+    off = [
+        (count - plain_count, float(total - plain_total))
+        for (part, count, total), (plain_part, plain_count, plain_total) in zip(
+            rows, true.fetchall(), strict=True
+        )
+        if part == plain_part
+    ]
+    # Of scale 4 / 8, for rows and three numbers of the measure, and 2 * 4 / 8.
+    assert len(off) == 20
+    assert 0 < max(abs(count) for count, _ in off) < 2 * 28 / 2
+    assert 0.5 < max(abs(total) for _, total in off) < 2 * 28
 
 
 @takes_long

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from duckpriv import DuckprivError
 from duckpriv.cli import cli
 from duckpriv.cli.policies import CREATE
+from duckpriv.scripts import bundled, load
 from tests.parties import Folder, at_once
 from tests.test_resume import run_killed
 
@@ -407,3 +408,12 @@ def test_the_command_makes_and_shows_policies(parties) -> None:
     assert "duckpriv_policies allows nothing" in shown, shown
     shown = CliRunner().invoke(cli, ["policies", "releases", "--db", db]).output
     assert "psi/host" in shown and "main.t" in shown
+
+
+def test_every_bundled_script_with_a_table_asks_and_notes() -> None:
+    for name in bundled():
+        script = load(name)
+        if any(variable.name in ("table", "moments") for variable in script.variables):
+            texts = [statement.sql for statement in script.statements]
+            for what in ("duckpriv_policy_problems(", "INSERT INTO duckpriv_releases"):
+                assert any(what in text for text in texts), (name, what)

@@ -215,6 +215,7 @@ RUNS: dict[str, Scripts] = {
             {"peer": "guest", "table": "t", "groups": "y", "measures": "a", **AGGREGATE},
         ),
         "guest": ("aggregate/guest", {"peer": "host", "table": "t", "measures": "b", **AGGREGATE}),
+    },
     "scorecard": {
         "host": (
             "scorecard/host",

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from ..errors import InvalidValue
-from .arrays import constant
 from .context import Context
 
 # Beyond it, noise would often be of more than 64 bits.
@@ -23,10 +23,12 @@ _LARGEST_SCALE = float(1 << 52)
 def noise_integer(context: Context, xs: pa.Array, scales: pa.Array) -> pa.Array:
     """Add noise of the discrete Laplace distribution to each integer; what is beyond 64 bits stands
     at their end."""
-    scale = constant(scales, "the scale of noise")
-    if not 0 < scale <= _LARGEST_SCALE:
+    numbers, each = np.array(xs.to_pylist(), dtype=np.int64), np.array(scales.to_pylist())
+    if not ((each > 0) & (each <= _LARGEST_SCALE)).all():
         raise InvalidValue("the scale of noise has to be more than 0, and at most 2^52")
-    return pa.array(_laplace(scale)(xs.to_pylist()), pa.int64())
+    for scale in np.unique(each).tolist():
+        numbers[each == scale] = _laplace(scale)(numbers[each == scale].tolist())
+    return pa.array(numbers)
 
 
 def _laplace(scale: float) -> Any:

@@ -80,6 +80,12 @@ DROP TABLE scorecard_absent;
 SET VARIABLE rows = (SELECT count(*) FROM scorecard_coded);
 -- include shared/widths.sql
 
+-- what the owner of the table allows: the host learns how many columns there are
+SET VARIABLE policy = {tbl: getvariable('table'), peers: [getvariable('peer')],
+                       uses: policy_uses((SELECT list(feature ORDER BY number) FROM scorecard_features), 'train') || policy_uses(CASE WHEN getvariable('id') <> '' THEN split_names(getvariable('id_column')) ELSE [] END, 'match'),
+                       minimum: getvariable('common')::BIGINT, epsilon: NULL::DOUBLE};
+-- include ../shared/policy.sql
+
 -- from the host: how many rows, a hash that shows whether both have the same, and its key
 CREATE OR REPLACE TEMP TABLE scorecard_start AS
     FROM exchange_recv(getvariable('peer'), 'scorecard/start',
@@ -138,6 +144,9 @@ CREATE OR REPLACE TEMP TABLE scorecard_split AS
     SELECT feature, he_share_split(he_pack(list(ct ORDER BY bin), getvariable('key'), slot_bits := getvariable('slot_bits')), getvariable('key'),
                                    sigma := getvariable('sigma')::INTEGER) AS s
     FROM (SELECT feature, bin, he_sum(ct, getvariable('key')) AS ct FROM scorecard_parts WHERE bin > 0 GROUP BY feature, bin) GROUP BY feature;
+SET VARIABLE release = {what: 'how many columns are binned', numbers: getvariable('features')::BIGINT,
+                        alignment: CASE WHEN getvariable('id') = '' THEN getvariable('alignment') END};
+-- include ../shared/release.sql
 CALL exchange_send(getvariable('peer'), 'scorecard/sums', $$ SELECT feature, s.send AS ct FROM scorecard_split ORDER BY feature $$);
 DROP TABLE scorecard_labels;
 DROP TABLE scorecard_rows;

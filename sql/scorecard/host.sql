@@ -54,6 +54,12 @@ SELECT require(count(*) > 0, 'there are no rows'),
        require(min(y) <> max(y), 'all labels are the same')
 FROM scorecard_named;
 
+-- what the owner of the table allows
+SET VARIABLE policy = {tbl: getvariable('table'), peers: [getvariable('peer')],
+                       uses: policy_uses([getvariable('label_column')], 'train') || policy_uses(CASE WHEN getvariable('id') <> '' THEN split_names(getvariable('id_column')) ELSE [] END, 'match'),
+                       minimum: getvariable('minimum')::BIGINT, epsilon: CASE WHEN getvariable('epsilon')::DOUBLE > 0 THEN getvariable('epsilon')::DOUBLE END};
+-- include ../shared/policy.sql
+
 -- Our rows in an order that both parties find, and that says nothing: sorted by a hash of seed and id.
 SET VARIABLE seed = (SELECT random_id(1)::VARCHAR);
 CREATE OR REPLACE TEMP TABLE scorecard_rows AS
@@ -69,6 +75,10 @@ SELECT require(getvariable('most') >= getvariable('max_bins'),
                || ' rows, and more could tell the guest labels. Take more rows or fewer max_bins, or accept that with --set accept_disclosure=yes');
 SET VARIABLE key = 'scorecard-' || getvariable('session') || '-' || getvariable('me');
 CALL paillier_keygen(getvariable('key'), bits := getvariable('bits'));
+
+SET VARIABLE release = {what: 'counts of labels in bins of the peer''s', numbers: getvariable('most')::BIGINT,
+                        alignment: CASE WHEN getvariable('id') = '' THEN getvariable('alignment') END};
+-- include ../shared/release.sql
 
 -- to the guest: how many rows, a hash that shows whether both have the same, and how many bins we answer for
 CALL exchange_send(getvariable('peer'), 'scorecard/start', $$

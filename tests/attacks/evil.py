@@ -15,17 +15,22 @@ from tests.parties import Folder, at_once
 
 
 def changed(script: str, into: Path, *changes: tuple[str, str]) -> Path:
-    """Write a bundled script with texts replaced, each of which has to occur once."""
+    """Write a bundled script, with what it includes, with texts replaced, each of which has to
+    occur once."""
     file = sql_folder() / f"{script}.sql"
-    text = file.read_text("utf-8")
+    text = whole(file)
     for old, new in changes:
         assert text.count(old) == 1, old
         text = text.replace(old, new)
-    folder = file.parent
-    text = re.sub("^-- include (.*)$", lambda m: f"-- include {folder / m[1]}", text, flags=re.M)
     target = into / f"evil-{file.name}"
     target.write_text(text, "utf-8")
     return target
+
+
+def whole(file: Path) -> str:
+    """Return a script's text with that of the files that it includes."""
+    text = file.read_text("utf-8")
+    return re.sub("^-- include (.*)$", lambda m: whole(file.parent / m[1]), text, flags=re.M)
 
 
 class HiddenRows(Folder):

@@ -1,0 +1,146 @@
+"""Parties of aggregate that are curious, or send what cannot be right."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import kstest
+
+from duckpriv import DuckprivError
+from tests.attacks.evil import changed
+from tests.test_aggregate import Tables
+
+# Below it a statistic is no accident.
+UNLIKELY = 1e-6
+DECRYPTED = "-- part weighted if getvariable('encrypts')"
+SEEN = """CREATE OR REPLACE TABLE seen AS
+    SELECT unnest(wide_decode(share)) AS share FROM aggregate_vectors;
+"""
+COMPARED = "-- What is shown. Where the guest,"
+KEPT = """CREATE OR REPLACE TABLE bits AS
+    SELECT cell, (SELECT count(*) FROM aggregate_tokens t
+                  WHERE (t.cell, t.token) = (m.cell, m.token)) AS equal
+    FROM aggregate_mine m;
+"""
+SPEND = "(i * 7 % 100)::DECIMAL(9,2) AS spend, i % 2 AS half"
+
+
+def messages(folder: Path) -> list[tuple]:
+    """Each message's channel, and its numbers of rows and bytes."""
+    found = [json.loads(f.read_text()) for f in folder.glob("mailbox/a1/*/*/*.json")]
+    return sorted((m["channel"], m["rows"], m["bytes"]) for m in found)
+
+
+def failed(found: list) -> bool:
+    return any(isinstance(one, BaseException) for one in found)
+
+
+@pytest.mark.parametrize("groups", ["", "half"])
+def test_a_curious_host_sees_uniform_numbers_of_any_overlap(tmp_path, groups: str) -> None:
+    """The guest has half of the rows or a tenth, with 30 groups or what is left of them: what the
+    host decrypts is uniform, and messages have the same sizes, as nothing is shown."""
+    curious = changed("aggregate/host", tmp_path, (DECRYPTED, SEEN + DECRYPTED))
+    sizes = []
+    for name, every in (("half", 2), ("tenth", 10)):
+        guest = f"i // {every} % 30 AS part"
+        tables = Tables(tmp_path / name, SPEND, guest, rows=300, every=every, keep=0)
+        found = tables.run(
+            "a1",
+            {"measures": "spend", "groups": groups},
+            {"groups": "part"},
+            scripts={"host": str(curious)},
+            minimum=100,
+            to="guest",
+        )
+        assert not failed(found), found
+        shares = tables.query("host", "SELECT share FROM seen")
+        seen = np.array([int(share) for (share,) in shares], dtype=float)
+        assert len(seen) == 30 * 4 * (2 if groups else 1)
+        assert kstest(seen / 2.0**128, "uniform").pvalue > UNLIKELY
+        sizes.append(messages(tables.folder))
+    assert sizes[0] == sizes[1]
+
+
+def test_who_compares_learns_one_bit_of_each_count(tmp_path) -> None:
+    """Groups of 1 to 12 rows with a minimum of 7: one token is equal, or none, and nothing is
+    opened of those that are few."""
+    curious = changed("aggregate/host", tmp_path, (COMPARED, KEPT + COMPARED))
+    tables = Tables(
+        tmp_path / "run",
+        SPEND,
+        "CAST(sqrt(2 * i + 0.25) - 0.5 AS BIGINT) AS part",  # part n has about n rows
+        rows=78,
+        every=1,
+    )
+    found = tables.run(
+        "a1", {"measures": "spend"}, {"groups": "part"}, scripts={"host": str(curious)}, minimum=7
+    )
+    assert not failed(found), found
+    plain = tables.joined().execute("SELECT part, count(*) FROM j GROUP BY part").fetchall()
+    few = sum(count < 7 for _, count in plain)
+    bits = [equal for (equal,) in tables.query("host", "SELECT equal FROM bits ORDER BY cell")]
+    assert set(bits) == {0, 1}
+    parts = tables.query("host", "SELECT part, rows, suppressed FROM aggregate ORDER BY part")
+    counts = dict(plain)
+    assert [(part, None if counts.get(part, 0) < 7 else counts[part]) for part, _, _ in parts] == [
+        (part, rows) for part, rows, _ in parts
+    ]
+    assert sum(suppressed for *_, suppressed in parts) >= few > 3
+    opened = [rows for channel, rows, _ in messages(tables.folder) if channel == "aggregate/opened"]
+    assert opened == [2 * sum(not suppressed for *_, suppressed in parts)] * 2
+
+
+EVIL = {
+    "a place twice": (
+        "SELECT place, s.send AS ct FROM aggregate_split ORDER BY place",
+        "SELECT 1::BIGINT AS place, s.send AS ct FROM aggregate_split",
+        "guest",
+        "did not answer for each of its groups once",
+    ),
+    "another layout": (
+        "SELECT row, paillier_encrypt_measures(x, CASE WHEN place <= getvariable('e_places')",
+        "SELECT row, paillier_encrypt_measures(x[2:], CASE WHEN place <= getvariable('e_places')",
+        "host",
+        "another number of values",
+    ),
+    "tokens left out": (
+        "SELECT cell, token FROM aggregate_tokens ORDER BY cell, token",
+        "SELECT cell, token FROM aggregate_tokens ORDER BY cell, token LIMIT 3",
+        "guest",
+        "did not send as many tokens",
+    ),
+    "another shown": (
+        "SELECT cell, shown FROM aggregate_shown ORDER BY cell",
+        "SELECT cell, shown FROM aggregate_shown WHERE cell > 1 ORDER BY cell",
+        "host",
+        "did not say of each count once",
+    ),
+    "a type that is SQL": (
+        "SELECT use, position, name, type, scale, most FROM aggregate_own",
+        "SELECT use, position, name, 'INTEGER) FROM t; --' AS type, scale, most FROM aggregate_own",
+        "host",
+        "columns make no sense",
+    ),
+    "more groups than allowed": (
+        "SELECT getvariable('own_places')::BIGINT AS groups $$",
+        "SELECT 1000000::BIGINT AS groups $$",
+        "guest",
+        "the peer has 1000000 groups",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", EVIL)
+def test_what_cannot_be_right_is_refused(tmp_path, what: str) -> None:
+    before, after, who, words = EVIL[what]
+    evil = changed(f"aggregate/{who}", tmp_path, (before, after))
+    tables = Tables(tmp_path / "run", SPEND, "i % 3 AS part", rows=60)
+    found = tables.run(
+        "a1", {"measures": "spend"}, {"groups": "part"}, scripts={who: str(evil)}, minimum=2
+    )
+    victim = found[1 if who == "host" else 0]
+    assert isinstance(victim, DuckprivError)
+    assert words in str(victim)
