@@ -1,5 +1,3 @@
--- include shares.sql
-
 -- part noise if getvariable('eps') > 0
 
 -- Noise of this party for every count and sum (discrete Laplace), before anything is compared or opened: also who knows its own noise knows no more than

@@ -1,0 +1,32 @@
+-- Our common rows, and the host's rows that we lack, which have a place of their own, and numbers of other rows: so nothing that follows takes
+-- another time for another number of common rows.
+CREATE OR REPLACE TEMP TABLE aggregate_named AS
+    WITH here AS (SELECT pid::VARCHAR AS name, place, x, row_number() OVER () AS nth FROM "${alignment}" LEFT JOIN aggregate_placed USING (id))
+    SELECT name, place, x FROM here
+    UNION ALL
+    SELECT pid::VARCHAR, getvariable('own_places') + 1, x
+    FROM (SELECT pid, 1 + (row_number() OVER () - 1) % (SELECT count(*) FROM here) AS nth FROM "${alignment}_unmatched") JOIN here USING (nth);
+DROP TABLE aggregate_placed;
+
+-- from the host: how many rows and groups, and a hash that shows whether both have the same rows
+CREATE OR REPLACE TEMP TABLE aggregate_start AS
+    FROM exchange_recv(getvariable('peer'), 'aggregate/start', columns := 'seed VARCHAR, rows BIGINT, digest VARCHAR, groups BIGINT');
+SELECT require(count(*) = 1, 'the host has to send one start message'), require(bool_and(length(seed) <= 100), 'the host''s start message makes no sense')
+FROM aggregate_start;
+SET VARIABLE peer_places = (SELECT groups FROM aggregate_start);
+
+CREATE OR REPLACE TEMP TABLE aggregate_rows AS
+    SELECT row_number() OVER (ORDER BY sha256((SELECT seed FROM aggregate_start) || '/' || name)) AS row, name, place, x FROM aggregate_named;
+DROP TABLE aggregate_named;
+-- include check_rows.sql
+SET VARIABLE rows = (SELECT count(*) FROM aggregate_rows);
+SELECT require(count(*) = (SELECT rows FROM aggregate_start) AND sha256(string_agg(name, ',' ORDER BY row)) = (SELECT digest FROM aggregate_start),
+               'the host has other rows: it has ' || (SELECT rows FROM aggregate_start) || ' and we have ' || count(*)
+               || '. Use the alignments of one and the same matching')
+FROM aggregate_rows;
+
+-- include ../../shared/release.sql
+
+-- to the host: how many groups, and our columns
+CALL exchange_send(getvariable('peer'), 'aggregate/shape', $$ SELECT getvariable('own_places')::BIGINT AS groups $$);
+-- include send_columns.sql
