@@ -340,6 +340,8 @@ def test_thousands_of_groups(tmp_path) -> None:
         ({"measures": "nothing"}, {}, "has no column"),
         ({"measures": "far"}, {}, "more than 40 bits"),
         ({"groups": "x"}, {"max_groups": 10}, "max_groups"),
+        ({"groups": "half_a_year"}, {}, "numbers, texts, dates"),
+        ({"measures": "x"}, {"max_measures": 0}, "max_measures allows 0"),
         ({"minimum": 5}, {}, "minimum=5"),
         ({"minimum": "few"}, {}, "minimum is a whole number"),
         ({}, {"groups": "half", "measures": "half", "result": "t"}, "result"),
@@ -348,7 +350,8 @@ def test_thousands_of_groups(tmp_path) -> None:
 def test_what_cannot_be_summed_is_refused(tmp_path, host: dict, guest: dict, words: str) -> None:
     tables = Tables(
         tmp_path,
-        "i AS x, 'a' AS text, i / 3.0::DOUBLE AS d, 2::BIGINT ** 40 + i AS far",
+        "i AS x, 'a' AS text, i / 3.0::DOUBLE AS d, INTERVAL 6 MONTH AS half_a_year, "
+        "2::BIGINT ** 40 + i AS far",
         "i % 2 AS half",
     )
     tables.query("host", "ALTER TABLE t ALTER far TYPE BIGINT")

@@ -17,7 +17,7 @@ from ..crypto.parallel import ByteMatrix
 from ..errors import InvalidValue
 from ..keys import HomomorphicPublicKey, PaillierPublicKey
 from .arrays import constant
-from .ciphertext import MASKED, Layout, layout_of, read, write
+from .ciphertext import HEADER_BYTES, MASKED, Layout, layout_of, read, write
 from .context import Context
 from .masking import split
 from .paillier import public_named
@@ -40,9 +40,14 @@ SHARE_SPLIT = pa.struct({"send": pa.binary(), "keep": pa.list_(pa.uint64())})
 
 def he_layout(context: Context, cts: pa.Array) -> pa.Array:
     """Return what each ciphertext's header says of its values."""
-    layouts = [layout_of(ct) for ct in cts.to_pylist()]
+    different: dict[bytes, int] = {}
+    headers = (ct[:HEADER_BYTES] for ct in cts.to_pylist())
+    places = [different.setdefault(header, len(different)) for header in headers]
+    layouts = [layout_of(header) for header in different]
     rows = [{**asdict(layout), "masked": layout.scheme == MASKED} for layout in layouts]
-    return pa.array([{f: row[f] for f in LAYOUT.names} for row in rows], LAYOUT)
+    return pa.array([{f: row[f] for f in LAYOUT.names} for row in rows], LAYOUT).take(
+        pa.array(places, pa.int64())
+    )
 
 
 def he_add(context: Context, a: pa.Array, b: pa.Array, key: pa.Array) -> pa.Array:

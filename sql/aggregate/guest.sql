@@ -16,6 +16,7 @@
 -- set decimals = 2         of columns of FLOAT and DOUBLE
 -- set limits =             with epsilon: for each of your measures how far it goes; numbers beyond that are cut
 -- set max_groups = 1000    refuse more groups than this, of either party
+-- set max_measures = 100  refuse a peer with more measures than this
 -- set result = aggregate   the name of the table with the result, in your current schema
 
 SET VARIABLE leads = false;

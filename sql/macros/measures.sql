@@ -1,6 +1,12 @@
 CREATE MACRO paillier_encrypt_measures(x, place, groups, key, bound := 40, slot_bits := 166) AS
     duckpriv_udf_paillier_encrypt_measures(CAST(x AS BIGINT[]), place, groups, key, bound, slot_bits);
 
+-- Types of measures, with DECIMAL and at most 18 decimals, and those whose values are as different as their texts.
+CREATE MACRO duckpriv_is_number_type(type) AS
+    regexp_full_match(type, 'BOOLEAN|U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|DECIMAL\(([1-9]|[12][0-9]|3[0-8]),([0-9]|1[0-8])\)|FLOAT|DOUBLE');
+CREATE MACRO duckpriv_is_group_type(type) AS
+    duckpriv.main.duckpriv_is_number_type(type) OR regexp_full_match(type, 'DECIMAL\(([1-9]|[12][0-9]|3[0-8]),([0-9]|[12][0-9]|3[0-8])\)|VARCHAR|ENUM\(.*\)|DATE|TIME|TIMESTAMP|TIMESTAMP_S|TIMESTAMP_MS|UUID');
+
 -- A column as whole numbers of 10^-scale, by its decimal text, and whether it is another number than that.
 CREATE MACRO duckpriv_units_text(name, scale) AS
     'TRY_CAST(replace(CAST(TRY_CAST(' || name || ' AS DECIMAL(38, ' || scale || ')) AS VARCHAR), ''.'', '''') AS BIGINT)';
@@ -21,10 +27,10 @@ CREATE MACRO duckpriv_measures_query(tbl, keys, groups, measures, types, scales)
 
 CREATE MACRO measure_columns(tbl, names, decimals := 2) AS TABLE
     SELECT row_number() OVER () AS position, column_name AS name, column_type AS type,
-           CASE WHEN regexp_matches(column_type, '^(BOOLEAN|U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER)$') THEN 0
-                WHEN regexp_matches(column_type, '^DECIMAL\(\d+,\d+\)$') THEN CAST(regexp_extract(column_type, ',(\d+)', 1) AS BIGINT)
-                WHEN column_type IN ('FLOAT', 'DOUBLE') THEN CAST(decimals AS BIGINT)
-                ELSE error('DUCKPRIV_INVALID_VALUE: the column "' || column_name || '" is of type ' || column_type || ', and a measure is a number') END AS scale
+           CASE WHEN NOT duckpriv.main.duckpriv_is_number_type(column_type)
+                    THEN error('DUCKPRIV_INVALID_VALUE: the column "' || column_name || '" is of type ' || column_type || ', and a measure is a number with at most 18 decimals')
+                WHEN column_type LIKE 'DECIMAL%' THEN CAST(regexp_extract(column_type, ',(\d+)', 1) AS BIGINT)
+                WHEN column_type IN ('FLOAT', 'DOUBLE') THEN CAST(decimals AS BIGINT) ELSE 0 END AS scale
     FROM duckpriv.main.feature_columns(tbl, names, []::VARCHAR[]) JOIN duckpriv.main.table_columns(tbl) USING (column_name)
     WHERE trim(names) <> '';
 

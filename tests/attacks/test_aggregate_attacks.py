@@ -21,8 +21,8 @@ SEEN = """CREATE OR REPLACE TABLE seen AS
 """
 COMPARED = "-- What is shown. Where the guest,"
 KEPT = """CREATE OR REPLACE TABLE bits AS
-    SELECT cell, (SELECT count(*) FROM aggregate_tokens t
-                  WHERE (t.cell, t.token) = (m.cell, m.token)) AS equal
+    SELECT question, (SELECT count(*) FROM aggregate_tokens t
+                      WHERE (t.question, t.token) = (m.question, m.token)) AS equal
     FROM aggregate_mine m;
 """
 SPEND = "(i * 7 % 100)::DECIMAL(9,2) AS spend, i % 2 AS half"
@@ -81,7 +81,7 @@ def test_who_compares_learns_one_bit_of_each_count(tmp_path) -> None:
     assert not failed(found), found
     plain = tables.joined().execute("SELECT part, count(*) FROM j GROUP BY part").fetchall()
     few = sum(count < 7 for _, count in plain)
-    bits = [equal for (equal,) in tables.query("host", "SELECT equal FROM bits ORDER BY cell")]
+    bits = [equal for (equal,) in tables.query("host", "SELECT equal FROM bits")]
     assert set(bits) == {0, 1}
     parts = tables.query("host", "SELECT part, rows, suppressed FROM aggregate ORDER BY part")
     counts = dict(plain)
@@ -101,14 +101,14 @@ EVIL = {
         "did not answer for each of its groups once",
     ),
     "another layout": (
-        "SELECT row, paillier_encrypt_measures(x, CASE WHEN place <= getvariable('e_places')",
-        "SELECT row, paillier_encrypt_measures(x[2:], CASE WHEN place <= getvariable('e_places')",
+        "SELECT row, paillier_encrypt_measures(x, slots",
+        "SELECT row, paillier_encrypt_measures(x[2:], slots",
         "host",
-        "another number of values",
+        "not encrypted as agreed",
     ),
     "tokens left out": (
-        "SELECT cell, token FROM aggregate_tokens ORDER BY cell, token",
-        "SELECT cell, token FROM aggregate_tokens ORDER BY cell, token LIMIT 3",
+        "SELECT question, token FROM aggregate_tokens ORDER BY question, token",
+        "SELECT question, token FROM aggregate_tokens LIMIT 3",
         "guest",
         "did not send as many tokens",
     ),
@@ -119,8 +119,8 @@ EVIL = {
         "did not say of each count once",
     ),
     "a type that is SQL": (
-        "SELECT use, position, name, type, scale, most FROM aggregate_own",
-        "SELECT use, position, name, 'INTEGER) FROM t; --' AS type, scale, most FROM aggregate_own",
+        "SELECT use, position, name, type, scale, most,",
+        "SELECT use, position, name, 'INTEGER) FROM t; --' AS type, scale, most,",
         "host",
         "columns make no sense",
     ),
@@ -130,6 +130,18 @@ EVIL = {
         "guest",
         "the peer has 1000000 groups",
     ),
+    "too many comparisons": (
+        "SELECT getvariable('own_places')::BIGINT AS groups $$",
+        "SELECT 9900::BIGINT AS groups $$",
+        "guest",
+        "group by fewer",
+    ),
+    "groups of another type": (
+        "coalesce(label, '') AS label",
+        "'no number' AS label",
+        "guest",
+        "not of the type",
+    ),
 }
 
 
@@ -138,9 +150,46 @@ def test_what_cannot_be_right_is_refused(tmp_path, what: str) -> None:
     before, after, who, words = EVIL[what]
     evil = changed(f"aggregate/{who}", tmp_path, (before, after))
     tables = Tables(tmp_path / "run", SPEND, "i % 3 AS part", rows=60)
+    many = what == "too many comparisons"
     found = tables.run(
-        "a1", {"measures": "spend"}, {"groups": "part"}, scripts={who: str(evil)}, minimum=2
+        "a1",
+        {"measures": "spend", "groups": "half" if many else ""},
+        {"groups": "part"},
+        scripts={who: str(evil)},
+        minimum=1000 if many else 2,
+        max_groups=10_000 if many else 1000,
     )
     victim = found[1 if who == "host" else 0]
     assert isinstance(victim, DuckprivError)
     assert words in str(victim)
+
+
+ONE_ROW = "-- each row in the slots of its group: 1, and"
+ENCRYPT = "SELECT row, paillier_encrypt_measures(x, slots"
+
+
+@pytest.mark.parametrize("common", [True, False])
+def test_a_refusal_does_not_tell_which_row_is_common(tmp_path, common: bool) -> None:
+    """One row of the host has another bound: the guest ends before it sums, common or not."""
+    who = 1 if common else 0  # the guest lacks each third row
+    evil = changed(
+        "aggregate/host",
+        tmp_path,
+        (
+            ONE_ROW,
+            "SET VARIABLE target = (SELECT row FROM aggregate_rows JOIN alignment ON "
+            f"pid::VARCHAR = name WHERE id = {who});\n{ONE_ROW}",
+        ),
+        (
+            ENCRYPT,
+            "SELECT row, CASE WHEN row = getvariable('target') THEN paillier_encrypt_measures(x, "
+            "slots, getvariable('e_places'), getvariable('key'), bound := 42, slot_bits := "
+            "getvariable('slot_bits')) ELSE paillier_encrypt_measures(x, slots",
+        ),
+    )
+    text = evil.read_text()
+    at = text.index("ELSE paillier_encrypt_measures(x, slots")
+    evil.write_text(text[:at] + text[at:].replace(") AS ct", ") END AS ct", 1))
+    tables = Tables(tmp_path / "run", SPEND, "i % 3 AS part", rows=60)
+    found = tables.run("a1", {"measures": "spend"}, {"groups": "part"}, scripts={"host": str(evil)})
+    assert "not encrypted as agreed" in str(found[1])

@@ -8,17 +8,17 @@ CALL exchange_send(getvariable('peer'), 'aggregate/key', $$ SELECT paillier_publ
 
 -- each row in the slots of its group: 1, and of each measure whether there is one, the number, and its square
 CALL exchange_send(getvariable('peer'), 'aggregate/rows', $$
-    SELECT row, paillier_encrypt_measures(x, CASE WHEN place <= getvariable('e_places') THEN place ELSE 0 END, getvariable('e_places'), getvariable('key'), bound := getvariable('number_bits'),
+    SELECT row, paillier_encrypt_measures(x, slots, getvariable('e_places'), getvariable('key'), bound := getvariable('number_bits'),
                                           slot_bits := getvariable('slot_bits')) AS ct
-    FROM aggregate_rows ORDER BY row $$);
+    FROM (SELECT row, x, CASE WHEN place <= getvariable('e_places') THEN place ELSE 0 END AS slots FROM aggregate_rows) ORDER BY row $$);
 
 -- part places if getvariable('encrypts') AND getvariable('with_places')
 
 -- each row in the slot of its group: 1
 CALL exchange_send(getvariable('peer'), 'aggregate/places', $$
-    SELECT row, paillier_encrypt_measures([]::BIGINT[], CASE WHEN place <= getvariable('e_places') THEN place ELSE 0 END, getvariable('e_places'), getvariable('key'), bound := getvariable('number_bits'),
+    SELECT row, paillier_encrypt_measures([]::BIGINT[], slots, getvariable('e_places'), getvariable('key'), bound := getvariable('number_bits'),
                                           slot_bits := getvariable('slot_bits')) AS ct
-    FROM aggregate_rows ORDER BY row $$);
+    FROM (SELECT row, x, CASE WHEN place <= getvariable('e_places') THEN place ELSE 0 END AS slots FROM aggregate_rows) ORDER BY row $$);
 
 -- part masked if getvariable('encrypts') AND (getvariable('with_measures') OR getvariable('with_places'))
 

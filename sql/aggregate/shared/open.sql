@@ -24,7 +24,7 @@ CREATE OR REPLACE TEMP TABLE aggregate_values AS
 SET VARIABLE peer_columns = (SELECT count(*) FROM aggregate_theirs WHERE use = 'group');
 CREATE OR REPLACE TEMP TABLE aggregate_peer_groups AS
     FROM exchange_recv(getvariable('peer'), 'aggregate/groups', columns := 'place BIGINT, position BIGINT, missing BOOLEAN, label VARCHAR');
-SELECT require(coalesce(bool_and(position BETWEEN 1 AND getvariable('peer_columns')), true)
+SELECT require(coalesce(bool_and(position BETWEEN 1 AND getvariable('peer_columns') AND length(label) <= 1000), true)
                AND is_numbered((place - 1) * getvariable('peer_columns') + position, getvariable('peer_places') * getvariable('peer_columns')),
                'the peer did not name each of its groups once')
 FROM aggregate_peer_groups;

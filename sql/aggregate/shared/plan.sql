@@ -1,14 +1,13 @@
 -- the peer's columns
 CREATE OR REPLACE TEMP TABLE aggregate_theirs AS
-    FROM exchange_recv(getvariable('peer'), 'aggregate/columns', columns := 'use VARCHAR, position BIGINT, name VARCHAR, type VARCHAR, scale BIGINT, most BIGINT');
-SELECT require(coalesce(bool_and(use IN ('group', 'measure') AND length(name) BETWEEN 1 AND 500 AND length(type) <= 500
-                                 AND scale BETWEEN 0 AND CASE WHEN use = 'measure' THEN 18 ELSE 0 END
-                                 AND most BETWEEN CASE WHEN use = 'measure' AND getvariable('eps') > 0 THEN 1 ELSE 0 END AND 1073741824
-                                 AND (use = 'group' OR regexp_full_match(type, '(BOOLEAN|U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|DECIMAL\(\d+,\d+\)|FLOAT|DOUBLE)'))), true),
+    FROM exchange_recv(getvariable('peer'), 'aggregate/columns', columns := 'use VARCHAR, position BIGINT, name VARCHAR, type VARCHAR, scale BIGINT, most BIGINT, nullable BOOLEAN');
+SELECT require(coalesce(bool_and(use IN ('group', 'measure') AND length(name) BETWEEN 1 AND 500 AND NOT regexp_matches(name, '[[:cntrl:]]') AND length(type) <= 10000
+                                 AND CASE WHEN use = 'measure' THEN duckpriv_is_number_type(type) ELSE duckpriv_is_group_type(type) END
+                                 AND scale BETWEEN 0 AND 18 AND most BETWEEN CASE WHEN use = 'measure' AND getvariable('eps') > 0 THEN 1 ELSE 0 END AND 1073741824), true),
                'the peer''s columns make no sense')
 FROM aggregate_theirs;
 SELECT require(is_numbered(position, count(*)), 'the peer''s columns to group by make no sense') FROM aggregate_theirs WHERE use = 'group';
-SELECT require(is_numbered(position, count(*)) AND count(*) <= 100, 'the peer''s measures make no sense, or are more than 100') FROM aggregate_theirs WHERE use = 'measure';
+SELECT require(is_numbered(position, count(*)) AND count(*) <= getvariable('max_measures')::BIGINT, 'the peer has ' || count(*) || ' measures, and max_measures allows ' || getvariable('max_measures') || ': each sum of them by your groups tells something of your rows') FROM aggregate_theirs WHERE use = 'measure';
 SELECT require(getvariable('peer_places') BETWEEN 1 AND getvariable('max_groups')::BIGINT,
                'the peer has ' || getvariable('peer_places') || ' groups, and max_groups allows ' || getvariable('max_groups')
                || '; group by fewer, or set max_groups');
@@ -26,13 +25,23 @@ SELECT require(getvariable('margin') <= 10000, 'epsilon is too small for so many
        require(coalesce((SELECT max(most::DOUBLE * most) FROM (SELECT most FROM aggregate_own UNION ALL SELECT most FROM aggregate_theirs)), 0)
                * getvariable('parts') * 40 < getvariable('eps') * 2.0::DOUBLE ** 62 OR getvariable('eps') = 0, 'limits are too large for this epsilon');
 
+-- Counts that are compared with the minimum: of rows, and of numbers of measures that have NULLs.
+SET VARIABLE nullable = (SELECT coalesce(list(nullable ORDER BY of_guest, position), []::BOOLEAN[])
+                         FROM (SELECT getvariable('leads') AS of_guest, position, nullable FROM aggregate_theirs WHERE use = 'measure'
+                               UNION ALL
+                               SELECT NOT getvariable('leads'), position, coalesce(getvariable('own_nullable')[position], true) FROM aggregate_own WHERE use = 'measure'));
+SET VARIABLE tokens = getvariable('host_places') * getvariable('guest_places') * (1 + len(list_filter(getvariable('nullable'), lambda n: n)))
+                      * (getvariable('minimum') + getvariable('margin'));
+SELECT require(getvariable('tokens') <= 4000000, 'there are ' || getvariable('host_places') || ' times ' || getvariable('guest_places')
+               || ' groups, which would take ' || getvariable('tokens') || ' comparisons with the minimum, and 4000000 go; group by fewer, or agree on a smaller minimum');
+
 -- Bits. Numbers have up to 40; sums of their squares over all rows, with which variances are exact, stay below 2^126. A slot has room for such a
 -- sum, for its sign, and for a mask.
 SET VARIABLE row_bits = (SELECT len(bin(getvariable('rows'))));
 SET VARIABLE number_bits = least(40, 63 - getvariable('row_bits'));
 SET VARIABLE slot_bits = 2 * getvariable('number_bits') + getvariable('row_bits') + 4 + getvariable('sigma');
 SET VARIABLE slots = (getvariable('bits') - 2) // getvariable('slot_bits');
-SELECT require(coalesce(bool_and(coalesce(abs(number) < 1::BIGINT << getvariable('number_bits'), true)), true),
+SELECT require(coalesce(bool_and(coalesce(number > -(1::BIGINT << getvariable('number_bits')) AND number < 1::BIGINT << getvariable('number_bits'), true)), true),
                'a measure has a number of more than ' || getvariable('number_bits') || ' bits, in units of its last decimal; use larger units')
 FROM (SELECT unnest(x) AS number FROM aggregate_rows);
 
@@ -47,6 +56,7 @@ SET VARIABLE guest_bodies =
     CASE WHEN getvariable('guest_measures') > 0 THEN ceil(getvariable('guest_places') * (1 + 3 * getvariable('guest_measures')) / getvariable('slots')::DOUBLE) ELSE 0 END
     + CASE WHEN getvariable('host_measures') > 0 OR getvariable('guest_measures') = 0 THEN ceil(getvariable('guest_places') / getvariable('slots')::DOUBLE) ELSE 0 END;
 SET VARIABLE host_encrypts = getvariable('host_bodies') <= getvariable('guest_bodies');
+SELECT require(least(getvariable('host_bodies'), getvariable('guest_bodies')) <= 1000, 'the groups and measures are too many for a row to be encrypted; group by fewer');
 SET VARIABLE encrypts = getvariable('leads') = getvariable('host_encrypts');
 SET VARIABLE e_places = CASE WHEN getvariable('host_encrypts') THEN getvariable('host_places') ELSE getvariable('guest_places') END;
 SET VARIABLE e_measures = CASE WHEN getvariable('host_encrypts') THEN getvariable('host_measures') ELSE getvariable('guest_measures') END;

@@ -9,6 +9,9 @@ CREATE OR REPLACE TEMP TABLE aggregate_own AS
     SELECT 'measure', position, name, type, scale, CASE WHEN getvariable('eps') > 0 THEN TRY_CAST(ceil(getvariable('limits')[position] * 10.0::DOUBLE ** scale) AS BIGINT) ELSE 0 END
     FROM measure_columns(getvariable('table'), getvariable('measures'), decimals := getvariable('decimals')::BIGINT);
 SET VARIABLE own_groups = (SELECT coalesce(list(name ORDER BY position), []::VARCHAR[]) FROM aggregate_own WHERE use = 'group');
+SET VARIABLE own_group_types = (SELECT coalesce(list(type ORDER BY position), []::VARCHAR[]) FROM aggregate_own WHERE use = 'group');
+SELECT require(count(*) = 0, 'columns to group by are numbers, texts, dates, times, or UUIDs; cast ' || string_agg(name || ' (' || type || ')', ', ') || ' in a view')
+FROM aggregate_own WHERE use = 'group' AND NOT duckpriv_is_group_type(type);
 SET VARIABLE own_measures = (SELECT coalesce(list(name ORDER BY position), []::VARCHAR[]) FROM aggregate_own WHERE use = 'measure');
 SET VARIABLE own_types = (SELECT coalesce(list(type ORDER BY position), []::VARCHAR[]) FROM aggregate_own WHERE use = 'measure');
 SELECT require(getvariable('eps') = 0 OR count(*) = len(getvariable('limits')) AND bool_and(coalesce(most BETWEEN 1 AND 1073741824, false)) IS NOT false,
@@ -20,15 +23,20 @@ SET VARIABLE own_scales = (SELECT coalesce(list(scale ORDER BY position), []::BI
 -- Our rows, and the groups of the whole table, whether they have a common row or not: the largest first, since what is hidden beside a small
 -- group is the last one.
 CREATE OR REPLACE TEMP TABLE aggregate_table AS
-    SELECT id, to_json(labels)::VARCHAR AS labels, x, unfit
+    SELECT id, to_json(list_transform(labels, lambda label, i: CASE WHEN label = '-0.0' AND getvariable('own_group_types')[i] IN ('FLOAT', 'DOUBLE') THEN '0.0' ELSE label END))::VARCHAR
+           AS labels, x, unfit
     FROM measure_rows(getvariable('table'), getvariable('id_column'), getvariable('own_groups'), getvariable('own_measures'),
                       getvariable('own_types'), getvariable('own_scales'));
 SELECT require(count(*) = 0, 'not every number is one of as few decimals, or so small, as can be summed exactly, in ' || string_agg(DISTINCT name, ', ')
                || '; round such columns, or set decimals')
 FROM (SELECT getvariable('own_measures')[generate_subscripts(unfit, 1)] AS name, unnest(unfit) AS bad FROM aggregate_table) WHERE bad;
+SET VARIABLE own_nullable = (SELECT list(nulls > 0 ORDER BY position)
+                             FROM (SELECT position, count(*) FILTER (number IS NULL) AS nulls
+                                   FROM (SELECT generate_subscripts(x, 1) AS position, unnest(x) AS number FROM aggregate_table) GROUP BY position));
 CREATE OR REPLACE TEMP TABLE aggregate_groups AS
     SELECT row_number() OVER (ORDER BY count(*) DESC, labels) AS place, labels FROM aggregate_table GROUP BY labels;
 SET VARIABLE own_places = (SELECT count(*) FROM aggregate_groups);
+SELECT require(bool_and(length(labels) <= 1000), 'a group has a name of more than 1,000 letters; shorten such names in a view') FROM aggregate_groups;
 SELECT require(getvariable('own_places') > 0, 'the table has no rows'),
        require(getvariable('own_places') <= getvariable('max_groups')::BIGINT, 'there are ' || getvariable('own_places')
                || ' groups, and max_groups allows ' || getvariable('max_groups') || '; group by fewer, or set max_groups');

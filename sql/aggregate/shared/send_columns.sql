@@ -1,1 +1,1 @@
-CALL exchange_send(getvariable('peer'), 'aggregate/columns', $$ SELECT use, position, name, type, scale, most FROM aggregate_own ORDER BY use, position $$);
+CALL exchange_send(getvariable('peer'), 'aggregate/columns', $$ SELECT use, position, name, type, scale, most, use = 'measure' AND coalesce(getvariable('own_nullable')[position], true) AS nullable FROM aggregate_own ORDER BY use, position $$);

@@ -14,8 +14,10 @@ CREATE OR REPLACE TEMP TABLE aggregate_summed AS
 -- part sum-rows if NOT getvariable('encrypts') AND getvariable('with_measures')
 
 -- the sums of the peer's rows by our groups
-SELECT require(is_numbered(row, getvariable('rows')), 'the peer did not encrypt each row once')
-FROM exchange_recv(getvariable('peer'), 'aggregate/rows', columns := 'row BIGINT, ct BLOB');
+SELECT require(is_numbered(row, getvariable('rows')), 'the peer did not encrypt each row once'),
+       require(bool_and((l.scale, l.bound, l.slot_bits, l.count) = (0, 2 * getvariable('number_bits'), getvariable('slot_bits'), getvariable('e_places') * getvariable('each'))),
+               'the peer''s rows are not encrypted as agreed')
+FROM (SELECT row, he_layout(ct) AS l FROM exchange_recv(getvariable('peer'), 'aggregate/rows', columns := 'row BIGINT, ct BLOB'));
 CREATE OR REPLACE TEMP TABLE aggregate_zeros AS
     SELECT row, paillier_encrypt_measures(list_resize([]::BIGINT[], getvariable('e_measures')), 0, getvariable('e_places'), getvariable('peer_key'),
                                           bound := getvariable('number_bits'), slot_bits := getvariable('slot_bits')) AS ct
@@ -27,8 +29,10 @@ CREATE OR REPLACE TEMP TABLE aggregate_sums AS
 
 -- part sum-places if NOT getvariable('encrypts') AND getvariable('with_places')
 
-SELECT require(is_numbered(row, getvariable('rows')), 'the peer did not encrypt each row once')
-FROM exchange_recv(getvariable('peer'), 'aggregate/places', columns := 'row BIGINT, ct BLOB');
+SELECT require(is_numbered(row, getvariable('rows')), 'the peer did not encrypt each row once'),
+       require(bool_and((l.scale, l.bound, l.slot_bits, l.count) = (0, 1, getvariable('slot_bits'), getvariable('e_places'))),
+               'the peer''s rows are not encrypted as agreed')
+FROM (SELECT row, he_layout(ct) AS l FROM exchange_recv(getvariable('peer'), 'aggregate/places', columns := 'row BIGINT, ct BLOB'));
 CREATE OR REPLACE TEMP TABLE aggregate_zeros AS
     SELECT row, paillier_encrypt_measures([]::BIGINT[], 0, getvariable('e_places'), getvariable('peer_key'),
                                           bound := getvariable('number_bits'), slot_bits := getvariable('slot_bits')) AS ct
@@ -46,9 +50,6 @@ CREATE OR REPLACE TEMP TABLE aggregate_sums AS
 -- part masks if NOT getvariable('encrypts') AND (getvariable('with_measures') OR getvariable('with_places'))
 
 -- split into shares: what goes back is masked
-SELECT require(bool_and((l.scale, l.slot_bits, l.count) = (0, getvariable('slot_bits'), getvariable('e_places') * getvariable('each'))),
-               'the peer''s ciphertexts do not have the agreed slots')
-FROM (SELECT he_layout(ct) AS l FROM aggregate_sums);
 CREATE OR REPLACE TEMP TABLE aggregate_split AS
     SELECT place, he_share_split_wide(ct, getvariable('peer_key'), sigma := getvariable('sigma')::INTEGER) AS s
     FROM aggregate_sums WHERE place <= getvariable('own_places');
@@ -73,9 +74,6 @@ INSERT INTO aggregate_weighted
 
 -- part weighted-masks if NOT getvariable('encrypts') AND getvariable('with_places') AND getvariable('s_measures') > 0
 
-SELECT require(bool_and((l.scale, l.slot_bits, l.count) = (0, getvariable('slot_bits'), getvariable('e_places'))),
-               'the peer''s ciphertexts do not have the agreed slots')
-FROM (SELECT he_layout(ct) AS l FROM aggregate_weighted);
 CREATE OR REPLACE TEMP TABLE aggregate_split AS
     SELECT place, feature, he_share_split_wide(he_sum(ct, getvariable('peer_key')), getvariable('peer_key'), sigma := getvariable('sigma')::INTEGER) AS s
     FROM aggregate_weighted WHERE place <= getvariable('own_places') GROUP BY place, feature;

@@ -19,12 +19,14 @@ INSERT INTO aggregate_parts
 -- rows, of the others how many of them have a number, their sum and sum of squares
 SET VARIABLE lines = CASE WHEN getvariable('host_places') > 1 THEN 'host' WHEN getvariable('totals') = 'yes' AND getvariable('guest_places') > 1 THEN 'guest' ELSE 'none' END;
 CREATE OR REPLACE TEMP TABLE aggregate_cells AS
-    SELECT row_number() OVER (ORDER BY host_place, guest_place, measure) AS cell, host_place, guest_place, measure
-    FROM range(0, getvariable('host_places') + 1) a(host_place), range(0, getvariable('guest_places') + 1) b(guest_place),
+    SELECT row_number() OVER (ORDER BY host_place, guest_place, measure) AS cell, host_place, guest_place, measure,
+           CASE WHEN compared THEN row_number() OVER (PARTITION BY compared ORDER BY host_place, guest_place, measure) END AS question
+    FROM (SELECT *, measure = 0 OR getvariable('nullable')[measure] AS compared FROM range(0, getvariable('host_places') + 1) a(host_place), range(0, getvariable('guest_places') + 1) b(guest_place),
          range(0, getvariable('host_measures') + getvariable('guest_measures') + 1) c(measure)
     WHERE (host_place > 0 OR getvariable('totals') = 'yes' AND getvariable('lines') = 'host')
-      AND (guest_place > 0 OR getvariable('totals') = 'yes' AND getvariable('lines') = 'guest');
+      AND (guest_place > 0 OR getvariable('totals') = 'yes' AND getvariable('lines') = 'guest'));
 SET VARIABLE cells = (SELECT count(*) FROM aggregate_cells);
+SET VARIABLE questions = (SELECT count(question) FROM aggregate_cells);
 -- our share of each
 CREATE OR REPLACE TEMP TABLE aggregate_shares AS
     WITH sums AS (SELECT host_place, guest_place, measure, what, wide_sum(share) AS share
@@ -47,14 +49,14 @@ CALL rsa_keygen(getvariable('test_key'), bits := 2048);
 CALL exchange_send(getvariable('peer'), 'aggregate/test-key',
     $$ SELECT rsa_public_key(getvariable('test_key')) AS key, rsa_key_proof(getvariable('test_key')) AS proof $$);
 CREATE OR REPLACE TEMP TABLE aggregate_tokens AS
-    SELECT cell, rsa_token(cell || '/' || (4294967296 + below - (share % 4294967296)::BIGINT) % 4294967296, getvariable('test_key')) AS token
-    FROM aggregate_shares, range(-getvariable('margin'), getvariable('minimum')) t(below) WHERE what = 0;
-SELECT require(is_numbered(cell, getvariable('cells')), 'the peer did not ask for each count once')
-FROM exchange_recv(getvariable('peer'), 'aggregate/blinded', columns := 'cell BIGINT, blinded BLOB');
+    SELECT question, rsa_token(question || '/' || (4294967296 + below - (share % 4294967296)::BIGINT) % 4294967296, getvariable('test_key')) AS token
+    FROM aggregate_shares JOIN aggregate_cells USING (cell), range(-getvariable('margin'), getvariable('minimum')) t(below) WHERE what = 0 AND question IS NOT NULL;
+SELECT require(is_numbered(question, getvariable('questions')), 'the peer did not ask for each count once')
+FROM exchange_recv(getvariable('peer'), 'aggregate/blinded', columns := 'question BIGINT, blinded BLOB');
 CALL exchange_send(getvariable('peer'), 'aggregate/signed', $$
-    SELECT cell, blind_sign(blinded, getvariable('test_key')) AS signed
-    FROM exchange_recv(getvariable('peer'), 'aggregate/blinded', columns := 'cell BIGINT, blinded BLOB') ORDER BY cell $$);
-CALL exchange_send(getvariable('peer'), 'aggregate/tokens', $$ SELECT cell, token FROM aggregate_tokens ORDER BY cell, token $$);
+    SELECT question, blind_sign(blinded, getvariable('test_key')) AS signed
+    FROM exchange_recv(getvariable('peer'), 'aggregate/blinded', columns := 'question BIGINT, blinded BLOB') ORDER BY question $$);
+CALL exchange_send(getvariable('peer'), 'aggregate/tokens', $$ SELECT question, token FROM aggregate_tokens ORDER BY question, token $$);
 CALL key_forget(getvariable('test_key'));
 CREATE OR REPLACE TEMP TABLE aggregate_shown AS FROM exchange_recv(getvariable('peer'), 'aggregate/shown', columns := 'cell BIGINT, shown BOOLEAN');
 SELECT require(is_numbered(cell, getvariable('cells')), 'the peer did not say of each count once whether it is opened') FROM aggregate_shown;
@@ -66,24 +68,27 @@ SELECT require(count(*) = 1 AND min(octet_length(proof)) > 0, 'the peer has to s
        key_import(getvariable('peer_test_key'), any_value(key), 'rsa', proof := any_value(proof)) AS test_key
 FROM exchange_recv(getvariable('peer'), 'aggregate/test-key', columns := 'key BLOB, proof BLOB');
 CREATE OR REPLACE TEMP TABLE aggregate_asked AS
-    SELECT cell, cell || '/' || (share % 4294967296)::BIGINT AS asked FROM aggregate_shares WHERE what = 0;
-CALL exchange_send(getvariable('peer'), 'aggregate/blinded', $$ SELECT cell, rsa_blind(asked, getvariable('peer_test_key')) AS blinded FROM aggregate_asked ORDER BY cell $$);
+    SELECT question, question || '/' || (share % 4294967296)::BIGINT AS asked
+    FROM aggregate_shares JOIN aggregate_cells USING (cell) WHERE what = 0 AND question IS NOT NULL;
+CALL exchange_send(getvariable('peer'), 'aggregate/blinded', $$
+    SELECT question, rsa_blind(asked, getvariable('peer_test_key')) AS blinded FROM aggregate_asked ORDER BY question $$);
 CREATE OR REPLACE TEMP TABLE aggregate_mine AS
-    SELECT cell, rsa_finalize(asked, signed, getvariable('peer_test_key')) AS token
-    FROM aggregate_asked JOIN exchange_recv(getvariable('peer'), 'aggregate/signed', columns := 'cell BIGINT, signed BLOB') USING (cell);
-SELECT require(is_numbered(cell, getvariable('cells')), 'the peer did not sign each blinded count once') FROM aggregate_mine;
-CREATE OR REPLACE TEMP TABLE aggregate_tokens AS FROM exchange_recv(getvariable('peer'), 'aggregate/tokens', columns := 'cell BIGINT, token BLOB');
-SELECT require(bool_and(tokens = getvariable('minimum') + getvariable('margin')) AND is_numbered(cell, getvariable('cells')),
+    SELECT question, rsa_finalize(asked, signed, getvariable('peer_test_key')) AS token
+    FROM aggregate_asked JOIN exchange_recv(getvariable('peer'), 'aggregate/signed', columns := 'question BIGINT, signed BLOB') USING (question);
+SELECT require(is_numbered(question, getvariable('questions')), 'the peer did not sign each blinded count once') FROM aggregate_mine;
+CREATE OR REPLACE TEMP TABLE aggregate_tokens AS FROM exchange_recv(getvariable('peer'), 'aggregate/tokens', columns := 'question BIGINT, token BLOB');
+SELECT require(bool_and(tokens = getvariable('minimum') + getvariable('margin')) AND is_numbered(question, getvariable('questions')),
                'the peer did not send as many tokens for each count as the minimum takes')
-FROM (SELECT cell, count(DISTINCT token) AS tokens FROM aggregate_tokens GROUP BY cell);
+FROM (SELECT question, count(DISTINCT token) AS tokens FROM aggregate_tokens GROUP BY question);
 CALL key_forget(getvariable('peer_test_key'));
 
 -- What is shown. Where the guest, or who sees a total, knows the sum of a line, nothing is hidden alone: what is hidden has the minimum together, so
 -- the last cell of the line that would be shown is hidden, too. First for rows, then for each measure.
 CREATE OR REPLACE TEMP TABLE aggregate_few AS
-    SELECT cell, host_place, guest_place, measure, EXISTS (FROM aggregate_tokens t WHERE t.cell = m.cell AND t.token = m.token) AS few,
-           CASE WHEN host_place = 0 OR guest_place = 0 OR getvariable('lines') = 'none' THEN NULL WHEN getvariable('lines') = 'host' THEN guest_place ELSE 0 END AS line
-    FROM aggregate_mine m JOIN aggregate_cells USING (cell);
+    SELECT cell, host_place, guest_place, measure, coalesce(EXISTS (FROM aggregate_tokens t WHERE t.question = m.question AND t.token = m.token), false) AS few,
+           CASE WHEN getvariable('minimum') > 1 AND host_place > 0 AND guest_place > 0 AND getvariable('lines') <> 'none'
+                THEN CASE getvariable('lines') WHEN 'host' THEN guest_place ELSE 0 END END AS line
+    FROM aggregate_cells LEFT JOIN aggregate_mine m USING (question);
 CREATE OR REPLACE TEMP TABLE aggregate_hidden AS
     SELECT host_place, guest_place,
            few OR coalesce(line IS NOT NULL AND bool_or(few) OVER of_line AND cell = max(cell) FILTER (NOT few) OVER of_line, false) AS hidden
