@@ -15,9 +15,12 @@ CREATE OR REPLACE TEMP TABLE aggregate_summed AS
 
 -- the sums of the peer's rows by our groups
 SELECT require(is_numbered(row, getvariable('rows')), 'the peer did not encrypt each row once'),
-       require(bool_and((l.scale, l.bound, l.slot_bits, l.count) = (0, 2 * getvariable('number_bits'), getvariable('slot_bits'), getvariable('e_places') * getvariable('each'))),
+       require(bool_and(NOT l.masked AND (l.scale, l.bound, l.slot_bits, l.count)
+                                         = (0, 2 * getvariable('number_bits'), getvariable('slot_bits'), getvariable('e_places') * getvariable('each'))),
                'the peer''s rows are not encrypted as agreed')
 FROM (SELECT row, he_layout(ct) AS l FROM exchange_recv(getvariable('peer'), 'aggregate/rows', columns := 'row BIGINT, ct BLOB'));
+-- all of them once, so that a row that is no ciphertext ends this at the same time in whichever group it is
+SELECT he_sum(ct, getvariable('peer_key')) IS NOT NULL AS valid FROM exchange_recv(getvariable('peer'), 'aggregate/rows', columns := 'row BIGINT, ct BLOB');
 CREATE OR REPLACE TEMP TABLE aggregate_zeros AS
     SELECT row, paillier_encrypt_measures(list_resize([]::BIGINT[], getvariable('e_measures')), 0, getvariable('e_places'), getvariable('peer_key'),
                                           bound := getvariable('number_bits'), slot_bits := getvariable('slot_bits')) AS ct
@@ -30,9 +33,10 @@ CREATE OR REPLACE TEMP TABLE aggregate_sums AS
 -- part sum-places if NOT getvariable('encrypts') AND getvariable('with_places')
 
 SELECT require(is_numbered(row, getvariable('rows')), 'the peer did not encrypt each row once'),
-       require(bool_and((l.scale, l.bound, l.slot_bits, l.count) = (0, 1, getvariable('slot_bits'), getvariable('e_places'))),
+       require(bool_and(NOT l.masked AND (l.scale, l.bound, l.slot_bits, l.count) = (0, 1, getvariable('slot_bits'), getvariable('e_places'))),
                'the peer''s rows are not encrypted as agreed')
 FROM (SELECT row, he_layout(ct) AS l FROM exchange_recv(getvariable('peer'), 'aggregate/places', columns := 'row BIGINT, ct BLOB'));
+SELECT he_sum(ct, getvariable('peer_key')) IS NOT NULL AS valid FROM exchange_recv(getvariable('peer'), 'aggregate/places', columns := 'row BIGINT, ct BLOB');
 CREATE OR REPLACE TEMP TABLE aggregate_zeros AS
     SELECT row, paillier_encrypt_measures([]::BIGINT[], 0, getvariable('e_places'), getvariable('peer_key'),
                                           bound := getvariable('number_bits'), slot_bits := getvariable('slot_bits')) AS ct
