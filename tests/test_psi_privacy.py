@@ -71,10 +71,10 @@ def run_both(connect, together, tmp_path):
     return run
 
 
-# In the audit table and the journal: times, names, digests of random content, and MACs.
+# In the audit table, the journal and the ledger: times, names, digests of random content, and MACs.
 RANDOM = {
     *("pid", "moved_at", "sha256", "chain", "run", "began_at", "ended_at", "finished_at"),
-    *("messages", "result", "mac"),
+    *("messages", "result", "mac", "released_at"),
 }
 
 

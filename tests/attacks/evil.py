@@ -15,11 +15,17 @@ from tests.parties import Folder, at_once
 
 
 def changed(script: str, into: Path, *changes: tuple[str, str]) -> Path:
-    """Write a bundled script, with what it includes, with texts replaced, each of which has to
-    occur once."""
+    """Write a bundled script with texts replaced, each of which occurs once, in it or in what it
+    includes."""
     file = sql_folder() / f"{script}.sql"
-    text = whole(file)
+    text = file.read_text("utf-8")
+    inner = [(old, new) for old, new in changes if old not in text]
     for old, new in changes:
+        if (old, new) not in inner:
+            assert text.count(old) == 1, old
+            text = text.replace(old, new)
+    text = whole(text, file.parent)
+    for old, new in inner:
         assert text.count(old) == 1, old
         text = text.replace(old, new)
     target = into / f"evil-{file.name}"
@@ -27,10 +33,14 @@ def changed(script: str, into: Path, *changes: tuple[str, str]) -> Path:
     return target
 
 
-def whole(file: Path) -> str:
+def whole(text: str, folder: Path) -> str:
     """Return a script's text with that of the files that it includes."""
-    text = file.read_text("utf-8")
-    return re.sub("^-- include (.*)$", lambda m: whole(file.parent / m[1]), text, flags=re.M)
+
+    def included(match: re.Match[str]) -> str:
+        file = folder / match[1]
+        return whole(file.read_text("utf-8"), file.parent)
+
+    return re.sub("^-- include (.*)$", included, text, flags=re.M)
 
 
 class HiddenRows(Folder):
