@@ -38,7 +38,8 @@ class Step:
     @property
     def work(self) -> list[str]:
         """The step as lines that are the same where the work is."""
-        calls = (f"{name}: calls with {rows} rows" for name, rows in sorted(self.calls.items()))
+        # Sorted: DuckDB begins a UNION ALL with either of its parts.
+        calls = (f"{name}: calls with {sorted(n)} rows" for name, n in sorted(self.calls.items()))
         return [self.title, *self.operators, *calls]
 
 

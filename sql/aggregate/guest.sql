@@ -21,6 +21,7 @@
 
 SET VARIABLE leads = false;
 -- include shared/settings.sql
+-- include shared/parameters.sql
 
 -- include ../shared/alignment.sql
 -- include ../shared/id_column.sql

@@ -21,6 +21,7 @@
 
 SET VARIABLE leads = true;
 -- include shared/settings.sql
+-- include shared/parameters.sql
 
 -- the alignment that private matching left, and the column with its ids
 SELECT require(has_table(getvariable('alignment')),

@@ -27,9 +27,7 @@ CREATE OR REPLACE TEMP TABLE aggregate_table AS
            AS labels, x, unfit
     FROM measure_rows(getvariable('table'), getvariable('id_column'), getvariable('own_groups'), getvariable('own_measures'),
                       getvariable('own_types'), getvariable('own_scales'));
-SELECT require(count(*) = 0, 'not every number is one of as few decimals, or so small, as can be summed exactly, in ' || string_agg(DISTINCT name, ', ')
-               || '; round such columns, or set decimals')
-FROM (SELECT getvariable('own_measures')[generate_subscripts(unfit, 1)] AS name, unnest(unfit) AS bad FROM aggregate_table) WHERE bad;
+-- include check_numbers.sql
 SET VARIABLE own_nullable = (SELECT list(nulls > 0 ORDER BY position)
                              FROM (SELECT position, count(*) FILTER (number IS NULL) AS nulls
                                    FROM (SELECT generate_subscripts(x, 1) AS position, unnest(x) AS number FROM aggregate_table) GROUP BY position));

@@ -15,6 +15,3 @@ SET VARIABLE sigma = getvariable('sigma')::BIGINT;
 SET VARIABLE eps = getvariable('epsilon')::DOUBLE;
 SET VARIABLE receives = getvariable('to') IN ('both', CASE WHEN getvariable('leads') THEN 'host' ELSE 'guest' END);
 SET VARIABLE peer_receives = getvariable('to') IN ('both', CASE WHEN getvariable('leads') THEN 'guest' ELSE 'host' END);
-SET VARIABLE duckpriv_protocol = 'aggregate/1';
-SET VARIABLE duckpriv_parameters = 'to=' || getvariable('to') || ' minimum=' || getvariable('minimum') || ' totals=' || getvariable('totals') || ' epsilon=' || getvariable('epsilon')
-    || ' bits=' || getvariable('bits') || ' sigma=' || getvariable('sigma');
