@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -145,7 +146,11 @@ EXACT = {"noise": 0, "accept_disclosure": "yes", "iterations": 1, "table": "t"}
 JOINT = {**EXACT, "start": "zero", "assistant": "third"}
 PRODUCT = {"reveal": "left", "bits": 2048}
 CORRELATION = {"accept_disclosure": "yes"}
-AGGREGATE = {"key": "who", "minimum": 2, "totals": "yes", "decimals": 12}
+AGGREGATE = {"key": "who", "minimum": 2, "totals": "yes", "decimals": 9}
+LIFT = {
+    **{"key": "who", "minimum": 2, "day": "day", "bucket": 2},
+    **{"first_day": "2026-03-01", "last_day": "2026-03-05", "treatment": 1, "control": 0},
+}
 REGRESSION = {"l2": 0.5, "accept_disclosure": "yes"}
 SHARED = {"reveal": "none", "result": "shared", "log": "steps"}
 CARD = {"minimum": 4}
@@ -226,6 +231,13 @@ RUNS: dict[str, Scripts] = {
             {"peer": "host", "table": "t", "columns": "b,c", "bins": 3, "result": "card", **CARD},
         ),
     },
+    "lift": {
+        "host": (
+            "lift/host",
+            {"peer": "guest", "table": "e", "arm": "y", "segments": "half", **LIFT},
+        ),
+        "guest": ("lift/guest", {"peer": "host", "table": "o", "outcomes": "b", **LIFT}),
+    },
     "matmul": {
         "host": (
             "matmul/left",
@@ -249,12 +261,16 @@ RESULTS = {
     "regression-none": ("SELECT position FROM shared_share",) * 2,
     "moments-predict": ("SELECT id, score FROM scores", "SELECT count(*) FROM shared"),
     "correlation": ("SELECT (position, other_position), correlation FROM correlation",) * 2,
-    "aggregate": ("SELECT (y, total), rows, a_sum, b_avg FROM aggregate",) * 2,
+    "aggregate": ("SELECT (coalesce(y, 2), total), rows, a_sum, b_avg FROM aggregate",) * 2,
     "scorecard": (ALIGNED, EVIDENCE),
+    "lift": (
+        "SELECT (coalesce(half, ''), total_treatment::INT, total_control::INT), lift FROM lift",
+    )
+    * 2,
     "matmul": ("SELECT id, value[1] FROM product", "SELECT count(*) FROM product_share"),
 }
 Results = dict[str, list[list[tuple]]]
-DATA = np.random.default_rng(4).normal(size=(3, len(IDS)))
+DATA = np.random.default_rng(4).normal(size=(3, len(IDS))).round(9)
 LABEL = np.arange(len(IDS)) % 2
 
 
@@ -287,8 +303,32 @@ def expected() -> Results:
         for i in range(3):
             p = LABEL[bins == i].mean()
             found["scorecard"][1].append(((name, i + 1), np.log(p / (1 - p))))
+    found["lift"] = [lift()] * 2
     found["matmul"] = [sorted(zip(IDS, DATA[0] / 2, strict=True)), [(len(IDS),)]]
     return found
+
+
+# Of a week of exposures, and of two outcomes each; segments differ in case only.
+EXPOSED = [date(2026, 3, 1 + i // 2 % 5) for i in range(len(IDS))]
+HALF = ["aA"[i // 10 % 2] for i in range(len(IDS))]
+BOUGHT = [i * 7 % 11 for i in range(2 * len(IDS))]
+BOUGHT_ON = [date(2026, 2, 28) + timedelta(i * 5 % 9) for i in range(2 * len(IDS))]
+
+
+def lift() -> list[tuple]:
+    """Return totals of both arms by segment, of what was bought after two days' exposures."""
+    found = []
+    for half in ("", "A", "a"):
+        totals, persons = [0, 0], [0, 0]
+        for i, on in enumerate(EXPOSED):
+            if half in (HALF[i], ""):
+                end = min(date(2026, 3, 2 + (on.day - 1) // 2 * 2), date(2026, 3, 5))
+                both = (i, i + len(IDS))
+                totals[LABEL[i]] += sum(BOUGHT[k] for k in both if BOUGHT_ON[k] > end)
+                persons[LABEL[i]] += 1
+        relative = totals[1] / persons[1] / (totals[0] / persons[0]) - 1
+        found.append(((half, totals[1], totals[0]), relative))
+    return sorted(found)
 
 
 def apply(con: duckdb.DuckDBPyConnection, settings: dict[str, str], folder: Path) -> None:
@@ -312,6 +352,8 @@ def run(folder: Path, settings: dict[str, str], runs: dict[str, Scripts] = RUNS)
     (a, b, c), y = DATA, LABEL
     parties.make_table("host", pa.table({"who": IDS, "a": a, "y": y}))
     parties.make_table("guest", pa.table({"who": IDS, "b": b, "c": c}))
+    parties.make_table("host", pa.table({"who": IDS, "y": y, "half": HALF, "day": EXPOSED}), "e")
+    parties.make_table("guest", pa.table({"who": IDS * 2, "b": BOUGHT, "day": BOUGHT_ON}), "o")
     parties.make_table("guest", pa.table({"i": [1], "w": [0.5]}), "w")
     for me in ("host", "guest", "third"):
         parties.query(me, "CREATE SCHEMA other")

@@ -23,6 +23,7 @@ from .scorecard import SCORECARD
 from .seeds import SEEDS
 from .shares import SHARES
 from .squares import SQUARES
+from .statistics import STATISTICS
 from .training import TRAINING
 from .wide import WIDE
 
@@ -46,6 +47,7 @@ FUNCTIONS: tuple[Function, ...] = (
     *METRICS,
     *NOISE,
     *SCORECARD,
+    *STATISTICS,
 )
 
 __all__ = ["FUNCTIONS", "Function", "Parameter", "Udf"]

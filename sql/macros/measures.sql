@@ -56,3 +56,6 @@ CREATE MACRO he_weighted_sums_by(encrypted_table, plain_table, key, scale := 0, 
     SELECT place, generate_subscripts(sums, 1) AS feature, unnest(sums) AS ct
     FROM (SELECT place, duckpriv_udf_he_weighted_sums(list(ct), list(duckpriv.main.exact_doubles(x)), key, scale, bound, 0) AS sums
           FROM query_table(encrypted_table) JOIN query_table(plain_table) USING (row) GROUP BY place);
+
+-- The day in the text of a DATE or TIMESTAMP.
+CREATE MACRO duckpriv_day(text) AS CASE WHEN text NOT LIKE '%(BC)' THEN TRY_CAST(split_part(text, ' ', 1) AS DATE) END;

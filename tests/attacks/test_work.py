@@ -217,6 +217,37 @@ def aggregates(folder: Folder, rows: int, much: bool, secret: str, across: str) 
     }
 
 
+def lifts(folder: Folder, rows: int, much: bool, secret: str, exposures: str) -> Scripts:
+    """`secret` is which records the guest has, or what arms, days and outcomes are."""
+    has = share_of(rows, much or secret != "records")
+    records(folder, rows, has, balanced(rows), numbers(rows, 4))
+    for me in ("host", "guest"):
+        # Both arms and an outcome after exposure are there in any case, so that all is shown.
+        mixed = much or me == "guest" or secret != "numbers"
+        first = "2026-03-01" if me == exposures else "2026-03-04"
+        treated = "'1', '3', '5', '7', '9'" if mixed else "'1'"
+        folder.query(
+            me,
+            "ALTER TABLE t ADD arm BOOLEAN; ALTER TABLE t ADD day DATE; "
+            f"ALTER TABLE t ADD n BIGINT; UPDATE t SET arm = right(id, 1) IN ({treated}), "
+            f"n = CASE WHEN {mixed} THEN hash(id) % 9 ELSE 0 END, "
+            f"day = DATE '{first}' + (hash(id) % {6 if mixed else 1})::INTEGER",
+        )
+    settings = {"table": "t", "minimum": 1, "day": "day", "bucket": 3}
+    settings |= {"first_day": "2026-03-01", "last_day": "2026-03-06"}
+    return {
+        me: (
+            f"lift/{me}",
+            {
+                **settings,
+                "peer": peer,
+                **({"arm": "arm"} if me == exposures else {"outcomes": "n"}),
+            },
+        )
+        for me, peer in (("host", "guest"), ("guest", "host"))
+    }
+
+
 HELPED = {"table": "t", "guests": "guest"}
 
 
@@ -330,6 +361,20 @@ CASES = [
         "its numbers are 0, or not",
         partial(aggregates, secret="numbers", across="host"),
         many_rows=10_000,
+    ),
+    *(
+        Case(
+            f"lift/{me}",
+            me,
+            f"{differs}; the arm: {exposures}",
+            partial(lifts, secret=secret, exposures=exposures),
+            many_rows=10_000,
+        )
+        for me, secret, differs in (
+            ("guest", "records", "it has a fifth of the rows, or all"),
+            ("host", "numbers", "its arms, days and outcomes are the same, or not"),
+        )
+        for exposures in ("guest", "host")
     ),
     Case(
         "scorecard/guest",
