@@ -1,4 +1,5 @@
-"""A report as one HTML file: a training's log and model, how good scores are, correlations."""
+"""A report as one HTML file: a training's log and model, how good scores are, correlations, and
+what columns tell of a label."""
 
 from __future__ import annotations
 
@@ -45,19 +46,21 @@ def write_report(
     model: str = "model",
     log: str = "training_log",
     correlation: str = "correlation",
+    scorecard: str = "scorecard",
 ) -> None:
     """Write the report on `database` to `target`.
 
     Shows the tables `log` and `model` of a training where they are, and for the table or view
     `scored`, with a probability in column `score` and 0 or 1 in `label`, the metrics and curves;
-    also the matrix and the variance inflation factors of `moments/correlation`.
+    also the matrix and the variance inflation factors of `moments/correlation`, and the weights of
+    evidence of `scorecard`.
     Raises InvalidValue where there is nothing to show, or matplotlib is missing; DuckDB's own error
     for a table or column that is not there.
     """
     with _opened(database) as con:
         there = [
             con.execute("SELECT has_table($1)", [name]).fetchall()[0][0]
-            for name in (log, model, correlation)
+            for name in (log, model, correlation, f"{scorecard}_woe")
         ]
         parts: list[str] = []
         if scored is not None:
@@ -75,10 +78,12 @@ def write_report(
             )
         if there[2]:
             parts += _correlations(con, correlation)
+        if there[3]:
+            parts += _evidence(con, scorecard)
     if not parts:
         raise InvalidValue(
-            f"there is nothing to report: no tables {log}, {model} and {correlation}, and no "
-            "--scored TABLE"
+            f"there is nothing to report: no tables {log}, {model}, {correlation} and "
+            f"{scorecard}_woe, and no --scored TABLE"
         )
     title = _escaped(Path(utf8_path(database)).stem)
     target.write_text(
@@ -205,6 +210,30 @@ def _correlations(con: duckdb.DuckDBPyConnection, name: str) -> list[str]:
             "uncorrelated; above 5 or 10, others say nearly the same as the column.</p>",
         ]
     return parts
+
+
+def _evidence(con: duckdb.DuckDBPyConnection, name: str) -> list[str]:
+    values = con.execute(
+        f"SELECT feature, iv FROM {quoted(f'{name}_information_value')} "
+        "ORDER BY iv DESC NULLS LAST, feature"
+    ).fetchall()
+    known = [(visible(feature), iv) for feature, iv in values if iv is not None]
+
+    def draw(axes: Axes) -> None:
+        features, ivs = zip(*known, strict=True)
+        axes.barh(range(len(known)), ivs)
+        axes.set_yticks(range(len(known)), features, parse_math=False)
+        axes.invert_yaxis()
+        axes.set(title="Information value")
+
+    bins = con.execute(
+        "SELECT feature, description, rows, positives, woe, w.iv "
+        f"FROM {quoted(f'{name}_woe')} w JOIN {quoted(f'{name}_information_value')} i "
+        "USING (feature) ORDER BY i.iv DESC NULLS LAST, feature, bin"
+    ).fetchall()
+    picture = [_picture(draw, (4.6, min(1.2 + 0.3 * len(known), 30)))] if known else []
+    head = ("column", "bin", "rows", "of label 1", "weight of evidence", "information value")
+    return ["<h2>What columns tell of the label</h2>", *picture, _table(head, bins)]
 
 
 def _picture(draw: Any, size: tuple[float, float] = (4.6, 3.6)) -> str:

@@ -160,6 +160,23 @@ def test_a_report_draws_correlations(tmp_path) -> None:
     assert "<td>inf</td>" in text
 
 
+def test_a_report_draws_information_values(tmp_path) -> None:
+    file, output = tmp_path / "my.duckdb", tmp_path / "out.html"
+    with duckdb.connect(str(file)) as con:
+        con.execute(
+            "CREATE TABLE s_woe AS SELECT feature, 1 AS bin, 'up to 3' AS description, 40 AS rows, "
+            "10 AS positives, woe, 0.1 AS iv FROM (VALUES ('<b>age$', -0.25::DOUBLE), ('x', NULL)) "
+            "t(feature, woe); CREATE TABLE s_information_value AS SELECT * FROM (VALUES "
+            "('<b>age$', 0.125::DOUBLE, 1), ('x', NULL, 1)) t(feature, iv, bins)"
+        )
+    arguments = ["report", "--db", str(file), "--output", str(output), "--scorecard", "s"]
+    run = CliRunner().invoke(cli, arguments, catch_exceptions=False)
+    assert run.exit_code == 0
+    text = output.read_text()
+    assert text.count("<svg") == 1 and "<b>" not in text
+    assert "<td>-0.25</td>" in text and "<td>up to 3</td>" in text
+
+
 def test_a_report_on_nothing_says_so(tmp_path) -> None:
     file = tmp_path / "empty.duckdb"
     duckdb.connect(str(file)).close()

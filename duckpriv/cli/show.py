@@ -85,8 +85,12 @@ def functions(name: str | None) -> None:
 @click.option(
     "--correlation", default="correlation", show_default=True, help="A table of correlations."
 )
+@click.option(
+    "--scorecard", default="scorecard", show_default=True, help="The name of a scorecard's tables."
+)
 def report(db: str, output: Path, scored: str | None, **names: str) -> None:
-    """Write a report: a training's loss and model, ROC and calibration of scores, correlations."""
+    """Write a report: a training's loss and model, ROC and calibration of scores, correlations, and
+    weights of evidence."""
     need_database(db)
     scored = scored and as_text(scored)
     write_report(Path(db), output, scored, **{k: as_text(name) for k, name in names.items()})

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 import duckpriv
-from examples.introduction import introduce, run_both
+from examples.introduction import DUCKPRIV, introduce, run_both
 
 FOLDER = Path("scorecard")
 L2 = 0.01
@@ -209,6 +210,7 @@ def main() -> None:
     for me, sql in POINTS.items():
         shown = f"SELECT feature, description, round(points, 1) FROM ({sql})"
         show(f"Points of the {me}'s columns", ("column", "bin", "points"), query(me, shown))
+    subprocess.run([DUCKPRIV, "report", "--db", "retailer.duckdb"], cwd=FOLDER, check=True)
     error = check_values()
     labels, x, total = scores()
     plain = LogisticRegression(C=math.inf).fit(x, labels).predict_proba(x)[:, 1]
