@@ -129,9 +129,9 @@ def check(trial: Trial, session: str, arm: dict, outcomes: dict, **both) -> list
     for k, outcome in enumerate(outcomes["outcomes"].split(",")):
         by_end = {
             end: sums_of(trial, outcome, end, int(both.get("within", 0)))
-            for arms in groups.values()
-            for persons in arms.values()
-            for _, end in persons
+            for end in {
+                end for arms in groups.values() for persons in arms.values() for _, end in persons
+            }
         }
         together: dict[str, list] = {"treatment": [], "control": []}
         hidden = hidden_cells(trial, groups, by_end, minimum)

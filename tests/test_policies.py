@@ -16,6 +16,7 @@ from duckpriv import DuckprivError
 from duckpriv.cli import cli
 from duckpriv.cli.policies import CREATE
 from duckpriv.scripts import bundled, load
+from tests.effort import takes_long
 from tests.parties import Folder, at_once
 from tests.test_resume import run_killed
 
@@ -257,6 +258,7 @@ def test_names_with_quotes_and_other_letters(parties) -> None:
     assert succeeded(found)
 
 
+@takes_long
 def test_a_run_that_is_killed_and_goes_on_counts_once(parties) -> None:
     allow(parties, [("t", "id", "guest", "match", None, 1)])
     task = {

@@ -11,6 +11,7 @@ from scipy.stats import kstest
 
 from duckpriv import DuckprivError
 from tests.attacks.evil import changed
+from tests.effort import THOROUGH, thorough
 from tests.test_aggregate import Tables
 
 # Below it a statistic is no accident.
@@ -38,7 +39,7 @@ def failed(found: list) -> bool:
     return any(isinstance(one, BaseException) for one in found)
 
 
-@pytest.mark.parametrize("groups", ["", "half"])
+@pytest.mark.parametrize("groups", ["half", *thorough("")])
 def test_a_curious_host_sees_uniform_numbers_of_any_overlap(tmp_path, groups: str) -> None:
     """The guest has half of the rows or a tenth, with 30 groups or what is left of them: what the
     host decrypts is uniform, and messages have the same sizes, as nothing is shown."""
@@ -145,7 +146,7 @@ EVIL = {
 }
 
 
-@pytest.mark.parametrize("what", EVIL)
+@pytest.mark.parametrize("what", [what for i, what in enumerate(EVIL) if i % 2 == 0 or THOROUGH])
 def test_what_cannot_be_right_is_refused(tmp_path, what: str) -> None:
     before, after, who, words = EVIL[what]
     evil = changed(f"aggregate/{who}", tmp_path, (before, after))
