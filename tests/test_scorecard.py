@@ -82,6 +82,8 @@ def awkward(rows: int) -> pa.Table:
             "few missing": few,
             "one": np.full(rows, 5),
             "never": pa.nulls(rows, pa.float64()),
+            "nan": pa.array(np.full(rows, math.nan), pa.float64(), from_pandas=False),
+            "nan or NULL": pa.array([None if i % 3 else math.nan for i in range(rows)], pa.float32()),
             "Größe": rng.integers(-3, 3, rows).astype("int8"),
             "region": rng.choice(words, rows, p=[0.3, 0.2, 0.2, 0.1, 0.1, 0.05, 0.05]),
             "unique": [f"value {i}" for i in range(rows)],
@@ -129,9 +131,9 @@ def both(tmp_path_factory):
     pair = Pair(tmp_path_factory.mktemp("both"))
     pair.make(labels.tolist(), guest, has)
     found = pair.run(at_guest={"categories": "code", "bins": 6})
-    assert found[0][0]["guest_columns"] == 13, found
+    assert found[0][0]["guest_columns"] == 15, found
     assert found[1][0] | {"bytes": 0, "bins": 0} == {
-        "rows": 300, "common": 220, "columns": 13, "bins": 0, "bytes": 0,
+        "rows": 300, "common": 220, "columns": 15, "bins": 0, "bytes": 0,
     }  # fmt: skip
     return pair, guest, labels[has]
 
@@ -161,8 +163,10 @@ def test_counts_and_weights_are_those_of_the_joined_tables(both) -> None:
             assert iv == pytest.approx((share_p - share_n) * math.log(share_p / share_n), abs=1e-12)
             total += iv
         assert values[name] == pytest.approx(total)
-    assert len(evidence["one"]) == len(evidence["never"]) == len(evidence["unique"]) == 1
-    assert [kind for _, kind, *_ in pieces["never"]] == ["missing"]
+    assert len(evidence["one"]) == len(evidence["unique"]) == 1
+    for name in ("never", "nan", "nan or NULL"):
+        assert [kind for _, kind, *_ in pieces[name]] == ["missing"]
+        assert len(evidence[name]) == 1
     assert {kind for _, kind, *_ in pieces["code"]} == {"category", "other"}
 
 

@@ -1,11 +1,15 @@
+-- NULL, and NaN of a column of numbers: the text 'nan' is one as any other.
+CREATE MACRO duckpriv_is_missing(x) AS x IS NULL OR (typeof(x) IN ('FLOAT', 'DOUBLE') AND coalesce(isnan(TRY_CAST(x AS DOUBLE)), false));
+
 -- One value of a table, with the column's name and whether its type is one of numbers or of values. A row, as the name of a struct's
 -- field would be alias()'s answer. Texts are compared by their bytes, whatever collation is set.
 CREATE MACRO duckpriv_cell(x) AS
     CAST(row(alias(x), duckpriv.main.duckpriv_folded(alias(x)),
              CASE WHEN regexp_matches(typeof(x), '^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\(.*\))$') THEN 'number'
                   WHEN regexp_matches(typeof(x), '^(VARCHAR|BOOLEAN|ENUM\(.*\))$') THEN 'value' END,
-             CASE WHEN isnan(TRY_CAST(x AS DOUBLE)) THEN NULL ELSE TRY_CAST(x AS DOUBLE) END, encode(CAST(x AS VARCHAR)))
-         AS STRUCT(feature VARCHAR, folded VARCHAR, known VARCHAR, number DOUBLE, text BLOB));
+             CASE WHEN isnan(TRY_CAST(x AS DOUBLE)) THEN NULL ELSE TRY_CAST(x AS DOUBLE) END, encode(CAST(x AS VARCHAR)),
+             duckpriv.main.duckpriv_is_missing(x))
+         AS STRUCT(feature VARCHAR, folded VARCHAR, known VARCHAR, number DOUBLE, text BLOB, missing BOOLEAN));
 
 CREATE MACRO duckpriv_folded_literals(names) AS
     '[' || array_to_string(list_transform(names, lambda n: duckpriv.main.duckpriv_literal(duckpriv.main.duckpriv_folded(n))), ', ') || ']::VARCHAR[]';
@@ -112,20 +116,21 @@ CREATE MACRO woe_bins(tbl, columns := '', without := '', categories := '', edges
                 ELSE bin END::BIGINT AS bin, kind, lower::DOUBLE AS lower, upper::DOUBLE AS upper, category::VARCHAR AS category, n::BIGINT AS rows
     FROM duckpriv_internal_all ORDER BY place ASC, bin ASC, kind ASC;
 
--- The bin of each value of the columns that have bins; 0 for a value that none of them has.
+-- The bin of each value of the columns that have bins; a column whose values were all missing has neither intervals nor categories, and
+-- NaN of it is missing as woe_bins has it. 0 for a value that none of them has.
 CREATE MACRO duckpriv_binned(tbl, pieces, along) AS TABLE
     WITH duckpriv_internal_cells AS (
-        SELECT key, cell.folded AS folded, cell.number AS number, cell.text AS text
+        SELECT key, cell.folded AS folded, cell.number AS number, cell.text AS text, cell.missing AS missing
         FROM query(duckpriv.main.duckpriv_cells_query(tbl, NULL, ['duckpriv_internal_name'], along))
     ), duckpriv_internal_pieces AS MATERIALIZED (
         SELECT *, duckpriv.main.duckpriv_folded(feature) AS folded FROM query_table(pieces)
     ), duckpriv_internal_features AS (
-        SELECT folded, any_value(feature) AS feature, bool_or(kind = 'interval') AS numeric,
+        SELECT folded, any_value(feature) AS feature, bool_or(kind = 'interval') AS numeric, bool_or(kind IN ('category', 'other')) AS by_value,
                max(bin) FILTER (kind = 'missing') AS missing, max(bin) FILTER (kind = 'other') AS other
         FROM duckpriv_internal_pieces GROUP BY folded
     )
     SELECT c.key, f.feature,
-           coalesce(CASE WHEN coalesce(CASE WHEN numeric THEN c.number IS NULL END, c.text IS NULL) THEN missing
+           coalesce(CASE WHEN CASE WHEN numeric THEN c.number IS NULL WHEN by_value THEN c.text IS NULL ELSE c.missing END THEN f.missing
                          WHEN numeric THEN n.bin ELSE coalesce(v.bin, other) END, 0)::BIGINT AS bin
     FROM duckpriv_internal_cells c
     JOIN duckpriv_internal_features f ON f.folded = c.folded
@@ -228,11 +233,12 @@ CREATE MACRO duckpriv_number(x) AS coalesce('''' || CAST(x AS VARCHAR) || '''', 
 
 CREATE MACRO duckpriv_transform_query(tbl, pieces, evidence) AS (
     SELECT 'SELECT * REPLACE (' || string_agg(
-        'CASE WHEN ' || CASE WHEN numeric THEN 'coalesce(NOT isnan(TRY_CAST(' || name || ' AS DOUBLE)), false)' ELSE name || ' IS NOT NULL' END
+        'CASE WHEN ' || CASE WHEN numeric THEN 'coalesce(NOT isnan(TRY_CAST(' || name || ' AS DOUBLE)), false)'
+                             WHEN by_value THEN name || ' IS NOT NULL' ELSE 'NOT duckpriv.main.duckpriv_is_missing(' || name || ')' END
         || ' THEN CASE ' || CASE WHEN numeric THEN '' ELSE 'encode(CAST(' || name || ' AS VARCHAR)) ' END || coalesce(cases, 'WHEN NULL THEN NULL') || ' ELSE '
         || coalesce(other, '0::DOUBLE') || ' END ELSE ' || coalesce(missing, '0::DOUBLE') || ' END AS ' || name, ', ' ORDER BY name ASC) || ') FROM '
         || duckpriv.main.duckpriv_source(tbl)
-    FROM (SELECT duckpriv.main.duckpriv_quoted(feature) AS name, bool_or(kind = 'interval') AS numeric,
+    FROM (SELECT duckpriv.main.duckpriv_quoted(feature) AS name, bool_or(kind = 'interval') AS numeric, bool_or(kind IN ('category', 'other')) AS by_value,
                  string_agg(CASE kind WHEN 'interval' THEN 'WHEN TRY_CAST(' || duckpriv.main.duckpriv_quoted(feature) || ' AS DOUBLE) <= '
                                            || duckpriv.main.duckpriv_number(coalesce(upper, 'Infinity'::DOUBLE)) || ' THEN ' || duckpriv.main.duckpriv_number(w.woe)
                                       WHEN 'category' THEN 'WHEN encode(' || duckpriv.main.duckpriv_literal(category) || ') THEN '
