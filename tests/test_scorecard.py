@@ -83,7 +83,9 @@ def awkward(rows: int) -> pa.Table:
             "one": np.full(rows, 5),
             "never": pa.nulls(rows, pa.float64()),
             "nan": pa.array(np.full(rows, math.nan), pa.float64(), from_pandas=False),
-            "nan or NULL": pa.array([None if i % 3 else math.nan for i in range(rows)], pa.float32()),
+            "nan or NULL": pa.array(
+                [None if i % 3 else math.nan for i in range(rows)], pa.float32()
+            ),
             "Größe": rng.integers(-3, 3, rows).astype("int8"),
             "region": rng.choice(words, rows, p=[0.3, 0.2, 0.2, 0.1, 0.1, 0.05, 0.05]),
             "unique": [f"value {i}" for i in range(rows)],

@@ -113,12 +113,15 @@ SELECT key_import(getvariable('key'), key, 'paillier') AS host_key FROM scorecar
 -- from the host: its labels, encrypted
 CREATE OR REPLACE TEMP TABLE scorecard_labels AS
     FROM exchange_recv(getvariable('peer'), 'scorecard/labels', columns := 'row BIGINT, ct BLOB');
-SELECT require(is_numbered(row, getvariable('rows')), 'the host did not encrypt each label once'),
-       require(bool_and((l.scale, l.bound, l.count) = (0, 1, 1)), 'the host''s labels are not encrypted as agreed')
-FROM (SELECT row, he_layout(ct) AS l FROM scorecard_labels);
 CREATE OR REPLACE TEMP TABLE scorecard_zeros AS
     SELECT list_resize([]::USMALLINT[], getvariable('features'), bin::USMALLINT) AS bins, paillier_encrypt(0, getvariable('key'), scale := 0, bound := 1) AS ct
     FROM range(0, getvariable('max_bins') + 1) t(bin);
+-- Each label is checked in full before anything depends on bins: its whole header against the ones of our zeros, and its body in a sum over all rows. Were a
+-- label first refused in the sums of bins, the message, and how soon it came, would tell a host that damaged it which bin the row is in, and whether it is common.
+SELECT require(is_numbered(row, getvariable('rows')), 'the host did not encrypt each label once'),
+       require(bool_and(l = (SELECT he_layout(ct) FROM scorecard_zeros WHERE bins[1] = 0)), 'the host''s labels are not encrypted as agreed')
+FROM (SELECT row, he_layout(ct) AS l FROM scorecard_labels);
+SELECT he_sum(ct, getvariable('key')) IS NOT NULL AS valid FROM scorecard_labels;
 CREATE OR REPLACE TEMP TABLE scorecard_parts (feature BIGINT, bin BIGINT, ct BLOB);
 SET VARIABLE blocks = (getvariable('rows') + 65535) // 65536;
 SET VARIABLE k = 0;

@@ -10,6 +10,7 @@ import pytest
 from scipy.stats import kstest
 
 from tests.attacks.evil import changed
+from tests.effort import thorough
 from tests.test_scorecard import Pair
 
 # Below it a statistic is no accident.
@@ -141,6 +142,37 @@ def test_a_host_with_other_labels_or_answers_sees_the_guest_end_as_always(
     found = pair.run(scripts={"host": str(evil)})
     assert not any(isinstance(one, BaseException) for one in found), found
     assert pair.query("guest", "SELECT count(*) > 5, count(woe) FROM scorecard_woe") == [(True, 0)]
+
+
+FULL = "row, " + LABEL
+ONE_OTHER = "row, CASE WHEN row = 7 THEN {} ELSE ct END AS ct FROM (SELECT row, " + LABEL + ")"
+# A header, and a body of 0, which is not prime to N.
+BODY = "ct[1:32] || repeat('\\x00'::BLOB, octet_length(ct) - 32)"
+SLOTS = "paillier_encrypt_list([0], getvariable('key'), slot_bits := 1000, scale := 0, bound := 1)"
+MASKED = "he_share_split(ct, getvariable('key')).send"
+
+
+@pytest.mark.parametrize(
+    ("label", "problem"),
+    [
+        (BODY, f"1 of {ROWS} ciphertext bodies"),
+        (SLOTS, "labels are not encrypted as agreed"),
+        *thorough((MASKED, "labels are not encrypted as agreed")),
+    ],
+    ids=["a body", "slots", *thorough("masked")],
+)
+def test_a_label_is_refused_before_anything_depends_on_bins(tmp_path, label: str, problem) -> None:
+    """The sum of bins is never reached, and the message is about all rows at once."""
+    evil = changed("scorecard/host", tmp_path, (FULL, ONE_OTHER.format(label)))
+    watched = changed(
+        "scorecard/guest",
+        tmp_path,
+        ("SET VARIABLE blocks =", "CREATE TABLE reached AS SELECT 1;\nSET VARIABLE blocks ="),
+    )
+    pair = pair_of(tmp_path / "run", np.arange(COMMON), np.arange(ROWS) % 2)
+    _, guest = pair.run(scripts={"host": str(evil), "guest": str(watched)})
+    assert problem in str(guest)
+    assert not pair.query("guest", "FROM duckdb_tables() WHERE table_name = 'reached'")
 
 
 def test_answers_that_are_none_are_refused(tmp_path) -> None:
