@@ -328,6 +328,21 @@ def test_monotone_bins_are_isotonic_regressions(con) -> None:
         ]
 
 
+def test_monotone_bins_of_noisy_counts(con) -> None:
+    """More positives than rows count as all rows, in the sums too: rates rise."""
+    con.execute(
+        "CREATE OR REPLACE TABLE noisy_bins AS SELECT 'x' AS feature, b AS bin, 'interval' AS "
+        "kind, CASE WHEN b > 1 THEN b - 1 END::DOUBLE AS lower, CASE WHEN b < 4 THEN b END::DOUBLE "
+        "AS upper, NULL::VARCHAR AS category, 20 AS rows FROM range(1, 5) t(b); "
+        "CREATE OR REPLACE TABLE noisy_woe AS SELECT 'x' AS feature, b AS bin, '' AS description, "
+        "20 AS rows, [-2, 40, 10, 18][b] AS positives, 0.0::DOUBLE AS woe, 0.0::DOUBLE AS iv "
+        "FROM range(1, 5) t(b)"
+    )
+    found = con.execute("SELECT rows, positives, woe FROM monotone_woe('noisy')").fetchall()
+    assert [(rows, positives) for rows, positives, _ in found] == [(20, 0), (40, 30), (20, 18)]
+    assert [woe for *_, woe in found] == sorted(woe for *_, woe in found)
+
+
 def test_population_stability_is_its_formula(con) -> None:
     con.execute(
         "CREATE OR REPLACE TABLE old AS SELECT i % 40 AS x, ['a', 'b'][1 + i % 2] AS c "

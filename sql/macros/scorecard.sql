@@ -216,8 +216,9 @@ CREATE MACRO monotone_bins(result) AS TABLE
     FROM query_table(result || '_bins') JOIN duckpriv.main.duckpriv_monotone(result || '_bins', result || '_woe') USING (feature, bin)
     GROUP BY feature, merged, kind, category ORDER BY feature ASC, bin ASC, kind ASC, category ASC;
 
+-- Counts that noise has moved out of their range stand at its end, as the fits had them.
 CREATE MACRO duckpriv_monotone_counts(result) AS TABLE
-    SELECT feature, merged::BIGINT AS bin, sum("rows")::BIGINT AS rows, sum(positives)::BIGINT AS positives
+    SELECT feature, merged::BIGINT AS bin, sum("rows")::BIGINT AS rows, sum(least(greatest(positives, 0), "rows"))::BIGINT AS positives
     FROM query_table(result || '_woe') JOIN duckpriv.main.duckpriv_monotone(result || '_bins', result || '_woe') USING (feature, bin)
     GROUP BY feature, merged;
 
