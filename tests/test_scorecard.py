@@ -476,6 +476,16 @@ def test_noise_has_the_scale_that_epsilon_asks_for(tmp_path) -> None:
     assert pair.query("guest", "SELECT count(*) FROM scorecard_woe WHERE woe IS NULL") == [(0,)]
 
 
+def test_noise_that_counts_cannot_carry_is_refused(tmp_path) -> None:
+    """Before anything is sent by the guest; 2 columns with epsilon=0.25 just go, as seen above."""
+    pair = small(tmp_path)
+    found = pair.run(both={"epsilon": 0.24, "minimum": 5})
+    problem = "2 columns, and with epsilon=0.24 noise is larger than counts of 120 rows can carry"
+    assert f"{problem}. Both take --set epsilon=0.25 at least" in str(found[1])
+    assert isinstance(found[0], BaseException)
+    assert not list(pair.folder.glob("mailbox/s1/guest/*/*.json"))
+
+
 def test_noise_that_is_not_installed_is_said_before_anything_is_sent(tmp_path, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "opendp", None)
     monkeypatch.setitem(sys.modules, "opendp.prelude", None)

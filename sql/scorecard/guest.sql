@@ -79,6 +79,7 @@ CREATE OR REPLACE TEMP TABLE scorecard_coded AS
 DROP TABLE scorecard_absent;
 SET VARIABLE rows = (SELECT count(*) FROM scorecard_coded);
 -- include shared/widths.sql
+-- include shared/noise.sql
 
 -- what the owner of the table allows: the host learns how many columns there are
 SET VARIABLE policy = {tbl: getvariable('table'), peers: [getvariable('peer')],

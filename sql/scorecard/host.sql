@@ -102,6 +102,8 @@ SELECT require(getvariable('features') * getvariable('max_bins') <= getvariable(
                'the guest''s sums do not have the agreed scale and slots')
 FROM (SELECT feature, he_layout(ct) AS l FROM scorecard_masked);
 
+-- include shared/noise.sql
+
 -- Our shares of them, no more bits of each than a count has: so whatever the guest has summed up, it learns that many bits. With noise, each row counts in one bin of each
 -- column, so that all counts together change by the number of columns where one label does, at most.
 CREATE OR REPLACE TEMP TABLE scorecard_shares AS

@@ -99,6 +99,16 @@ def test_a_dishonest_guest_gets_no_more_bits_than_a_count_has(tmp_path) -> None:
     assert told == sum(label << i for i, label in enumerate(its)) % 2**8
 
 
+def test_the_host_refuses_noise_that_goes_round(tmp_path) -> None:
+    """A guest that does not check still gets no answer."""
+    no_check = ("require(getvariable('epsilon') = 0 OR", "require(true OR")
+    evil = changed("scorecard/guest", tmp_path, no_check)
+    pair = pair_of(tmp_path / "run", np.arange(ROWS), np.arange(ROWS) % 2, 2)
+    host, _ = pair.run(scripts={"guest": str(evil)}, both={"epsilon": 0.1, "minimum": 5})
+    assert "Both take --set epsilon=0.125 at least" in str(host)
+    assert not list(pair.folder.glob("mailbox/s1/host/*answers*/*.json"))
+
+
 def test_the_host_answers_for_no_more_bins_than_it_says(tmp_path) -> None:
     evil = changed(
         "scorecard/guest",
