@@ -22,7 +22,7 @@ from duckdb.func import ARROW, SPECIAL
 from .columns.arrays import plain, without_nulls
 from .columns.context import Context
 from .disk import explained
-from .errors import Cancelled, DuckprivError, InvalidValue
+from .errors import Cancelled, DuckprivError, InvalidValue, translated
 from .functions import FUNCTIONS, Function, Udf
 from .parser import statements
 
@@ -55,11 +55,16 @@ def install(con: duckdb.DuckDBPyConnection, context: Context) -> None:
     extend_search_path(con)
 
 
-def _apart(con: duckdb.DuckDBPyConnection) -> Callable[[str, str, str], str | None]:
-    def look_up(query: str, database: str, schema: str) -> str | None:
+def _apart(con: duckdb.DuckDBPyConnection) -> Callable[[str, str, str, str], str | None]:
+    def look_up(query: str, absent: str, database: str, schema: str) -> str | None:
         with con.cursor() as cursor:
-            cursor.execute(f"USE {quoted(database)}.{quoted(schema)}")
-            ((text,),) = cursor.execute(query).fetchall()
+            try:
+                cursor.execute(f"USE {quoted(database)}.{quoted(schema)}")
+                ((text,),) = cursor.execute(query).fetchall()
+            except (duckdb.CatalogException, duckdb.BinderException):
+                raise InvalidValue(absent) from None
+            except duckdb.Error as error:
+                raise translated(error) from None
         return None if text is None else str(text)
 
     return look_up

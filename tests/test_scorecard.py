@@ -289,6 +289,45 @@ def test_a_table_with_weights_of_evidence(both) -> None:
     assert new[0]["code"] == woe["code", max(n for n, *_ in pieces["code"])]
 
 
+def test_bins_and_weights_of_two_results_are_refused(con) -> None:
+    """Without it a value takes the weight of the next bin; bin 0 has what no bin has."""
+    con.execute(
+        "CREATE OR REPLACE TABLE old AS SELECT i % 40 AS x, i % 3 // 2 AS label "
+        "FROM range(400) t(i); "
+        "CREATE OR REPLACE TABLE two_bins AS FROM woe_bins('old', columns := 'x', bins := 4); "
+        "CREATE OR REPLACE TABLE counts AS FROM woe_counts('old', 'two_bins'); CREATE OR REPLACE "
+        "TABLE two_woe AS SELECT *, '' AS description FROM weight_of_evidence('counts')"
+    )
+    uses = ("woe_transform('old', 'two')", "monotone_woe('two')", "monotone_bins('two')")
+    con.execute("INSERT INTO two_woe SELECT * REPLACE (0 AS bin) FROM two_woe WHERE bin = 1")
+    for use in uses:
+        assert con.execute(f"FROM {use}").fetchall()
+    for change, back in (
+        (
+            "DELETE FROM two_woe WHERE bin = 2",
+            "INSERT INTO two_woe SELECT * REPLACE (2 AS bin) FROM two_woe WHERE bin = 1",
+        ),
+        ("DELETE FROM two_bins WHERE bin = 4", ""),
+    ):
+        con.execute(change)
+        for use in uses:
+            with pytest.raises(duckdb.Error, match='are not of one result: column "x"'):
+                con.execute(f"FROM {use}").fetchall()
+        con.execute(back)
+
+
+def test_results_that_are_not_there(con) -> None:
+    """A typo, a temporary table, and a table of other columns."""
+    con.execute("CREATE OR REPLACE TABLE u AS SELECT 1 AS x")
+    con.execute("CREATE OR REPLACE TEMP TABLE temporary_bins AS SELECT 'x' AS feature, 1 AS bin")
+    con.execute("CREATE OR REPLACE TABLE odd_bins AS SELECT 1 AS i")
+    con.execute("CREATE OR REPLACE TABLE odd_woe AS SELECT 1 AS i")
+    for name in ("typo", "temporary", "odd"):
+        problem = f'there are no tables "{name}_bins" and "{name}_woe" that are committed'
+        with pytest.raises(duckdb.Error, match=problem):
+            con.execute(f"FROM woe_transform('u', '{name}')").fetchall()
+
+
 def test_monotone_bins_are_isotonic_regressions(con) -> None:
     rng = np.random.default_rng(3)
     con.execute(

@@ -166,7 +166,7 @@ class Context:
     activity: Activity = field(default_factory=Activity)
     staging: Staging = field(default_factory=Staging)
     # Runs a query in a database and schema, on a connection apart; the engine sets it.
-    look_up: Callable[[str, str, str], str | None] = lambda query, database, schema: None
+    look_up: Callable[[str, str, str, str], str | None] = lambda *texts: None
     # While a script's statement has to end.
     cancelled: threading.Event = field(default_factory=threading.Event)
     # What statements by hand wait for, by a handle.

@@ -8,9 +8,11 @@ from .context import Context
 
 
 def looked_up(
-    context: Context, queries: pa.Array, databases: pa.Array, schemas: pa.Array
+    context: Context, queries: pa.Array, absents: pa.Array, databases: pa.Array, schemas: pa.Array
 ) -> pa.Array:
     """Return the one text that each query answers with, run in a schema on a connection apart: it
-    sees what is committed, and no temporary table."""
-    rows = zip(queries.to_pylist(), databases.to_pylist(), schemas.to_pylist(), strict=True)
+    sees what is committed, and no temporary table. Raises InvalidValue with the text of `absents`
+    where it finds no such table or column."""
+    columns = (queries, absents, databases, schemas)
+    rows = zip(*(column.to_pylist() for column in columns), strict=True)
     return pa.array([context.look_up(*row) for row in rows], pa.string())

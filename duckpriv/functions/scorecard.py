@@ -130,7 +130,7 @@ SCORECARD: tuple[Function, ...] = (
         "tables are neither temporary nor of a transaction that is open.",
         "SELECT id, round(age, 3) AS age FROM woe_transform('loans', 'card') LIMIT 3",
         _MAKE_WOE,
-        (Udf(looked_up, ("VARCHAR", "VARCHAR", "VARCHAR"), "VARCHAR", pa.string(), hidden=True),),
+        (Udf(looked_up, ("VARCHAR",) * 4, "VARCHAR", pa.string(), hidden=True),),
     ),
     _table(
         "monotone_bins",

@@ -179,6 +179,16 @@ CREATE MACRO duckpriv_descriptions(pieces) AS TABLE
     SELECT feature, bin, string_agg(duckpriv.main.duckpriv_piece(kind, lower, upper, category), ' or ' ORDER BY kind ASC) AS description
     FROM query_table(pieces) GROUP BY feature, bin;
 
+-- true, or an error: each bin has its weight, and each weight of these columns its bin. Bin 0 of counts has the values that no bin has.
+CREATE MACRO duckpriv_of_one_result(pieces, evidence) AS (
+    SELECT CASE WHEN count(*) = 0 THEN true
+                ELSE error('DUCKPRIV_INVALID_VALUE: the bins and the weights of evidence are not of one result: column "' || any_value(feature)
+                           || '" has a bin in one of ' || pieces || ' and ' || evidence || ' that the other lacks; make both from the same bins') END
+    FROM (SELECT feature, bin FROM (SELECT DISTINCT feature, bin, true AS piece FROM query_table(pieces)) p
+          FULL JOIN (SELECT DISTINCT feature, bin, true AS weight FROM query_table(evidence)
+                     WHERE bin > 0 AND feature IN (SELECT feature FROM query_table(pieces))) w USING (feature, bin)
+          WHERE piece IS NULL OR weight IS NULL));
+
 -- Which bins of numbers are one where rates of positives have to rise, or fall, with the number: the fits of isotonic regression, as
 -- max-min and min-max of the rates of neighbours (Robertson, Wright and Dykstra 1988, theorem 1.4.4). Of the two the one that is closer.
 CREATE MACRO duckpriv_monotone(pieces, evidence) AS TABLE
@@ -187,6 +197,7 @@ CREATE MACRO duckpriv_monotone(pieces, evidence) AS TABLE
         FROM (SELECT feature, bin, "rows" AS n, least(greatest(positives, 0), "rows") AS p FROM query_table(evidence)) w
         JOIN (SELECT feature, bin, CASE WHEN count(lower) = count(*) THEN min(lower) END AS lower FROM query_table(pieces)
               WHERE kind = 'interval' GROUP BY feature, bin) i USING (feature, bin)
+        WHERE duckpriv.main.duckpriv_of_one_result(pieces, evidence)
     ), duckpriv_internal_sums AS MATERIALIZED (
         SELECT a.feature, a.spot AS first, b.spot AS last, sum(c.p)::DOUBLE / sum(c.n) AS rate
         FROM duckpriv_internal_bins a JOIN duckpriv_internal_bins b ON a.feature = b.feature AND a.spot <= b.spot
@@ -247,13 +258,16 @@ CREATE MACRO duckpriv_transform_query(tbl, pieces, evidence) AS (
                      FILTER (kind IN ('interval', 'category')) AS cases,
                  any_value(duckpriv.main.duckpriv_number(w.woe)) FILTER (kind = 'other') AS other,
                  any_value(duckpriv.main.duckpriv_number(w.woe)) FILTER (kind = 'missing') AS missing
-          FROM query_table(pieces) p JOIN query_table(evidence) w USING (feature, bin) GROUP BY feature));
+          FROM query_table(pieces) p JOIN query_table(evidence) w USING (feature, bin)
+          WHERE duckpriv.main.duckpriv_of_one_result(pieces, evidence) GROUP BY feature));
 
 -- Names of the function's own and the search path are written out: it runs the query on a connection apart.
 CREATE MACRO woe_transform(tbl, result) AS TABLE
     FROM query(duckpriv_udf_looked_up(
         'SELECT duckpriv.main.duckpriv_transform_query(' || duckpriv.main.duckpriv_literal(tbl) || ', ' || duckpriv.main.duckpriv_literal(result || '_bins')
-        || ', ' || duckpriv.main.duckpriv_literal(result || '_woe') || ')', current_database(), current_schema()));
+        || ', ' || duckpriv.main.duckpriv_literal(result || '_woe') || ')',
+        'there are no tables "' || result || '_bins" and "' || result || '_woe" that are committed and have the columns of a result; name one as scorecard/guest '
+        || 'left it, and commit a transaction that is open first (temporary tables do not do)', current_database(), current_schema()));
 
 -- Over columns that have bins; where no row of a table is in a bin, one half of a row is.
 CREATE MACRO population_stability(tbl, other, pieces) AS TABLE
