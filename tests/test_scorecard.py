@@ -244,8 +244,13 @@ def test_given_edges_and_what_is_wrong_with_bins(con) -> None:
     con.execute(
         "CREATE OR REPLACE TABLE p AS SELECT i AS id, i % 60 AS age, DATE '2024-01-01' AS day "
         "FROM range(600) t(i); CREATE OR REPLACE TABLE e AS FROM (VALUES ('AGE', 18), ('age', 40), "
-        "('age', 40), ('age', 1000)) t(feature, edge)"
+        "('age', 40), ('age', 1000)) t(feature, edge); CREATE OR REPLACE TABLE lacking AS "
+        "FROM e UNION ALL SELECT 'salary', 5; CREATE OR REPLACE TABLE moods AS SELECT "
+        "'a'::ENUM('a', 'b\nc') AS mood FROM range(20)"
     )
+    assert con.execute("SELECT feature, category FROM woe_bins('moods')").fetchall() == [
+        ("mood", "a")
+    ]
     found = con.execute("FROM woe_bins('p', without := 'id', edges := 'e')").fetchall()
     assert found == [
         ("age", 1, "interval", None, 18.0, None, 190),
@@ -255,6 +260,7 @@ def test_given_edges_and_what_is_wrong_with_bins(con) -> None:
     for arguments, problem in (
         ("columns := 'age,nope'", 'no column "nope"'),
         ("categories := 'nope'", 'no column "nope"'),
+        ("edges := 'lacking'", 'no column "salary"'),
         ("columns := 'day'", 'column "day" holds neither numbers'),
         ("columns := 'age', bins := 20", "more than 12 bins"),
         ("columns := 'age', minimum := 0", "1 at least"),
@@ -416,6 +422,9 @@ def test_points_double_the_odds(con) -> None:
         odds = 1 / math.exp(z)  # of the label 0
         score = points["(intercept)", None] + points["x", b] + 7 * points["other", None]
         assert score == pytest.approx(600 + 20 * math.log2(odds / 30))
+    con.execute("CREATE OR REPLACE TABLE upper AS SELECT * REPLACE ('X' AS feature) FROM w")
+    again = con.execute("FROM scorecard_points('m', 'upper', base_odds := 30)").fetchall()
+    assert {(f, b): p for f, b, _, p in again} == points
     other = con.execute(
         "FROM scorecard_points('m', 'w', good := 1, base_points := 0, base_odds := 1)"
     ).fetchall()

@@ -6,7 +6,7 @@ CREATE MACRO duckpriv_is_missing(x) AS x IS NULL OR (typeof(x) IN ('FLOAT', 'DOU
 CREATE MACRO duckpriv_cell(x) AS
     CAST(row(alias(x), duckpriv.main.duckpriv_folded(alias(x)),
              CASE WHEN regexp_matches(typeof(x), '^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\(.*\))$') THEN 'number'
-                  WHEN regexp_matches(typeof(x), '^(VARCHAR|BOOLEAN|ENUM\(.*\))$') THEN 'value' END,
+                  WHEN regexp_matches(typeof(x), '(?s)^(VARCHAR|BOOLEAN|ENUM\(.*\))$') THEN 'value' END,
              CASE WHEN isnan(TRY_CAST(x AS DOUBLE)) THEN NULL ELSE TRY_CAST(x AS DOUBLE) END, encode(CAST(x AS VARCHAR)),
              duckpriv.main.duckpriv_is_missing(x))
          AS STRUCT(feature VARCHAR, folded VARCHAR, known VARCHAR, number DOUBLE, text BLOB, missing BOOLEAN));
@@ -36,9 +36,12 @@ CREATE MACRO woe_bins(tbl, columns := '', without := '', categories := '', edges
         SELECT nullif(duckpriv.main.split_names(columns), []) AS names,
                list_transform(duckpriv.main.split_names(categories), lambda n: duckpriv.main.duckpriv_folded(n)) AS by_value,
                duckpriv.main.require(bins >= 1 AND max_bins >= 1 AND minimum >= 1, 'bins, max_bins and minimum have to be 1 at least') AS checked
+    ), duckpriv_internal_edges AS MATERIALIZED (
+        FROM query(duckpriv.main.duckpriv_edges_query(edges))
     ), duckpriv_internal_unknown AS MATERIALIZED (
         SELECT duckpriv.main.require(count(*) = 0, 'the table has no column "' || any_value(name) || '"') AS checked
-        FROM (SELECT unnest(coalesce(names, []) || duckpriv.main.split_names(categories)) AS name FROM duckpriv_internal_wanted) w
+        FROM (SELECT unnest(coalesce(names, []) || duckpriv.main.split_names(categories)) AS name FROM duckpriv_internal_wanted
+              UNION ALL SELECT feature FROM duckpriv_internal_edges) w
         ANTI JOIN duckpriv.main.table_columns(tbl) c ON duckpriv.main.duckpriv_folded(w.name) = duckpriv.main.duckpriv_folded(c.column_name)
     ), duckpriv_internal_cells AS MATERIALIZED (
         SELECT place, cell.feature AS feature, coalesce(cell.known = 'value', false) OR list_contains(by_value, cell.folded) AS by_value,
@@ -50,8 +53,7 @@ CREATE MACRO woe_bins(tbl, columns := '', without := '', categories := '', edges
                    WHEN names IS NOT NULL THEN error('DUCKPRIV_INVALID_VALUE: column "' || cell.feature || '" holds neither numbers nor texts nor true and '
                         || 'false; name it in categories, or cast it') END
     ), duckpriv_internal_given AS MATERIALIZED (
-        SELECT duckpriv.main.duckpriv_folded(feature) AS folded, edge FROM query(duckpriv.main.duckpriv_edges_query(edges))
-        WHERE edge IS NOT NULL
+        SELECT duckpriv.main.duckpriv_folded(feature) AS folded, edge FROM duckpriv_internal_edges WHERE edge IS NOT NULL
     ), duckpriv_internal_tops AS MATERIALIZED (
         SELECT feature, any_value(place) AS place, max(number) AS top,
                quantile_disc(number, list_transform(range(1, bins), lambda i: CAST(i AS DOUBLE) / CAST(bins AS DOUBLE))) AS quantiles
@@ -299,5 +301,6 @@ CREATE MACRO scorecard_points(model, evidence, points_to_double := 20, base_poin
         UNION ALL
         SELECT w.feature, b.bin, coalesce(b.description, 'for each unit'), factor * w.weight * CASE WHEN b.bin IS NULL THEN 1 ELSE b.woe END
         FROM duckpriv_internal_scale, duckpriv_internal_weights w
-        LEFT JOIN query_table(evidence) b USING (feature) WHERE w.feature <> '(intercept)')
+        LEFT JOIN query_table(evidence) b ON duckpriv.main.duckpriv_folded(b.feature) = duckpriv.main.duckpriv_folded(w.feature)
+        WHERE w.feature <> '(intercept)')
     ORDER BY feature <> '(intercept)' ASC, feature ASC, bin ASC;
