@@ -192,7 +192,7 @@ CREATE OR REPLACE TABLE "${result}_woe" AS
 CREATE OR REPLACE TABLE "${result}_information_value" AS FROM information_value(getvariable('result') || '_woe');
 
 -- what the weights of evidence lack
-SELECT CASE WHEN getvariable('impossible') THEN 'the counts cannot be right: the host''s labels are not 0 and 1, or its answers are wrong; there are no weights of evidence'
+SELECT CASE WHEN getvariable('impossible') THEN 'the counts cannot be right: the host''s labels are not 0 and 1, or its answers are wrong; there are no weights of evidence. Do not tell the host: it could learn which rows are common'
             ELSE 'all common rows have the same label, or noise makes it look so: some columns have no weights of evidence' END AS note
 WHERE EXISTS (FROM "${result}_woe" WHERE woe IS NULL);
 
