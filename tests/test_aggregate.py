@@ -248,6 +248,7 @@ def test_the_guests_numbers_by_the_hosts_groups_to_one_party(tmp_path) -> None:
         check(tables, f"a-{to}", {"groups": "region"}, {"measures": "d,n"}, minimum=3, to=to)
 
 
+@takes_long
 def test_counts_only_and_everything_hidden(tmp_path) -> None:
     tables = Tables(tmp_path, "i AS x", "i % 2 AS half")
     check(tables, "a1", {}, {"groups": "half"}, to="guest")

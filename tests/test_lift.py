@@ -15,7 +15,7 @@ import pytest
 import duckpriv
 from duckpriv import DuckprivError
 from tests.attacks.evil import changed
-from tests.effort import thorough
+from tests.effort import takes_long, thorough
 from tests.parties import Folder, at_once, check_receivers
 
 FIRST = date(2026, 3, 1)
@@ -265,6 +265,7 @@ def test_after_exposure_with_the_exposures_at_the_guest(tmp_path) -> None:
     assert not lines[0]["suppressed"]
 
 
+@takes_long
 def test_after_exposure_with_the_exposures_at_the_host(tmp_path) -> None:
     trial = Trial(tmp_path, "host")
     for to in ("guest", *thorough("host")):

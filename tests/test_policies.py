@@ -136,6 +136,7 @@ def test_without_policies_all_is_allowed_and_noted(parties) -> None:
     refused(parties, "psi", "2 of 2", "s3")
 
 
+@takes_long
 def test_a_regression_counts_for_the_table_of_its_moments(parties) -> None:
     names = [("t", name, "guest", "train", 30, 2) for name in ("a", "b", "y")]
     allow(parties, [("t", "id", "guest", "match"), *names])

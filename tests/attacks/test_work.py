@@ -22,7 +22,7 @@ import pyarrow as pa
 import pytest
 
 from duckpriv.scripts import bundled, load
-from tests.effort import THOROUGH, takes_long
+from tests.effort import THOROUGH, takes_long, thorough
 from tests.parties import Folder
 from tests.work import Scripts, Step, run, visible
 
@@ -353,7 +353,7 @@ CASES = [
             partial(aggregates, secret="records", across=across),
             many_rows=10_000,
         )
-        for across in ("guest", "host", "both")
+        for across in ("both", *thorough("guest", "host"))
     ),
     Case(
         "aggregate/host",
@@ -374,7 +374,7 @@ CASES = [
             ("guest", "records", "it has a fifth of the rows, or all"),
             ("host", "numbers", "its arms, days and outcomes are the same, or not"),
         )
-        for exposures in ("guest", "host")
+        for exposures in ("guest", *thorough("host"))
     ),
     Case(
         "scorecard/guest",
