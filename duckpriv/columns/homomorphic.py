@@ -355,11 +355,18 @@ def _doubled(
         [target - layout.doublings for layout, target in zip(layouts, targets, strict=True)],
         [layout.bodies(public.key) for layout in layouts],
     )
-    if not missing.any():
+    return shifted(bodies, missing, public)
+
+
+def shifted(
+    bodies: ByteMatrix, times: NDArray[np.int64], public: HomomorphicPublicKey
+) -> ByteMatrix:
+    """Return the bodies with what they hold doubled, each so many times."""
+    if not times.any():
         return bodies
     bodies = bodies.copy()
-    for times in np.unique(missing[missing > 0]).tolist():
-        bodies[missing == times] = public.key.shift(bodies[missing == times], times)
+    for count in np.unique(times[times > 0]).tolist():
+        bodies[times == count] = public.key.shift(bodies[times == count], count)
     return bodies
 
 

@@ -15,7 +15,7 @@ from ..errors import InvalidValue
 from ..keys import HomomorphicPublicKey
 from .ciphertext import Layout, by_layout, refuse, refuse_other_key
 from .context import Context
-from .homomorphic import fitting, key_named, of_sum, send
+from .homomorphic import fitting, key_named, of_sum, send, shifted
 from .staging import Found, Rows
 
 _CHECKED_AT_ONCE = 4096
@@ -133,10 +133,8 @@ def _products(
     parts = np.concatenate([[0], new, [len(order)]])
     products = _checked(rows, found.place[order], parts, public)
     behind = np.array(doublings)[group[parts[:-1]]] - done[parts[:-1]]
-    bodies = products.reshape(-1, public.key.width)
-    times_of_body = np.repeat(behind, rows.width // public.key.width)
-    for times in np.unique(behind[behind > 0]).tolist():
-        bodies[times_of_body == times] = public.key.shift(bodies[times_of_body == times], times)
+    times = np.repeat(behind, rows.width // public.key.width)
+    bodies = shifted(products.reshape(-1, public.key.width), times, public)
     together = np.searchsorted(group[parts[:-1]], np.arange(len(starts)))
     whole = Rows(rows.fingerprint, rows.width, [bodies.reshape(products.shape)])
     return _checked(whole, np.arange(len(products)), together, public)
