@@ -23,7 +23,7 @@ SET VARIABLE leads = false;
 -- include shared/settings.sql
 -- include shared/parameters.sql
 
--- include ../shared/alignment.sql
+-- include shared/alignment.sql
 -- include ../shared/id_column.sql
 -- include shared/rows.sql
 -- include shared/policy.sql

@@ -29,7 +29,7 @@
 SET VARIABLE leads = false;
 -- include shared/settings.sql
 
--- include ../shared/alignment.sql
+-- include ../aggregate/shared/alignment.sql
 -- include ../shared/id_column.sql
 -- include shared/exposures.sql
 -- include shared/outcomes.sql

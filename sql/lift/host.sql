@@ -29,10 +29,7 @@
 SET VARIABLE leads = true;
 -- include shared/settings.sql
 
--- the alignment that private matching left, and the column with its ids
-SELECT require(has_table(getvariable('alignment')),
-               'there is no table ' || getvariable('alignment') || '; run private matching first, or name its result with --set alignment=NAME');
-SELECT require(count(*) > 0, 'the alignment is empty: private matching found no common row') FROM "${alignment}";
+-- include ../aggregate/shared/alignment.sql
 -- include ../shared/id_column.sql
 -- include shared/exposures.sql
 -- include shared/outcomes.sql
