@@ -40,11 +40,13 @@ FROM query(getvariable('policies'))
 WHERE NOT coalesce(table_name <> '' AND column_name <> '' AND peer <> '' AND "use" IN ('match', 'group', 'measure', 'train', 'score'), false)
    OR minimum < 0 OR budget < 0 OR NOT coalesce(epsilon > 0 AND isfinite(epsilon::DOUBLE), true);
 SELECT require(count(*) = 0, 'duckpriv_policies has a row for a column that table ' || any_value(r.written) || ' does not have: ' || any_value(r.column_name))
-FROM duckpriv_policy_rules(getvariable('policies'), getvariable('releases')) r
+FROM query(CASE WHEN getvariable('has_policies')
+               THEN 'FROM duckpriv_policy_rules(getvariable(''policies''), getvariable(''releases'')) WHERE tbl = duckpriv_table_named(getvariable(''policy'').tbl)'
+               ELSE 'SELECT '''' AS tbl, '''' AS written, '''' AS column_name WHERE false' END) r
 JOIN (SELECT duckpriv_canonical([duckpriv_folded(database_name), duckpriv_folded(schema_name), duckpriv_folded(table_name)]) AS tbl,
              list(duckpriv_folded(column_name)) AS names
       FROM duckdb_columns() GROUP BY ALL) t
-    ON t.tbl = r.tbl AND r.tbl = duckpriv_table_named(getvariable('policy').tbl)
+    ON t.tbl = r.tbl
 WHERE r.column_name <> '*' AND NOT list_contains(names, duckpriv_folded(r.column_name));
 
 -- what the owner allows
@@ -53,7 +55,8 @@ SELECT require(NOT getvariable('has_policies') OR getvariable('policy').tbl IS N
        require(len(getvariable('policy').peers) > 0 AND len(list_filter(getvariable('policy').uses,
                    lambda u: u.use NOT IN ('match', 'group', 'measure', 'train', 'score'))) = 0,
                'policy needs peers, and uses of columns: match, group, measure, train or score');
-SELECT require(count(*) = 0, arg_min(problem, place))
-FROM duckpriv_policy_problems(getvariable('policies'), getvariable('releases'), getvariable('policy').tbl,
-                              getvariable('policy').peers, getvariable('policy').uses, getvariable('policy').minimum, getvariable('policy').epsilon)
-WHERE getvariable('has_policies');
+SET VARIABLE policy_problems = CASE WHEN getvariable('has_policies')
+    THEN 'FROM duckpriv_policy_problems(getvariable(''policies''), getvariable(''releases''), getvariable(''policy'').tbl, getvariable(''policy'').peers, '
+         || 'getvariable(''policy'').uses, getvariable(''policy'').minimum, getvariable(''policy'').epsilon)'
+    ELSE 'SELECT 0 AS place, '''' AS problem WHERE false' END;
+SELECT require(count(*) = 0, arg_min(problem, place)) FROM query(getvariable('policy_problems'));

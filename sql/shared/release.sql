@@ -7,12 +7,7 @@
 
 -- the release, in the ledger, with a last look at the budget
 INSERT INTO duckpriv_releases
-    WITH problems AS (
-        FROM duckpriv_policy_problems(getvariable('policies'), getvariable('releases'),
-                                      getvariable('policy').tbl, getvariable('policy').peers, getvariable('policy').uses,
-                                      getvariable('policy').minimum, getvariable('policy').epsilon)
-        WHERE getvariable('has_policies')),
-    allowed AS (SELECT require(count(*) = 0, arg_min(problem, place)) AS yes FROM problems),
+    WITH allowed AS (SELECT require(count(*) = 0, arg_min(problem, place)) AS yes FROM query(getvariable('policy_problems'))),
     before AS (SELECT coalesce(max(number), 0) AS number FROM query(getvariable('releases')))
     SELECT before.number + row_number() OVER (ORDER BY peer ASC), make_timestamp(epoch_us(now())), getvariable('session'), getvariable('duckpriv_script'),
            peer, duckpriv_table_named(getvariable('policy').tbl), getvariable('policy').uses, getvariable('release').alignment,
