@@ -123,10 +123,8 @@ def match(role: str, folder: str, ids: list, sql_type: str = "VARCHAR", **settin
         except Exception as error:
             found = from_text(str(error))
             return {"error": type(found or error).__name__, "text": str(error)}
-        result = {
+        return {
             "summary": summary[0],
             "alignment": party.con.execute("FROM alignment").fetchall(),
+            "unmatched": party.con.execute("FROM alignment_unmatched").fetchall(),
         }
-        if role == "guest":
-            result["unmatched"] = party.con.execute("FROM alignment_unmatched").fetchall()
-        return result

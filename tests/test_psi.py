@@ -73,6 +73,7 @@ def check_against_plain_join(host: dict, guest: dict, host_ids, guest_ids, kind:
     pid_of = {normal(x): pid for x, pid in at_host.items()}
     assert all(pid_of[normal(x)] == pid for x, pid in at_host.items())
     assert len(set(pid_of.values())) == len(host_forms)
+    assert host["unmatched"] == []
     # The guest: its ids that the host has too, with the host's pids, and the host's other pids.
     at_guest = dict(guest["alignment"])
     assert len(at_guest) == len(guest["alignment"])

@@ -14,7 +14,6 @@ SET VARIABLE id = duckpriv_written(getvariable('table'), getvariable('id'));
 SET VARIABLE duckpriv_protocol = 'psi/1';
 SET VARIABLE duckpriv_parameters =
     'kind=' || getvariable('kind') || ' columns=' || len(split_names(getvariable('id')));
-SET VARIABLE key = 'psi-' || getvariable('session') || '-of-' || getvariable('peer');
 
 -- the results' names are free
 SELECT require_result(getvariable('result'), ['id', 'pid']), require_result(getvariable('result') || '_unmatched', ['pid']);
@@ -36,28 +35,9 @@ SET VARIABLE policy = {tbl: getvariable('table'), peers: [getvariable('peer')], 
                        minimum: (SELECT count(*) FROM psi_sequence), epsilon: NULL::DOUBLE};
 -- include ../shared/policy.sql
 
--- message 1: the host's public key, with the proof that it blinds perfectly
-SELECT require(count(*) = 1 AND min(octet_length(proof)) > 0, 'the host has to send one key with its proof')
-FROM exchange_recv(getvariable('peer'), 'psi/key', columns := 'key BLOB, proof BLOB');
-SELECT key_import(getvariable('key'), key, 'rsa', proof := proof) AS host_key
-FROM exchange_recv(getvariable('peer'), 'psi/key', columns := 'key BLOB, proof BLOB');
-
 SET VARIABLE release = {what: 'how many distinct ids we have', numbers: 1::BIGINT, alignment: getvariable('result')};
--- include ../shared/release.sql
 
--- message 2: our ids, blinded
-CALL exchange_send(getvariable('peer'), 'psi/blinded',
-    $$ SELECT seq, rsa_blind(psi_id, getvariable('key')) AS blinded FROM psi_sequence $$);
-
--- message 3: the host's signatures, unblinded, verified, and hashed to tokens
-CREATE OR REPLACE TEMP TABLE psi_tokens_here AS
-    SELECT psi_id, rsa_finalize(psi_id, signed, getvariable('key')) AS token
-    FROM psi_sequence
-    JOIN exchange_recv(getvariable('peer'), 'psi/signed', columns := 'seq BIGINT, signed BLOB') USING (seq);
-SELECT require(
-    count(*) = count(DISTINCT psi_id) AND count(*) = (SELECT count(*) FROM psi_sequence),
-    'the host did not sign each of our blinded ids exactly once')
-FROM psi_tokens_here;
+-- include shared/rsa_guest.sql
 
 -- message 4: the host's tokens
 CREATE OR REPLACE TEMP TABLE psi_tokens_there AS

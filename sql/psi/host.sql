@@ -7,7 +7,8 @@
 -- set kind = raw       how ids are normalised: raw, trimmed, lower, email or phone (one a column)
 -- set bits = 3072      size of the RSA key, fresh in each session: 2048 at least
 -- set most_ids = 0     refuse a guest with more distinct ids than this; 0: any number
--- set result = alignment  the name of the table that it makes, in your current schema
+-- set result = alignment  the name of the table that it makes, in your current schema; one of that name and _unmatched is
+--                      empty: the guest has none that you lack
 
 SET VARIABLE id = duckpriv_written(getvariable('table'), getvariable('id'));
 
@@ -15,10 +16,9 @@ SET VARIABLE id = duckpriv_written(getvariable('table'), getvariable('id'));
 SET VARIABLE duckpriv_protocol = 'psi/1';
 SET VARIABLE duckpriv_parameters =
     'kind=' || getvariable('kind') || ' columns=' || len(split_names(getvariable('id')));
-SET VARIABLE key = 'psi-' || getvariable('session') || '-' || getvariable('me');
 
--- the result's name is free
-SELECT require_result(getvariable('result'), ['id', 'pid']);
+-- the results' names are free
+SELECT require_result(getvariable('result'), ['id', 'pid']), require_result(getvariable('result') || '_unmatched', ['pid']);
 
 -- normalise the ids
 CREATE OR REPLACE TEMP TABLE psi_ids_here AS
@@ -35,25 +35,7 @@ SET VARIABLE policy = {tbl: getvariable('table'), peers: [getvariable('peer')], 
                        minimum: 1::BIGINT, epsilon: NULL::DOUBLE};
 -- include ../shared/policy.sql
 
--- message 1: the public key, and the proof that it blinds the guest's ids perfectly
-CALL rsa_keygen(getvariable('key'), bits := getvariable('bits'));
-CALL exchange_send(getvariable('peer'), 'psi/key',
-    $$ SELECT rsa_public_key(getvariable('key')) AS key, rsa_key_proof(getvariable('key')) AS proof $$);
-
--- message 2: the guest's ids, blinded
-SELECT require(count(DISTINCT seq) = count(*), 'the guest''s blinded ids are not numbered one by one'),
-       require(getvariable('most_ids')::BIGINT = 0 OR count(*) <= getvariable('most_ids')::BIGINT,
-               'the guest has ' || count(*) || ' ids, more than most_ids allows')
-FROM exchange_recv(getvariable('peer'), 'psi/blinded', columns := 'seq BIGINT, blinded BLOB');
-
--- message 3: sign them; a value that is out of range ends it before anything is sent
-CALL exchange_send(getvariable('peer'), 'psi/signed', $$
-    SELECT seq, blind_sign(blinded, getvariable('key')) AS signed
-    FROM exchange_recv(getvariable('peer'), 'psi/blinded', columns := 'seq BIGINT, blinded BLOB') $$);
-
--- the tokens of our own ids, while the guest works on the signatures
-CREATE OR REPLACE TEMP TABLE psi_tokens_here AS
-    SELECT psi_id, rsa_token(psi_id, getvariable('key')) AS token FROM psi_distinct;
+-- include shared/rsa_host.sql
 
 SET VARIABLE release = {what: 'which of the peer''s ids we have, and how many distinct ids', numbers: (SELECT count(*) FROM psi_tokens_here),
                         alignment: getvariable('result')};
@@ -72,11 +54,12 @@ SELECT require(
     AND (SELECT count(DISTINCT pid) = count(*) FROM psi_map_here),
     'the guest did not give exactly one random id to each of our tokens');
 
--- result: every id of ours and its random id
+-- result: every id of ours and its random id; there is none that we lack
 CREATE OR REPLACE TABLE "${result}" AS
     SELECT DISTINCT id, pid FROM psi_ids_here
     JOIN psi_tokens_here USING (psi_id) JOIN psi_map_here USING (token)
     ORDER BY id;
+CREATE OR REPLACE TABLE "${result}_unmatched" (pid UUID);
 
 -- summary
 SELECT count(*) AS rows, count(*) - count(psi_id) AS without_id,
