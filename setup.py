@@ -13,7 +13,8 @@ from pathlib import Path
 from setuptools import Extension, setup
 
 CRYPTO = Path("duckpriv/crypto")
-BACKENDS = ("ifma", "avx512", "avx2")  # of the kernel: duckpriv/crypto/_modarith/backend.h
+BACKENDS = ("ifma", "avx512", "avx2")  # of the kernels: duckpriv/crypto/_modarith/backend.h
+MEMORY = CRYPTO / "_modarith" / "memory.c"  # of both kernels
 # One build for Python 3.11 and all later ones. Free-threaded Python has no limited API.
 LIMITED = not sysconfig.get_config_var("Py_GIL_DISABLED")
 
@@ -29,13 +30,13 @@ def long_description() -> str:
     return re.sub(r"(!?)\[[^]]*\]\((?!https?://|#)", absolute, readme)
 
 
-def extension(name: str, module: str, *macros: str) -> Extension:
+def extension(name: str, module: str, *macros: str, also: tuple[Path, ...] = ()) -> Extension:
     """Return a module of a folder of C."""
     limited = [("Py_LIMITED_API", "0x030B0000")] if LIMITED else []
     return Extension(
         f"duckpriv.crypto.{name}.{module}",
-        sources=sorted(str(source) for source in (CRYPTO / name).glob("*.c")),
-        depends=sorted(str(header) for header in (CRYPTO / name).glob("*.h")),
+        sources=sorted(str(source) for source in (*(CRYPTO / name).glob("*.c"), *also)),
+        depends=sorted(str(header) for header in CRYPTO.glob("_*/*.h")),
         define_macros=[*limited, *((macro, None) for macro in macros)],
         extra_compile_args=["-O3", "-std=gnu11", "-Wall", "-Wextra", "-Wno-unknown-pragmas"],
         py_limited_api=LIMITED,
@@ -50,5 +51,9 @@ setup(
     ext_modules=[
         extension("_hashing", "compiled"),
         *(extension("_modarith", name, f"BACKEND_{name.upper()}") for name in BACKENDS),
+        *(
+            extension("_ristretto", name, f"BACKEND_{name.upper()}", also=(MEMORY,))
+            for name in (*BACKENDS, "portable")
+        ),
     ],
 )

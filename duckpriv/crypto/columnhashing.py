@@ -9,11 +9,12 @@ from importlib import import_module
 from types import ModuleType
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .bytecolumns import from_rows
 from .parallel import ByteMatrix, map_rows
 
-SHA384_BYTES = 48
+SHA384_BYTES, SHA512_BYTES, _SHA512_BLOCK = 48, 64, 128
 
 
 @cache
@@ -31,7 +32,9 @@ def pss_encode(messages: Sequence[bytes], bits: int) -> ByteMatrix:
     if compiled is None:
         return from_rows([pss_encode_one(m, bits) for m in messages], -(-bits // 8))
     return _each(
-        messages, -(-bits // 8), lambda out, data, ends: compiled.pss_encode(out, bits, data, ends)
+        *_in_one_piece(messages),
+        -(-bits // 8),
+        lambda out, data, ends: compiled.pss_encode(out, bits, data, ends),
     )
 
 
@@ -42,9 +45,44 @@ def shake256(before: bytes, messages: Sequence[bytes], after: bytes, length: int
         rows = [hashlib.shake_256(before + m + after).digest(length) for m in messages]
         return from_rows(rows, length)
     return _each(
-        messages,
+        *_in_one_piece(messages),
         length,
         lambda out, data, ends: compiled.shake256(out, length, before, data, ends, after),
+    )
+
+
+def sha512(before: bytes, messages: Sequence[bytes], after: bytes) -> ByteMatrix:
+    """SHA-512 of before || message || after, for each message: (rows, 64)."""
+    data, places = _in_one_piece(messages)
+    return _sha512(before, data, places, after)
+
+
+def expand_message_xmd(messages: Sequence[bytes], dst: bytes, before: bytes = b"") -> ByteMatrix:
+    """expand_message_xmd with SHA-512 (RFC 9380, 5.3.1) of before || message, for each message,
+    to as many bytes as one hash has: (rows, 64)."""
+    if not 0 < len(dst) < 256:
+        raise ValueError("expand_message_xmd: the tag is empty, or longer than 255 bytes")
+    dst_prime = dst + bytes([len(dst)])
+    length = SHA512_BYTES.to_bytes(2, "big")
+    b_0 = sha512(bytes(_SHA512_BLOCK) + before, messages, length + b"\x00" + dst_prime)
+    ends = np.arange(len(b_0) + 1, dtype=np.int64) * SHA512_BYTES
+    return _sha512(b"", memoryview(b_0.tobytes()), _places(ends), b"\x01" + dst_prime)
+
+
+def _sha512(before: bytes, data: memoryview, places: ByteMatrix, after: bytes) -> ByteMatrix:
+    compiled = _compiled()
+    if compiled is None:
+        start = hashlib.sha512(before)
+        rows = []
+        for begin, end in places.view(np.int64).tolist():
+            now = start.copy()
+            now.update(data[begin:end])
+            now.update(after)
+            rows.append(now.digest())
+        return from_rows(rows, SHA512_BYTES)
+    return _each(
+        *(data, places, SHA512_BYTES),
+        lambda out, data, ends: compiled.sha512(out, before, data, ends, after),
     )
 
 
@@ -72,15 +110,23 @@ def _mgf1(seed: bytes, length: int) -> bytes:
     return mask[:length]
 
 
+def _in_one_piece(messages: Sequence[bytes]) -> tuple[memoryview, ByteMatrix]:
+    """Return all messages one behind the other, and where each begins and ends there."""
+    ends = np.cumsum([0, *map(len, messages)], dtype=np.int64)
+    return memoryview(b"".join(messages)), _places(ends)
+
+
+def _places(ends: NDArray[np.int64]) -> ByteMatrix:
+    return np.stack([ends[:-1], ends[1:]], axis=1).view(np.uint8)
+
+
 def _each(
-    messages: Sequence[bytes],
+    data: memoryview,
+    places: ByteMatrix,
     width: int,
     function: Callable[[ByteMatrix, memoryview, ByteMatrix], None],
 ) -> ByteMatrix:
-    """Return rows that `function` fills: it gets them, all messages, and where each one ends."""
-    data = memoryview(b"".join(messages))
-    ends = np.cumsum([0, *map(len, messages)], dtype=np.int64)
-    places = np.stack([ends[:-1], ends[1:]], axis=1).view(np.uint8)
+    """Return rows that `function` fills: it gets them, messages, and where each one ends."""
 
     def part(places: ByteMatrix) -> ByteMatrix:
         out = np.empty((len(places), width), dtype=np.uint8)

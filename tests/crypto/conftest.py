@@ -12,11 +12,12 @@ import pytest
 from duckpriv.crypto import joint_elgamal, paillier
 from duckpriv.crypto.modarith import choice, implementation, implementations, kernel
 from duckpriv.crypto.modarith.arena import prepare
+from duckpriv.crypto.ristretto.choice import engine
 
 if folder := os.environ.get("DUCKPRIV_TEST_KERNELS"):
-    # Other builds of the kernel, with sanitizers, and the portable back end: see the Makefile.
-    for build in sorted(Path(folder).glob("*.so")):
-        name = f"duckpriv.crypto._modarith.{build.stem}"
+    # Other builds of the kernels, with sanitizers, and the portable back end: see the Makefile.
+    for build in sorted(Path(folder).glob("*/*.so")):
+        name = f"duckpriv.crypto.{build.parent.name}.{build.stem}"
         loader = importlib.machinery.ExtensionFileLoader(name, str(build))
         spec = importlib.util.spec_from_file_location(name, build, loader=loader)
         assert spec is not None
@@ -28,6 +29,7 @@ if folder := os.environ.get("DUCKPRIV_TEST_KERNELS"):
 
 _CACHES = (
     implementation,
+    engine,
     prepare,
     kernel._public,
     paillier._h_s,

@@ -107,11 +107,49 @@ static PyObject *py_shake256(PyObject *self, PyObject *arguments) {
     Py_RETURN_NONE;
 }
 
+/* sha512(out, before, messages, ends, after): of before || message || after */
+static PyObject *py_sha512(PyObject *self, PyObject *arguments) {
+    (void)self;
+    Py_buffer out, before, messages, ends, after;
+    if (!PyArg_ParseTuple(arguments, "w*y*y*y*y*", &out, &before, &messages, &ends, &after))
+        return NULL;
+    const char *error = wrong(&out, SHA512_BYTES, messages.len, &ends);
+    if (error) {
+        PyErr_SetString(PyExc_ValueError, error);
+    } else {
+        const int64_t *end = ends.buf;
+        Py_ssize_t rows = ends.len / (Py_ssize_t)sizeof *end;
+        const part last = {after.buf, (size_t)after.len};
+        Py_BEGIN_ALLOW_THREADS
+        sha512_state start = SHA512_START;
+        sha512_absorb(&start, &(part){before.buf, (size_t)before.len});
+        int64_t at = 0;
+        for (Py_ssize_t row = 0; row < rows; at = end[row++]) {
+            sha512_state now = start;
+            sha512_absorb(&now, &(part){(const uint8_t *)messages.buf + at, (size_t)(end[row] - at)});
+            sha512_absorb(&now, &last);
+            sha512_end((uint8_t *)out.buf + row * SHA512_BYTES, SHA512_BYTES, &now);
+        }
+        erase(&start, sizeof start);
+        Py_END_ALLOW_THREADS
+    }
+    PyBuffer_Release(&out);
+    PyBuffer_Release(&before);
+    PyBuffer_Release(&messages);
+    PyBuffer_Release(&ends);
+    PyBuffer_Release(&after);
+    if (error)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef functions[] = {
     {"pss_encode", py_pss_encode, METH_VARARGS,
      "pss_encode(out, bits, messages, ends): EMSA-PSS with SHA-384 and no salt, a row each."},
     {"shake256", py_shake256, METH_VARARGS,
      "shake256(out, length, before, messages, ends, after): SHAKE256 of before, message and after."},
+    {"sha512", py_sha512, METH_VARARGS,
+     "sha512(out, before, messages, ends, after): SHA-512 of before, message and after."},
     {0},
 };
 

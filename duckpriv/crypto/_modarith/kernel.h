@@ -52,10 +52,12 @@ typedef struct {
 int modulus_set(modulus *m, const uint8_t *n, const uint8_t *r, const uint8_t *r2, size_t width,
                 size_t limbs);
 
-/* rows.c: between rows of bytes (big-endian) and lanes, and memory. */
+/* memory.c: overwrites secrets. */
+void wipe(void *memory, size_t size);
+
+/* rows.c: between rows of bytes (big-endian) and lanes. */
 int rows_are_below(const uint8_t *n, size_t width, const uint8_t *rows, size_t count);
 void limbs_of_bytes(uint64_t *limbs, size_t step, size_t count, const uint8_t *bytes, size_t width);
-void wipe(void *memory, size_t size);
 /* Returns `result`, and overwrites what the calls that made it have left on the stack: secrets and,
  * of constant-time functions or not, what the compiler kept there. */
 int wiped(const modulus *m, int result);

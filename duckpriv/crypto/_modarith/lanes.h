@@ -53,6 +53,10 @@ INLINE vec vec_load(const uint64_t *from) {
 INLINE void vec_store(uint64_t *to, vec a) { memcpy(to, &a, sizeof a); }
 #define PREFETCH(address) __builtin_prefetch(address)
 
+/* memory.c */
+void *aligned_vecs(size_t count); /* NULL where there is no memory */
+void free_vecs(void *memory);
+
 /* out[j] gets limb j of LANES numbers that stand each in one piece. */
 INLINE void transpose(vec *out, const vec *in) {
 #if defined(PLAIN_C)

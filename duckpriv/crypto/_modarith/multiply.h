@@ -38,6 +38,10 @@ INLINE factor factor_of(vec a) {
     return (factor)(a | EXPONENT(52)) - (factor)vec_all(EXPONENT(52));
 }
 
+INLINE vec integer_of(factor a) {
+    return (vec)(a + (factor)vec_all(EXPONENT(52))) ^ vec_all(EXPONENT(52));
+}
+
 INLINE factor high_half(factor a, factor b) { return fused(a, b, (factor)vec_all(EXPONENT(104))); }
 INLINE factor low_half(factor a, factor b, factor high) {
     return fused(a, b, (factor)vec_all(EXPONENT(104) + 1) - high); /* 2^104 + 2^52 */
@@ -75,6 +79,7 @@ INLINE const factor *factors_of(factor *room, const vec *a, size_t limbs) {
 
 typedef vec factor;
 INLINE factor factor_of(vec a) { return a; }
+INLINE vec integer_of(factor a) { return a; }
 INLINE factor factor_all(const limb_factor *x) { return vec_all(*x); }
 INLINE vec sum_start(uint64_t lows, uint64_t highs) {
     (void)lows;

@@ -1,10 +1,6 @@
 /* Between rows of bytes, numbers in one piece, and lanes. */
 #include "montgomery.h"
 
-#include <stdlib.h>
-#ifdef _WIN32
-#include <malloc.h>
-#endif
 #include <string.h>
 
 #define LARGEST_BYTES (2 * LARGEST_LIMBS * LIMB_BITS / 8)
@@ -139,23 +135,6 @@ void store_pieces(const modulus *m, uint64_t *const piece[LANES], const vec *a) 
         for (int lane = 0; lane < LANES; lane++)
             vec_store(piece[lane] + i, rows[lane]);
     }
-}
-
-#ifdef _WIN32
-void *aligned_vecs(size_t count) { return _aligned_malloc((count ? count : 1) * sizeof(vec), sizeof(vec)); }
-void free_vecs(void *memory) { _aligned_free(memory); }
-#else
-void *aligned_vecs(size_t count) {
-    void *memory;
-    return posix_memalign(&memory, sizeof(vec), (count ? count : 1) * sizeof(vec)) ? NULL : memory;
-}
-void free_vecs(void *memory) { free(memory); }
-#endif
-
-/* Overwrite secrets; the compiler may not leave this out. */
-void wipe(void *memory, size_t size) {
-    memset(memory, 0, size);
-    __asm__ volatile("" : : "r"(memory) : "memory");
 }
 
 /* The deepest calls, of RSA, hold some thirteen numbers and a padded row. */

@@ -1,9 +1,9 @@
-/* SHA-384 (FIPS 180-4, section 6.5). No branch and no address depends on what is hashed. */
+/* SHA-512 and SHA-384 (FIPS 180-4, sections 6.4 and 6.5). No branch and no address depends on what is hashed. */
 #include "hashes.h"
 
 #include <string.h>
 
-enum { BLOCK = 128, ROUNDS = 80 };
+enum { BLOCK = SHA512_BLOCK, ROUNDS = 80 };
 
 /* The first 64 bits of the fractional parts of the cube roots of the first 80 primes. */
 static const uint64_t K[ROUNDS] = {
@@ -28,12 +28,6 @@ static const uint64_t K[ROUNDS] = {
     0x28db77f523047d84, 0x32caab7b40c72493, 0x3c9ebe0a15c9bebc, 0x431d67c49c100d4c,
     0x4cc5d4becb3e42b6, 0x597f299cfc657e2a, 0x5fcb6fab3ad6faec, 0x6c44198c4a475817,
 };
-
-typedef struct {
-    uint64_t h[8];
-    uint8_t block[BLOCK];
-    uint64_t length;
-} state;
 
 static uint64_t rotated(uint64_t x, int bits) {
     return x >> bits | x << (64 - bits);
@@ -82,7 +76,9 @@ static void compress(uint64_t h[8], const uint8_t block[BLOCK]) {
     erase(s, sizeof s);
 }
 
-static void absorb(state *now, const uint8_t *bytes, size_t length) {
+void sha512_absorb(sha512_state *now, const part *more) {
+    const uint8_t *bytes = more->bytes;
+    size_t length = more->length;
     while (length) {
         size_t at = now->length % BLOCK, size = BLOCK - at < length ? BLOCK - at : length;
         memcpy(now->block + at, bytes, size);
@@ -94,19 +90,28 @@ static void absorb(state *now, const uint8_t *bytes, size_t length) {
     }
 }
 
+void sha512_end(uint8_t *out, size_t bytes, sha512_state *now) {
+    uint64_t bits = 8 * now->length;
+    uint8_t end[BLOCK] = {0x80}, size[16] = {0};
+    store(size + 8, bits);
+    sha512_absorb(now, &(part){end, 1 + (2 * BLOCK - 17 - now->length % BLOCK) % BLOCK});
+    sha512_absorb(now, &(part){size, sizeof size});
+    for (size_t i = 0; i < bytes / 8; i++)
+        store(out + 8 * i, now->h[i]);
+    erase(now, sizeof *now);
+}
+
+const sha512_state SHA512_START = {
+    .h = {0x6a09e667f3bcc908, 0xbb67ae8584caa73b, 0x3c6ef372fe94f82b, 0xa54ff53a5f1d36f1,
+          0x510e527fade682d1, 0x9b05688c2b3e6c1f, 0x1f83d9abfb41bd6b, 0x5be0cd19137e2179},
+};
+
 void sha384(uint8_t out[SHA384_BYTES], const part *parts, size_t count) {
-    state now = {
+    sha512_state now = {
         .h = {0xcbbb9d5dc1059ed8, 0x629a292a367cd507, 0x9159015a3070dd17, 0x152fecd8f70e5939,
               0x67332667ffc00b31, 0x8eb44a8768581511, 0xdb0c2e0d64f98fa7, 0x47b5481dbefa4fa4},
     };
     for (size_t i = 0; i < count; i++)
-        absorb(&now, parts[i].bytes, parts[i].length);
-    uint64_t bits = 8 * now.length;
-    uint8_t end[BLOCK] = {0x80}, size[16] = {0};
-    store(size + 8, bits);
-    absorb(&now, end, 1 + (2 * BLOCK - 17 - now.length % BLOCK) % BLOCK);
-    absorb(&now, size, sizeof size);
-    for (int i = 0; i < SHA384_BYTES / 8; i++)
-        store(out + 8 * i, now.h[i]);
-    erase(&now, sizeof now);
+        sha512_absorb(&now, &parts[i]);
+    sha512_end(out, SHA384_BYTES, &now);
 }
