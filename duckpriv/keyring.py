@@ -35,6 +35,8 @@ from .keys import (
     KeyInfo,
     KeyPart,
     KeyShare,
+    OprfPrivateKey,
+    OprfPublicKey,
     PaillierPrivateKey,
     PaillierPublicKey,
     PublicIdentity,
@@ -57,6 +59,7 @@ _PAILLIER_PRIVATE, _PAILLIER_PUBLIC = ".paillier.private.pem", ".paillier.public
 _JOINT_PART, _JOINT_PUBLIC = ".joint.private", ".joint.public"
 _JOINT_MODULUS = ".joint.modulus"
 _SEED_PART = ".seed.private"
+_OPRF_PRIVATE, _OPRF_PUBLIC = ".oprf.private", ".oprf.public"
 _IDENTITY, _TRUSTED = ".identity.private", ".identity.public"
 _SUFFIXES = (
     _PAILLIER_PRIVATE,
@@ -65,6 +68,8 @@ _SUFFIXES = (
     _JOINT_PUBLIC,
     _JOINT_MODULUS,
     _SEED_PART,
+    _OPRF_PRIVATE,
+    _OPRF_PUBLIC,
     _IDENTITY,
     _TRUSTED,
     _PRIVATE,
@@ -74,7 +79,7 @@ _SUFFIXES = (
 _JOURNAL = "journal.private"  # no key: none of the suffixes
 # The modulus whose factors nobody has published, by name.
 PUBLIC_MODULUS = "rsa-2048"
-KINDS = ("rsa", "paillier", "joint", "modulus")
+KINDS = ("rsa", "oprf", "paillier", "joint", "modulus")
 _Key = TypeVar("_Key")
 
 
@@ -242,11 +247,13 @@ class Keyring:
         return self.joint_public(name) if joint else self.paillier_public(name)
 
     def import_public(self, name: str, data: bytes, kind: str) -> KeyInfo:
-        """Keep a peer's public key under `name`: an 'rsa' key (DER), a 'paillier' or 'joint' key,
-        or a 'modulus' for joint keys. The same key again changes nothing; another one under a name
-        in use raises KeyMismatch, one that is bad or of another kind InvalidValue."""
+        """Keep a peer's public key under `name`: an 'rsa' key (DER), an 'oprf', 'paillier' or
+        'joint' key, or a 'modulus' for joint keys. The same key again changes nothing; another one
+        under a name in use raises KeyMismatch, one that is bad or of another kind InvalidValue."""
         if kind == "rsa":
             return self._keep_public(name, _PUBLIC, public_pem(RsaPublicKey.from_der(data)))
+        if kind == "oprf":
+            return self._keep_public(name, _OPRF_PUBLIC, OprfPublicKey.from_bytes(data).encoded)
         if kind == "paillier":
             return self._keep_public(
                 name, _PAILLIER_PUBLIC, PaillierPublicKey.from_bytes(data).encoded
@@ -285,6 +292,32 @@ class Keyring:
             if not self._has(name, _PRIVATE):
                 raise self._not_found(name)
             return self.rsa_private(name).public
+        return key
+
+    def generate_oprf(self, name: str) -> KeyInfo:
+        """Make a key pair of the OPRF. Raises KeyMismatch where the name is taken."""
+        return self._keep_new(name, _OPRF_PRIVATE, lambda: OprfPrivateKey.generate().scalar)
+
+    def oprf_private(self, name: str) -> OprfPrivateKey:
+        """Return the OPRF's private key `name`. Raises KeyNotFound."""
+        key = self._load(name, _OPRF_PRIVATE, lambda data: OprfPrivateKey.from_bytes(data, name))
+        if key is None:
+            if self._has(name, _OPRF_PUBLIC):
+                raise KeyNotFound(
+                    f"key '{name}' is a peer's public key; this function needs a "
+                    "private key, which only the party that made it has"
+                )
+            raise self._not_found(name)
+        return key
+
+    def oprf_public(self, name: str) -> OprfPublicKey:
+        """Return the OPRF's public key `name`, or the public half of the private key `name`.
+        Raises KeyNotFound."""
+        key = self._load(name, _OPRF_PUBLIC, OprfPublicKey.from_bytes)
+        if key is None:
+            if not self._has(name, _OPRF_PRIVATE):
+                raise self._not_found(name)
+            return self.oprf_private(name).public
         return key
 
     def secret(self, name: str) -> bytes:
@@ -429,6 +462,9 @@ class Keyring:
             return KeyInfo(
                 name, "modulus for joint keys", modulus.key.key.bits, modulus.fingerprint
             )
+        if self._has(name, _OPRF_PRIVATE) or self._has(name, _OPRF_PUBLIC):
+            whose = "private" if self._has(name, _OPRF_PRIVATE) else "public"
+            return KeyInfo(name, f"OPRF {whose} key", None, self.oprf_public(name).fingerprint)
         if self._has(name, _SEED_PART):
             return KeyInfo(name, "part of a seed", None, None)
         if self._has(name, _IDENTITY):

@@ -29,8 +29,8 @@ def joint_key(folder: Path) -> dict[str, bytes]:
 
 
 def fill(keyring: Keyring, own: rsa.RSAPrivateKey, joint: dict[str, bytes]) -> None:
-    """Put in an RSA key 'mine', imported as 'host' too, a Paillier key 'paillier', both parts of a
-    joint key and of a seed, and a secret 'seed'."""
+    """Put in an RSA key 'mine', imported as 'host' too, a Paillier key 'paillier', a key 'oprf',
+    both parts of a joint key and of a seed, and a secret 'seed'."""
     pem = own.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
@@ -40,6 +40,7 @@ def fill(keyring: Keyring, own: rsa.RSAPrivateKey, joint: dict[str, bytes]) -> N
     keyring.import_public("host", keyring.rsa_private("mine").public.der, "rsa")
     numbers = own.private_numbers()
     keyring._write_first("paillier.paillier.private.pem", factors_pem(numbers.p, numbers.q))
+    keyring.generate_oprf("oprf")
     for name in ("seed1", "seed2"):
         keyring.generate_seed_part(name)
     keyring.keep_secret("seed", b"a seed of 32 bytes for the tests")

@@ -12,6 +12,7 @@ from duckpriv.functions import FUNCTIONS, Function
 from tests.keys import fill
 
 SCALARS = [f for f in FUNCTIONS if f.kind == "scalar"]
+BLINDED = "oprf_blind(i, 'oprf')"
 CT = "paillier_encrypt(i, 'paillier')"
 CTS = "paillier_encrypt_list([i, -1.5], 'paillier')"
 JOINT = "joint_encrypt(i, 'part1')"
@@ -30,6 +31,20 @@ ARGUMENTS = {
     "blind_sign": ["rsa_blind(i, 'host')", "'mine'"],
     "rsa_finalize": ["i", "blind_sign(rsa_blind(i, 'host'), 'mine')", "'host'"],
     "rsa_token": ["i", "'mine'"],
+    "oprf_public_key": ["'oprf'"],
+    "oprf_blind": ["i", "'oprf'"],
+    "oprf_evaluate": [f"[{BLINDED}]", "'oprf'"],
+    "oprf_finalize": [
+        *("[i::VARCHAR]", f"[{BLINDED}]", f"oprf_evaluate([{BLINDED}], 'oprf').evaluated"),
+        *(f"oprf_evaluate([{BLINDED}], 'oprf').proof", "'oprf'"),
+    ],
+    "oprf_token": ["i", "'oprf'"],
+    "oprf_verify": [
+        *(f"[{BLINDED}]", f"oprf_evaluate([{BLINDED}], 'oprf').evaluated"),
+        *(f"oprf_evaluate([{BLINDED}], 'oprf').proof", "'oprf'"),
+    ],
+    "dh_mask": ["i", "'oprf'"],
+    "dh_remask": ["dh_mask(i, 'oprf')", "'oprf'", "'oprf'"],
     "random_id": ["i"],
     "require": ["i >= 0", "'no'"],
     "require_result": ["'free'", "['a']"],

@@ -155,10 +155,24 @@ REGRESSION = {"l2": 0.5, "accept_disclosure": "yes"}
 SHARED = {"reveal": "none", "result": "shared", "log": "steps"}
 CARD = {"minimum": 4}
 Scripts = dict[str, tuple[str, dict]]
+WHO = {"table": "t", "id": "who"}
+OPRF = {**WHO, "scheme": "oprf"}
 RUNS: dict[str, Scripts] = {
     "match": {
         "host": ("psi/host", {"table": "t", "peer": "guest", "id": "who", "bits": 2048}),
         "guest": ("psi/guest", {"table": "t", "peer": "host", "id": "who"}),
+    },
+    "match-oprf": {
+        "host": ("psi/host", {"peer": "guest", "result": "curve", **OPRF}),
+        "guest": ("psi/guest", {"peer": "host", "result": "curve", **OPRF}),
+    },
+    "private-id": {
+        "host": ("private_id/host", {"peer": "guest", "result": "hidden", **WHO}),
+        "guest": ("private_id/guest", {"peer": "host", "result": "hidden", **WHO}),
+    },
+    "sizes": {
+        "host": ("psi_size/host", {"peer": "guest", **WHO, "list": "y"}),
+        "guest": ("psi_size/guest", {"peer": "host", **WHO}),
     },
     "joint": {
         "host": ("lr_joint_key/host", {"peer": "guest", "label": "y", "columns": "a", **JOINT}),
@@ -252,6 +266,9 @@ MODEL = "SELECT feature, weight FROM model"
 SCORES = "SELECT id, score FROM predictions"
 RESULTS = {
     "match": (ALIGNED, ALIGNED),
+    "match-oprf": ("SELECT id FROM curve",) * 2,
+    "private-id": ("SELECT id FROM hidden",) * 2,
+    "sizes": ("SELECT host_list, both_ids FROM psi_size",) * 2,
     "joint": (MODEL, MODEL),
     "joint-predict": (SCORES, "SELECT count(*) FROM model"),
     "helper": (MODEL, MODEL),
@@ -276,7 +293,9 @@ LABEL = np.arange(len(IDS)) % 2
 
 def expected() -> Results:
     """Return what the runs should find: a step from 0, and its scores."""
-    found: Results = {"match": [[(id_,) for id_ in sorted(IDS)]] * 2}
+    matched = [[(id_,) for id_ in sorted(IDS)]] * 2
+    found: Results = {"match": matched, "match-oprf": matched, "private-id": matched}
+    found["sizes"] = [[(str(y), float(np.sum(y == LABEL))) for y in (0, 1)]] * 2
     x = np.vstack([np.ones(len(IDS)), (DATA.T - DATA.mean(axis=1)).T / DATA.std(axis=1)[:, None]])
     for kind, rate in (("joint", 0.15), ("helper", 0.5)):
         w = rate * x @ (LABEL - 0.5) / len(IDS)

@@ -194,6 +194,12 @@ class Context:
             )
         return self.session
 
+    def blinding_secret(self) -> bytes:
+        """Return the 32 bytes from which this session's blinds are derived."""
+        # Two parties that are tried out with one keyring do not share it.
+        owner = f"-{self.me}" if self.me else ""
+        return self.need_keyring().secret(f"blinding-{self.need_session()}{owner}")
+
     def need_exchange(self) -> Exchange:
         """Return the exchange, or raise InvalidValue that says how to give one."""
         if self.exchange is None:

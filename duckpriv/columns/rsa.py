@@ -76,7 +76,7 @@ def rsa_blind(context: Context, ids: pa.Array, key: pa.Array) -> pa.Array:
     """Blind each id under the peer's public key."""
     public = context.need_keyring().rsa_public(constant(key, "the key"))
     messages = _messages(ids)
-    factors = rsabssa.blinding_factors(messages, _blinding_secret(context), public.modulus)
+    factors = rsabssa.blinding_factors(messages, context.blinding_secret(), public.modulus)
     encoded = rsabssa.encode(messages, public.modulus)
     return to_blobs(rsabssa.blind(encoded, factors, public.modulus))
 
@@ -103,7 +103,7 @@ def rsa_finalize(context: Context, ids: pa.Array, signed: pa.Array, key: pa.Arra
     values = to_matrix(signed, public.width, "signed values")
     if any(int.from_bytes(row, "big") >= modulus for row in rows_of(values)):
         raise ProtocolError("a signed value is not less than N; the peer sent no signature")
-    factors = rsabssa.blinding_factors(messages, _blinding_secret(context), modulus)
+    factors = rsabssa.blinding_factors(messages, context.blinding_secret(), modulus)
     signatures = rsabssa.unblind(values, factors, modulus)
     invalid = rsabssa.invalid_signatures(signatures, rsabssa.encode(messages, modulus), modulus)
     if invalid:
@@ -124,12 +124,6 @@ def rsa_token(context: Context, ids: pa.Array, key: pa.Array) -> pa.Array:
 
 def _messages(ids: pa.Array) -> list[bytes]:
     return [labelled("duckpriv/psi/id/v1", text.encode()) for text in ids.to_pylist()]
-
-
-def _blinding_secret(context: Context) -> bytes:
-    # Two parties that are tried out with one keyring do not share it.
-    owner = f"-{context.me}" if context.me else ""
-    return context.need_keyring().secret(f"blinding-{context.need_session()}{owner}")
 
 
 def _tokens(context: Context, signatures: ByteMatrix) -> pa.Array:

@@ -15,6 +15,7 @@ from .measures import MEASURES
 from .metrics import METRICS
 from .names import NAMES
 from .noise import NOISE
+from .oprf import OPRF
 from .paillier import PAILLIER
 from .policies import POLICIES
 from .ring import RING
@@ -32,6 +33,7 @@ FUNCTIONS: tuple[Function, ...] = (
     *POLICIES,
     *IDS,
     *RSA,
+    *OPRF,
     *PAILLIER,
     *JOINT,
     *HOMOMORPHIC,

@@ -63,7 +63,8 @@ RSA: tuple[Function, ...] = (
             Parameter(
                 "kind",
                 "VARCHAR",
-                "which kind of key you expect: rsa, paillier, joint, or modulus (of a joint key)",
+                "which kind of key you expect: rsa, oprf, paillier, joint, or modulus (of a joint "
+                "key)",
             ),
             Parameter("proof", "BLOB", "the peer's rsa_key_proof; NULL: not checked", "NULL"),
         ),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from .fingerprint import read_fingerprint
 from .identity import Identity, PublicIdentity
 from .joint import JointModulus, JointPublicKey, KeyPart, KeyShare
+from .oprf import OprfPrivateKey, OprfPublicKey
 from .paillier import PaillierPrivateKey, PaillierPublicKey, factors_from_pem, factors_pem
 from .rsa import RsaPrivateKey, RsaPublicKey, private_from_pem, public_der, public_pem
 from .seed import SeedPart
@@ -20,6 +21,8 @@ __all__ = [
     "KeyInfo",
     "KeyPart",
     "KeyShare",
+    "OprfPrivateKey",
+    "OprfPublicKey",
     "PaillierPrivateKey",
     "PaillierPublicKey",
     "PublicIdentity",

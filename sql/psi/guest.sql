@@ -4,6 +4,7 @@
 -- set peer             the host's name
 -- set table            your table or view
 -- set id               its id column, or several with commas between
+-- set scheme = rsa     how ids are hidden: rsa (blind signatures) or oprf (an elliptic curve), the same at both
 -- set kind = raw       how ids are normalised: raw, trimmed, lower, email or phone (one a column)
 -- set result = alignment  the name of the table that it makes, in your current schema; the host's unmatched random ids go into
 --                      one of that name and _unmatched
@@ -13,7 +14,8 @@ SET VARIABLE id = duckpriv_written(getvariable('table'), getvariable('id'));
 -- both parties have to run with the same settings; the host's messages are checked for them
 SET VARIABLE duckpriv_protocol = 'psi/1';
 SET VARIABLE duckpriv_parameters =
-    'kind=' || getvariable('kind') || ' columns=' || len(split_names(getvariable('id')));
+    'kind=' || getvariable('kind') || ' columns=' || len(split_names(getvariable('id'))) || ' scheme=' || getvariable('scheme');
+SELECT require(getvariable('scheme') IN ('rsa', 'oprf'), 'scheme is rsa or oprf');
 
 -- the results' names are free
 SELECT require_result(getvariable('result'), ['id', 'pid']), require_result(getvariable('result') || '_unmatched', ['pid']);
@@ -38,6 +40,10 @@ SET VARIABLE policy = {tbl: getvariable('table'), peers: [getvariable('peer')], 
 SET VARIABLE release = {what: 'how many distinct ids we have', numbers: 1::BIGINT, alignment: getvariable('result')};
 
 -- include shared/rsa_guest.sql
+
+-- include shared/oprf_guest.sql
+
+-- part map
 
 -- message 4: the host's tokens
 CREATE OR REPLACE TEMP TABLE psi_tokens_there AS

@@ -1,11 +1,12 @@
--- Private matching, host: holds the RSA key, never learns which of its ids the guest has.
+-- Private matching, host: holds the key, never learns which of its ids the guest has.
 -- The peer runs psi/guest. sql/psi/README.md says what each message reveals.
 --
 -- set peer             the guest's name
 -- set table            your table or view
 -- set id               its id column, or several with commas between
+-- set scheme = rsa     how ids are hidden: rsa (blind signatures) or oprf (an elliptic curve), the same at both
 -- set kind = raw       how ids are normalised: raw, trimmed, lower, email or phone (one a column)
--- set bits = 3072      size of the RSA key, fresh in each session: 2048 at least
+-- set bits = 3072      with rsa: size of the key, fresh in each session: 2048 at least
 -- set most_ids = 0     refuse a guest with more distinct ids than this; 0: any number
 -- set result = alignment  the name of the table that it makes, in your current schema; one of that name and _unmatched is
 --                      empty: the guest has none that you lack
@@ -15,7 +16,8 @@ SET VARIABLE id = duckpriv_written(getvariable('table'), getvariable('id'));
 -- both parties have to run with the same settings; the guest's messages are checked for them
 SET VARIABLE duckpriv_protocol = 'psi/1';
 SET VARIABLE duckpriv_parameters =
-    'kind=' || getvariable('kind') || ' columns=' || len(split_names(getvariable('id')));
+    'kind=' || getvariable('kind') || ' columns=' || len(split_names(getvariable('id'))) || ' scheme=' || getvariable('scheme');
+SELECT require(getvariable('scheme') IN ('rsa', 'oprf'), 'scheme is rsa or oprf');
 
 -- the results' names are free
 SELECT require_result(getvariable('result'), ['id', 'pid']), require_result(getvariable('result') || '_unmatched', ['pid']);
@@ -36,6 +38,10 @@ SET VARIABLE policy = {tbl: getvariable('table'), peers: [getvariable('peer')], 
 -- include ../shared/policy.sql
 
 -- include shared/rsa_host.sql
+
+-- include shared/oprf_host.sql
+
+-- part map
 
 SET VARIABLE release = {what: 'which of the peer''s ids we have, and how many distinct ids', numbers: (SELECT count(*) FROM psi_tokens_here),
                         alignment: getvariable('result')};

@@ -42,25 +42,34 @@ def columns(name: str, x: np.ndarray) -> dict[str, np.ndarray]:
     return {f"{name}{i}": x[:, i] for i in range(x.shape[1])}
 
 
-def matching(host: list[str | None], guest: list[str]) -> Callable[[Folder], Scripts]:
-    def made(folder: Folder) -> Scripts:
-        for me, its in (("host", host), ("guest", guest)):
-            folder.make_table(me, pa.table({"id": pa.array(its, pa.string())}))
-        return {
-            "host": ("psi/host", {"peer": "guest", "table": "t", "id": "id", "bits": 2048}),
-            "guest": ("psi/guest", {"peer": "host", "table": "t", "id": "id"}),
-        }
-
-    return made
+Ids = list[str | None]
 
 
-def matches(folder: Folder, rows: int, much: bool) -> Scripts:
-    return matching(ids(rows), ids(rows, "p" if much else "q"))(folder)
+def matching(folder: Folder, host: Ids, guest: Ids, script: str = "psi", **scheme: str) -> Scripts:
+    for me, its in (("host", host), ("guest", guest)):
+        folder.make_table(me, pa.table({"id": pa.array(its, pa.string())}))
+    both = {"table": "t", "id": "id", **scheme}
+    bits = {"bits": 2048} if scheme == {"scheme": "rsa"} else {}
+    return {
+        "host": (f"{script}/host", {"peer": "guest", **both, **bits}),
+        "guest": (f"{script}/guest", {"peer": "host", **both}),
+    }
 
 
-def repeats(folder: Folder, rows: int, much: bool) -> Scripts:
-    host: list[str | None] = [*ids(rows)]
-    return matching(host * 3 + [None] * rows if much else host, ids(rows))(folder)
+def matches(folder: Folder, rows: int, much: bool, scheme: str) -> Scripts:
+    return matching(folder, [*ids(rows)], [*ids(rows, "p" if much else "q")], scheme=scheme)
+
+
+def repeats(folder: Folder, rows: int, much: bool, **script: str) -> Scripts:
+    host: Ids = [*ids(rows)]
+    return matching(folder, host * 3 + [None] * rows if much else host, [*ids(rows)], **script)
+
+
+def which_are_common(folder: Folder, rows: int, much: bool, script: str) -> Scripts:
+    """The first or the last half of the host's ids."""
+    host, half = ids(rows), rows // 2
+    common = host[:half] if much else host[half:]
+    return matching(folder, [*host], [*common, *ids(half, "q")], script)
 
 
 def product(
@@ -292,8 +301,37 @@ class Case:
 
 
 CASES = [
-    Case("psi/guest", "guest", "none or all of its ids match", matches, many_rows=10_000),
-    Case("psi/host", "host", "its rows repeat ids or have none", repeats, many_rows=10_000),
+    *(
+        case
+        for scheme in ("rsa", "oprf")
+        for case in (
+            Case(
+                "psi/guest",
+                "guest",
+                "none or all of its ids match",
+                partial(matches, scheme=scheme),
+                many_rows=10_000,
+            ),
+            Case(
+                "psi/host",
+                "host",
+                "its rows repeat ids or have none",
+                partial(repeats, scheme=scheme),
+                many_rows=10_000,
+            ),
+        )
+    ),
+    *(
+        Case(
+            f"{script}/{me}",
+            me,
+            "the first or the last half of the ids is common",
+            partial(which_are_common, script=script),
+            many_rows=10_000,
+        )
+        for script in ("private_id", "psi_size")
+        for me in ("host", "guest")
+    ),
     *(
         Case(
             f"matmul/{me}",

@@ -1,6 +1,8 @@
 -- Tokens of our ids, psi_sequence(seq, psi_id), as psi_tokens_here(psi_id, token): messages 1 to 3, with the blind signatures of
 -- RFC 9474. The variable `release` is set before.
 
+-- part rsa if getvariable('scheme') = 'rsa'
+
 SET VARIABLE key = 'psi-' || getvariable('session') || '-of-' || getvariable('peer');
 
 -- message 1: the host's public key, with the proof that it blinds perfectly

@@ -1,6 +1,8 @@
 -- Tokens of our ids, psi_distinct(psi_id), as psi_tokens_here(psi_id, token), and blindly of the guest's: messages 1 to 3, with the
 -- signatures of RFC 9474.
 
+-- part rsa if getvariable('scheme') = 'rsa'
+
 SET VARIABLE key = 'psi-' || getvariable('session') || '-' || getvariable('me');
 
 -- message 1: the public key, and the proof that it blinds the guest's ids perfectly
