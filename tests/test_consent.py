@@ -56,7 +56,8 @@ def test_a_channel_of_a_bundled_script_has_one_form(name: str) -> None:
 def test_what_goes_along_with_messages_is_shown() -> None:
     given = {"peer": "shop", "table": "t", "id": "a,b", "kind": "lower"}
     script = load("psi/host")
-    assert Consent(script, script.values(given)).settings == ["psi/1 kind=lower columns=N scheme=rsa"]
+    settings = Consent(script, script.values(given)).settings
+    assert settings == ["psi/1 kind=lower columns=N scheme=rsa"]
     assert Consent(load("lr_helper/helper"), VALUES).settings == ["lr_helper/2"]
     assert Consent(parse("own.sql", "SELECT 1"), {}).settings == []
 
