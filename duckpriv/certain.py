@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from functools import lru_cache
 
-from .calls import Token, tokens
+from .calls import Token, named_in, tokens
 
 Tokens = list[Token]
 # What an error says of a message that may be left out.
@@ -34,6 +34,8 @@ _OPEN, _CLOSE = frozenset("([{"), frozenset(")]}")
 @lru_cache(maxsize=256)  # a script's step runs the same statements again and again
 def surely_runs(sql: str, names: tuple[str, ...]) -> bool:
     """Whether the calls of `names` in these statements run whenever they succeed."""
+    if not named_in(sql, names):
+        return True
     statement: Tokens = []
     for token in tokens(f"{sql};"):
         if token == Token("sign", ";"):

@@ -50,8 +50,7 @@ def install(con: duckdb.DuckDBPyConnection, context: Context) -> None:
             _remove(con, name)
         _register(con, udf, context)
     if not attached:
-        con.execute(f"ATTACH ':memory:' AS {_CATALOG}")
-        _create_macros(con)
+        _attach_macros(con)
     extend_search_path(con)
 
 
@@ -142,7 +141,13 @@ def _ours(con: duckdb.DuckDBPyConnection) -> bool:
     return True
 
 
-def _create_macros(con: duckdb.DuckDBPyConnection) -> None:
+def _attach_macros(con: duckdb.DuckDBPyConnection) -> None:
+    con.execute(f"ATTACH ':memory:' AS {_CATALOG}")
+    create_macros(con)
+
+
+def create_macros(con: duckdb.DuckDBPyConnection) -> None:
+    """Create the macros, and the list of the functions, in the attached database."""
     # A cursor's search path is its own, so the user's stays as it is while we create.
     with con.cursor() as cursor:
         cursor.execute(f"USE {_CATALOG}.main")
@@ -186,12 +191,10 @@ def _create_function_list(con: duckdb.DuckDBPyConnection) -> None:
         (f.name, f.kind, f.signature, f.returns, f.about, f.reveals, f.example, f.randomised)
         for f in FUNCTIONS
     ]
-    columns = [pa.array(column) for column in zip(*described, strict=True)]
-    con.register(
-        "duckpriv_internal_described", pa.table(columns, [str(i) for i in range(len(columns))])
-    )
-    con.execute("INSERT INTO function_list FROM duckpriv_internal_described")
-    con.unregister("duckpriv_internal_described")
+    # Lists as parameters: the first array that Arrow makes of a list imports pandas.
+    columns = [[*column] for column in zip(*described, strict=True)]
+    values = ", ".join(f"unnest(${i}::VARCHAR[])" for i in range(1, len(columns) + 1))
+    con.execute(f"INSERT INTO function_list SELECT {values}", columns)
 
 
 def _register(con: duckdb.DuckDBPyConnection, udf: Udf, context: Context) -> None:

@@ -31,6 +31,7 @@ import difflib
 import hashlib
 import re
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -243,6 +244,7 @@ def _with_includes(path: Path, within: tuple[Path, ...] = ()) -> str:
     return _INCLUDE.sub(included, path.read_text(_ENCODING))
 
 
+@lru_cache(maxsize=64)  # the bundled ones, for every run and for what their counterparts accept
 def parse(name: str, text: str) -> Script:
     """Parse a script's text. Raises InvalidValue where it is not SQL."""
     variables, about = [], []

@@ -2,13 +2,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import duckdb
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 import duckpriv
+from duckpriv import engine
+from duckpriv.columns.context import Context
+from duckpriv.disk import utf8_path
 from tests import keys
+from tests.effort import THOROUGH
 from tests.parties import at_once
 
 Connect = Callable[..., duckpriv.Party]
@@ -17,6 +23,34 @@ Connect = Callable[..., duckpriv.Party]
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """A process for each core, and one more: some tests only wait."""
     return (os.cpu_count() or 1) + 1
+
+
+@pytest.fixture(scope="session", autouse=True)
+def macros_of_a_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let a process create the macros once, into a file that its connections attach: to create them
+    takes most of the time of opening a party. `make test-all` opens parties as users do, and so do
+    the processes that tests start."""
+    if THOROUGH:
+        yield
+        return
+    file = utf8_path(tmp_path_factory.mktemp("macros") / "macros.duckdb")
+    attach_anew = engine._attach_macros
+
+    def attach(con: duckdb.DuckDBPyConnection) -> None:
+        try:
+            con.execute(f"ATTACH {engine.literal(file)} AS duckpriv (READ_ONLY)")
+        except duckdb.Error:  # settings that forbid it
+            attach_anew(con)
+
+    with duckdb.connect() as con:
+        for udf in (udf for function in engine.FUNCTIONS for udf in function.udfs):
+            with suppress(duckdb.Error):  # declared for several functions
+                engine._register(con, udf, Context(None))
+        con.execute(f"ATTACH {engine.literal(file)} AS duckpriv")
+        engine.create_macros(con)
+    engine._attach_macros = attach
+    yield
+    engine._attach_macros = attach_anew
 
 
 @pytest.fixture(scope="session")
