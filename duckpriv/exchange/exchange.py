@@ -503,7 +503,8 @@ class FileExchange:
 
     def deliver(self) -> None:
         """Hand committed messages to the carrier."""
-        self._deliver(self.outbox.deliver)
+        if self.outbox.waits:
+            self._deliver(self.outbox.deliver)
 
     def deliver_again(self, held: list[str]) -> None:
         """Deliver messages that an earlier run has written down last."""

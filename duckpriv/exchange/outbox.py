@@ -85,6 +85,11 @@ class Outbox:
         return self._held_in is not None
 
     @property
+    def waits(self) -> bool:
+        """Whether committed messages are to be delivered."""
+        return bool(self._committed)
+
+    @property
     def small(self) -> int:
         """Up to how many bytes content stays in memory."""
         return _SMALL if self._held_in is None else _SMALL_HELD
