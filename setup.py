@@ -38,7 +38,10 @@ def extension(name: str, module: str, *macros: str, also: tuple[Path, ...] = ())
         sources=sorted(str(source) for source in (*(CRYPTO / name).glob("*.c"), *also)),
         depends=sorted(str(header) for header in CRYPTO.glob("_*/*.h")),
         define_macros=[*limited, *((macro, None) for macro in macros)],
-        extra_compile_args=["-O3", "-std=gnu11", "-Wall", "-Wextra", "-Wno-unknown-pragmas"],
+        extra_compile_args=[
+            *("-O3", "-std=gnu11", "-fvisibility=hidden"),
+            *("-Wall", "-Wextra", "-Wno-unknown-pragmas"),
+        ],
         py_limited_api=LIMITED,
         optional=not os.environ.get("DUCKPRIV_NEED_KERNEL"),
     )

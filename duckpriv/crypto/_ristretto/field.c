@@ -8,60 +8,108 @@ const uint64_t EDWARDS_D[LIMBS] = {0x34dca135978a3, 0x1a8283b156ebd, 0x5e7a26001
 const uint64_t EDWARDS_2D[LIMBS] = {0x69b9426b2f159, 0x35050762add7a, 0x3cf44c0038052,
                                     0x6738cc7407977, 0x2406d9dc56dff};
 
-fe fe_product(const fe *a, const fe *b) { return fe_multiply(a, b); }
+/* Columns of weights 2^(51 i), i = 0 to 9, to limbs: 2^255 is 19. */
+INLINE wide folded(const vec *column) {
+    wide out;
+    EACH_LIMB(i)
+        out.v[i] = column[i] + times_19(column[i + LIMBS]);
+    return out;
+}
 
-/* Squares `count` numbers `times` times: several side by side fill the time that one takes from its
+#define COLUMNS (2 * LIMBS)
+
+/* The high half of a product of 52-bit numbers counts twice in the next column. */
+INLINE wide multiplied(const fe *a, const fe *b) {
+    vec column[COLUMNS], twice = vec_zero();
+    UNROLL for (int c = 0; c < COLUMNS; c++) {
+        const uint64_t products = (uint64_t)(c < LIMBS ? c + 1 : COLUMNS - 1 - c);
+        vec low = sum_start(products, 0), high = sum_start(0, products);
+        EACH_LIMB(i)
+            if (c >= i && c < i + LIMBS)
+                multiply_add(&low, &high, a->v[i], b->v[c - i]);
+        column[c] = low + twice;
+        twice = high + high;
+    }
+    return folded(column);
+}
+
+/* Products of different limbs count twice, and high halves twice in the next column. */
+INLINE wide squared(const fe *a) {
+    vec column[COLUMNS], high_of_square = vec_zero(), high_of_pairs = vec_zero();
+    UNROLL for (int c = 0; c < COLUMNS; c++) {
+        const uint64_t pairs = (uint64_t)((c < LIMBS ? c + 1 : COLUMNS - 1 - c) / 2);
+        vec once = vec_zero(), twice = high_of_square + sum_start(pairs, 0);
+        const vec four_times = high_of_pairs;
+        high_of_square = vec_zero();
+        high_of_pairs = sum_start(0, pairs);
+        EACH_LIMB(i)
+            if (2 * i < c && c - i < LIMBS)
+                multiply_add(&twice, &high_of_pairs, a->v[i], a->v[c - i]);
+        if (c % 2 == 0) {
+            once = sum_start(1, 0);
+            high_of_square = sum_start(0, 1);
+            multiply_add(&once, &high_of_square, a->v[c / 2], a->v[c / 2]);
+        }
+        twice += four_times + four_times;
+        column[c] = once + twice + twice;
+    }
+    return folded(column);
+}
+
+wide product(const fe *a, const fe *b) { return multiplied(a, b); }
+wide square(const fe *a) { return squared(a); }
+fe fe_product(const fe *a, const fe *b) { return carried(multiplied(a, b)); }
+fe fe_square(const fe *a) { return carried(squared(a)); }
+
+#define EACH_SIDE(i) UNROLL for (int i = 0; i < SIDE; i++)
+
+/* Squares SIDE numbers `times` times: side by side they fill the time that one takes from its
  * products to the next ones. */
-static void square_all(fe *a, int times, int count) {
+static void square_all(fe a[SIDE], int times) {
     for (int t = 0; t < times; t++)
-        for (int i = 0; i < count; i++)
+        EACH_SIDE(i)
             a[i] = fe_square(&a[i]);
 }
 
-static void multiply_all(fe *a, const fe *b, int count) {
-    for (int i = 0; i < count; i++)
-        a[i] = fe_multiply(&a[i], &b[i]);
-}
-
 /* out = (a^(2^times)) * b */
-static void raise_all(fe *out, const fe *a, int times, const fe *b, int count) {
+static void raise_all(fe out[SIDE], const fe a[SIDE], int times, const fe b[SIDE]) {
     fe power[SIDE];
-    for (int i = 0; i < count; i++)
+    EACH_SIDE(i)
         power[i] = a[i];
-    square_all(power, times, count);
-    for (int i = 0; i < count; i++)
-        out[i] = fe_multiply(&power[i], &b[i]);
+    square_all(power, times);
+    EACH_SIDE(i)
+        out[i] = fe_product(&power[i], &b[i]);
 }
 
 /* x^((p - 5) / 8) = x^(2^252 - 3), by the chain of Bernstein's Curve25519 (2006): x5 is
  * x^(2^5 - 1), and so on. */
-static void power_58(fe *out, const fe *x, int count) {
+static void power_58(fe out[SIDE], const fe x[SIDE]) {
     fe x2[SIDE], x5[SIDE], x10[SIDE], x20[SIDE], x50[SIDE], x100[SIDE], power[SIDE];
-    raise_all(x2, x, 1, x, count);       /* 2^2 - 1 */
-    raise_all(power, x2, 1, x, count);   /* 2^3 - 1 */
-    raise_all(x5, power, 2, x2, count);  /* 2^5 - 1 */
-    raise_all(x10, x5, 5, x5, count);
-    raise_all(x20, x10, 10, x10, count);
-    raise_all(power, x20, 20, x20, count); /* 2^40 - 1 */
-    raise_all(x50, power, 10, x10, count);
-    raise_all(x100, x50, 50, x50, count);
-    raise_all(power, x100, 100, x100, count); /* 2^200 - 1 */
-    raise_all(power, power, 50, x50, count);  /* 2^250 - 1 */
-    raise_all(out, power, 2, x, count);
+    raise_all(x2, x, 1, x);       /* 2^2 - 1 */
+    raise_all(power, x2, 1, x);   /* 2^3 - 1 */
+    raise_all(x5, power, 2, x2);  /* 2^5 - 1 */
+    raise_all(x10, x5, 5, x5);
+    raise_all(x20, x10, 10, x10);
+    raise_all(power, x20, 20, x20); /* 2^40 - 1 */
+    raise_all(x50, power, 10, x10);
+    raise_all(x100, x50, 50, x50);
+    raise_all(power, x100, 100, x100); /* 2^200 - 1 */
+    raise_all(power, power, 50, x50);  /* 2^250 - 1 */
+    raise_all(out, power, 2, x);
 }
 
 fe fe_inverse(const fe *a) {
-    fe power, cube = fe_square(a);
-    cube = fe_multiply(&cube, a);
-    power_58(&power, a, 1);
-    square_all(&power, 3, 1);
-    return fe_multiply(&power, &cube); /* 8 (p - 5) / 8 + 3 = p - 2 */
+    const fe x[SIDE] = {*a, *a}, square = fe_square(a); /* one is for nothing */
+    fe power[SIDE], cube = fe_product(&square, a);
+    power_58(power, x);
+    square_all(power, 3);
+    return fe_product(&power[0], &cube); /* 8 (p - 5) / 8 + 3 = p - 2 */
 }
 
 wide canonical(const fe *a) {
     wide x = wide_of(a);
     vec carry = vec_zero();
-    for (int i = 0; i < LIMBS; i++) {
+    EACH_LIMB(i) {
         x.v[i] += carry;
         carry = x.v[i] >> FIELD_BITS;
         x.v[i] &= FIELD_MASK;
@@ -70,10 +118,10 @@ wide canonical(const fe *a) {
     /* Now below 2^255 + 19: p fits once if x + 19 has a bit 255, and then x - p is x + 19 without
      * that bit. */
     carry = vec_all(19);
-    for (int i = 0; i < LIMBS; i++)
+    EACH_LIMB(i)
         carry = (x.v[i] + carry) >> FIELD_BITS;
     carry = times_19(carry);
-    for (int i = 0; i < LIMBS; i++) {
+    EACH_LIMB(i) {
         x.v[i] += carry;
         carry = x.v[i] >> FIELD_BITS;
         x.v[i] &= FIELD_MASK;
@@ -99,23 +147,19 @@ static vec fe_equal(const fe *a, const fe *b) {
 }
 
 /* RFC 9496, section 4.2 */
-void square_root_of_ratio(fe *root, vec *was_square, const fe *u, const fe *v, int count) {
-    fe v3[SIDE], x[SIDE], power[SIDE];
-    for (int i = 0; i < count; i++) {
-        fe v2 = fe_square(&v[i]), v6;
-        v3[i] = fe_multiply(&v2, &v[i]);
-        v6 = fe_square(&v3[i]);
-        x[i] = fe_multiply(&v6, &v[i]);
-        x[i] = fe_multiply(&x[i], &u[i]);
+void square_root_of_ratio(fe root[SIDE], vec was_square[SIDE], const fe u[SIDE], const fe v[SIDE]) {
+    fe uv3[SIDE], uv7[SIDE], power[SIDE];
+    EACH_SIDE(i) {
+        fe v2 = fe_square(&v[i]), v3 = fe_product(&v2, &v[i]), v4 = fe_square(&v2);
+        uv3[i] = fe_product(&v3, &u[i]);
+        uv7[i] = fe_product(&uv3[i], &v4);
     }
-    power_58(power, x, count);
-    multiply_all(v3, u, count);
-    multiply_all(power, v3, count);
+    power_58(power, uv7);
     const fe i_root = fe_of_limbs(SQRT_M1);
-    for (int i = 0; i < count; i++) {
-        fe r = power[i], check = fe_square(&r), minus_u = fe_negative(&u[i]);
-        check = fe_multiply(&check, &v[i]);
-        fe minus_u_i = fe_multiply(&minus_u, &i_root), rotated = fe_multiply(&r, &i_root);
+    EACH_SIDE(i) {
+        fe r = fe_product(&uv3[i], &power[i]), check = fe_square(&r), minus_u = fe_negative(&u[i]);
+        check = fe_product(&check, &v[i]);
+        fe minus_u_i = fe_product(&minus_u, &i_root), rotated = fe_product(&r, &i_root);
         vec right = fe_equal(&check, &u[i]), flipped = fe_equal(&check, &minus_u);
         vec flipped_i = fe_equal(&check, &minus_u_i);
         r = fe_select(flipped | flipped_i, &rotated, &r);
@@ -130,14 +174,14 @@ wide load_limbs(const uint8_t *rows, size_t stride, size_t first, size_t count, 
     uint64_t lanes[LIMBS][LANES], top[LANES];
     for (size_t lane = 0; lane < LANES; lane++) {
         const uint8_t *row = rows + (first + lane < count ? first + lane : count - 1) * stride;
-        for (int i = 0; i < LIMBS; i++) {
+        EACH_LIMB(i) {
             uint64_t word;
             memcpy(&word, row + byte[i], sizeof word);
             lanes[i][lane] = word >> bit[i] & FIELD_MASK;
         }
         top[lane] = row[ROW - 1] >> 7;
     }
-    for (int i = 0; i < LIMBS; i++)
+    EACH_LIMB(i)
         out.v[i] = vec_load(lanes[i]);
     *top_bit = -vec_load(top);
     return out;

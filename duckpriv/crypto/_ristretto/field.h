@@ -14,6 +14,10 @@
 #define FIELD_BITS 51
 #define FIELD_MASK ((UINT64_C(1) << FIELD_BITS) - 1)
 
+/* Limbs are to stand in registers: all loops over them have to be unrolled. */
+#define UNROLL _Pragma("GCC unroll 20")
+#define EACH_LIMB(i) UNROLL for (int i = 0; i < LIMBS; i++)
+
 typedef struct {
     factor v[LIMBS];
 } fe;
@@ -30,7 +34,7 @@ INLINE vec times_19(vec a) { return a + (a << 1) + (a << 4); }
 /* Of any limbs below 2^64: each gives what is above 51 bits to the next one. */
 INLINE fe carried(wide a) {
     fe out;
-    for (int i = 0; i < LIMBS; i++) {
+    EACH_LIMB(i) {
         vec carry = a.v[i ? i - 1 : LIMBS - 1] >> FIELD_BITS;
         out.v[i] = factor_of((a.v[i] & FIELD_MASK) + (i ? carry : times_19(carry)));
     }
@@ -40,27 +44,27 @@ INLINE fe carried(wide a) {
 /* The limbs of a number as integers. */
 INLINE wide wide_of(const fe *a) {
     wide out;
-    for (int i = 0; i < LIMBS; i++)
+    EACH_LIMB(i)
         out.v[i] = integer_of(a->v[i]);
     return out;
 }
 
 INLINE wide wide_add(wide a, wide b) {
-    for (int i = 0; i < LIMBS; i++)
+    EACH_LIMB(i)
         a.v[i] += b.v[i];
     return a;
 }
 
 /* a - b + 2^9 p, for b with limbs below 2^59 or sums of two such less 2^14. */
 INLINE wide wide_subtract(wide a, wide b) {
-    for (int i = 0; i < LIMBS; i++)
+    EACH_LIMB(i)
         a.v[i] += (prime_limb(i) << 9) - b.v[i];
     return a;
 }
 
 INLINE fe fe_of_limbs(const uint64_t *limbs) {
     fe out;
-    for (int i = 0; i < LIMBS; i++)
+    EACH_LIMB(i)
         out.v[i] = factor_of(vec_all(limbs[i]));
     return out;
 }
@@ -80,73 +84,26 @@ INLINE fe fe_negative(const fe *a) {
 INLINE vec vec_select(vec mask, vec a, vec b) { return (mask & a) | (~mask & b); }
 INLINE fe fe_select(vec mask, const fe *a, const fe *b) {
     fe out;
-    for (int i = 0; i < LIMBS; i++)
+    EACH_LIMB(i)
         out.v[i] = (factor)vec_select(mask, (vec)a->v[i], (vec)b->v[i]);
     return out;
 }
 
-/* Columns of weights 2^(51 i), i = 0 to 9, to limbs: 2^255 is 19. */
-INLINE wide folded(const vec *column) {
-    wide out;
-    for (int i = 0; i < LIMBS; i++)
-        out.v[i] = column[i] + times_19(column[i + LIMBS]);
-    return out;
-}
-
-/* The high half of a product of 52-bit numbers counts twice in the next column. */
-INLINE wide product(const fe *a, const fe *b) {
-    vec column[2 * LIMBS], twice = vec_zero();
-    for (int c = 0; c < 2 * LIMBS - 1; c++) {
-        const int first = c < LIMBS ? 0 : c - LIMBS + 1, last = c < LIMBS ? c : LIMBS - 1;
-        const uint64_t products = (uint64_t)(last - first + 1);
-        vec low = sum_start(products, 0), high = sum_start(0, products);
-        for (int i = first; i <= last; i++)
-            multiply_add(&low, &high, a->v[i], b->v[c - i]);
-        column[c] = low + twice;
-        twice = high + high;
-    }
-    column[2 * LIMBS - 1] = twice;
-    return folded(column);
-}
-
-/* Products of different limbs count twice, and high halves twice in the next column. */
-INLINE wide square(const fe *a) {
-    vec column[2 * LIMBS], high_of_square = vec_zero(), high_of_pairs = vec_zero();
-    for (int c = 0; c < 2 * LIMBS; c++) {
-        const int first = c < LIMBS ? 0 : c - LIMBS + 1;
-        const uint64_t pairs = (uint64_t)((c + 1) / 2 - first);
-        vec once = vec_zero(), twice = high_of_square + sum_start(pairs, 0);
-        const vec four_times = high_of_pairs;
-        high_of_square = vec_zero();
-        high_of_pairs = sum_start(0, pairs);
-        for (int i = first; 2 * i < c; i++)
-            multiply_add(&twice, &high_of_pairs, a->v[i], a->v[c - i]);
-        if (c % 2 == 0) {
-            once = sum_start(1, 0);
-            high_of_square = sum_start(0, 1);
-            multiply_add(&once, &high_of_square, a->v[c / 2], a->v[c / 2]);
-        }
-        twice += four_times + four_times;
-        column[c] = once + twice + twice;
-    }
-    return folded(column);
-}
-
-INLINE fe fe_multiply(const fe *a, const fe *b) { return carried(product(a, b)); }
-INLINE fe fe_square(const fe *a) { return carried(square(a)); }
-
-/* field.c. Not inline: what is not at the heart of a loop calls these. */
+/* field.c. Products are calls: formulas with all of them inline do not fit where the processor keeps
+ * instructions, and take up to a third longer. */
+wide product(const fe *a, const fe *b);
+wide square(const fe *a);
 fe fe_product(const fe *a, const fe *b);
-fe fe_squared(const fe *a, int times);
+fe fe_square(const fe *a);
 /* The one form below p, as integers. */
 wide canonical(const fe *a);
 vec fe_is_zero(const fe *a);     /* masks */
 vec fe_is_negative(const fe *a); /* odd in canonical form (RFC 9496, section 2.1) */
 fe fe_absolute(const fe *a);
 fe fe_inverse(const fe *a); /* 0 of 0 */
-/* SQRT_RATIO_M1 of RFC 9496, 4.2, of `count` pairs, at most SIDE: the non-negative root of u/v, and where that
- * is a square; of sqrt(-1) u/v elsewhere. */
-void square_root_of_ratio(fe *root, vec *was_square, const fe *u, const fe *v, int count);
+/* SQRT_RATIO_M1 of RFC 9496, 4.2: the non-negative root of u/v, and where that is a square; of
+ * sqrt(-1) u/v elsewhere. */
+void square_root_of_ratio(fe root[SIDE], vec was_square[SIDE], const fe u[SIDE], const fe v[SIDE]);
 
 /* Between rows of 32 bytes, little-endian, and lanes: from row `first` on, and the last of `count` rows in
  * lanes beyond. */

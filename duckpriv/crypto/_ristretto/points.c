@@ -3,7 +3,7 @@
 
 addend addend_of(const summand *p) {
     const fe d2 = fe_of_limbs(EDWARDS_2D);
-    return (addend){p->minus, p->plus, fe_add(&p->z, &p->z), fe_multiply(&p->t, &d2)};
+    return (addend){p->minus, p->plus, fe_add(&p->z, &p->z), fe_product(&p->t, &d2)};
 }
 
 point point_of_summand(const summand *p) {

@@ -27,13 +27,13 @@ typedef struct {
 } completed;
 
 INLINE point point_of(const completed *c) {
-    return (point){fe_multiply(&c->e, &c->f), fe_multiply(&c->g, &c->h), fe_multiply(&c->f, &c->g)};
+    return (point){fe_product(&c->e, &c->f), fe_product(&c->g, &c->h), fe_product(&c->f, &c->g)};
 }
 
 INLINE summand summand_of(const completed *c) {
     wide x = product(&c->e, &c->f), y = product(&c->g, &c->h);
     return (summand){carried(wide_subtract(y, x)), carried(wide_add(y, x)),
-                     fe_multiply(&c->f, &c->g), fe_multiply(&c->e, &c->h)};
+                     fe_product(&c->f, &c->g), fe_product(&c->e, &c->h)};
 }
 
 /* Section 3.3, with all signs of F and H changed. */
@@ -49,12 +49,12 @@ INLINE completed doubled(const point *p) {
 }
 
 /* p + q, or p - q in lanes where `minus` is all ones: -q has y - x and y + x exchanged, and the
- * other sign of t (section 3.1). */
-INLINE completed sum_of(const summand *p, const addend *q, vec minus) {
+ * other sign of t (section 3.1). d is twice the product of both z. */
+INLINE completed sum_with(const summand *p, const addend *q, vec minus, wide d) {
     fe q_minus = fe_select(minus, &q->plus, &q->minus), q_plus = fe_select(minus, &q->minus, &q->plus);
     wide a = product(&p->minus, &q_minus), b = product(&p->plus, &q_plus);
-    wide c = product(&p->t, &q->dt2), d = product(&p->z, &q->z2), minus_c;
-    for (int i = 0; i < LIMBS; i++) {
+    wide c = product(&p->t, &q->dt2), minus_c;
+    EACH_LIMB(i) {
         c.v[i] = (c.v[i] ^ minus) - minus;
         minus_c.v[i] = (prime_limb(i) << 9) - c.v[i];
         c.v[i] += prime_limb(i) << 9;
@@ -65,6 +65,10 @@ INLINE completed sum_of(const summand *p, const addend *q, vec minus) {
         .g = carried(wide_add(d, c)),
         .h = carried(wide_add(b, a)),
     };
+}
+
+INLINE completed sum_of(const summand *p, const addend *q, vec minus) {
+    return sum_with(p, q, minus, product(&p->z, &q->z2));
 }
 
 /* points.c */

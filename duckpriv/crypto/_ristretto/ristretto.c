@@ -33,7 +33,7 @@ void decode(summand out[SIDE], vec good[SIDE], const uint8_t *rows, size_t count
         ratio[i] = fe_product(&v[i], &u2_sqr);
         ones[i] = one;
     }
-    square_root_of_ratio(root, was_square, ones, ratio, SIDE);
+    square_root_of_ratio(root, was_square, ones, ratio);
     for (int i = 0; i < SIDE; i++) {
         fe den_x = fe_product(&root[i], &u2[i]), den_y = fe_product(&root[i], &den_x);
         den_y = fe_product(&den_y, &v[i]);
@@ -55,30 +55,39 @@ size_t count_bad(const vec *good, size_t count) {
     return bad;
 }
 
-void encode(uint8_t *rows, const summand *p, size_t count) {
+void encode(uint8_t *rows, const summand p[SIDE], size_t count) {
     const fe i_root = fe_of_limbs(SQRT_M1), magic = fe_of_limbs(INVSQRT_A_MINUS_D);
-    const fe one = fe_small(1);
-    fe x0 = fe_subtract(&p->plus, &p->minus), y0 = fe_add(&p->plus, &p->minus);
-    fe z0 = fe_add(&p->z, &p->z), t0 = fe_add(&p->t, &p->t);
-    fe above = fe_add(&z0, &y0), below = fe_subtract(&z0, &y0);
-    fe u1 = fe_product(&above, &below), u2 = fe_product(&x0, &y0);
-    fe u2_sqr = fe_square(&u2), v = fe_product(&u1, &u2_sqr), root;
-    vec was_square;
-    square_root_of_ratio(&root, &was_square, &one, &v, 1);
-    fe den1 = fe_product(&root, &u1), den2 = fe_product(&root, &u2);
-    fe z_inv = fe_product(&den1, &den2);
-    z_inv = fe_product(&z_inv, &t0);
-    fe ix0 = fe_product(&x0, &i_root), iy0 = fe_product(&y0, &i_root);
-    fe enchanted = fe_product(&den1, &magic), tz = fe_product(&t0, &z_inv);
-    vec rotate = fe_is_negative(&tz);
-    fe x = fe_select(rotate, &iy0, &x0), y = fe_select(rotate, &ix0, &y0);
-    fe den_inv = fe_select(rotate, &enchanted, &den2), xz = fe_product(&x, &z_inv);
-    fe minus_y = fe_negative(&y);
-    y = fe_select(fe_is_negative(&xz), &minus_y, &y);
-    fe s = fe_subtract(&z0, &y);
-    s = fe_product(&s, &den_inv);
-    s = fe_absolute(&s);
-    store_field(rows, &s, count);
+    const fe ones[SIDE] = {fe_small(1), fe_small(1)};
+    fe x0[SIDE], y0[SIDE], z0[SIDE], u1[SIDE], u2[SIDE], ratio[SIDE], root[SIDE];
+    vec was_square[SIDE];
+    for (int i = 0; i < SIDE; i++) {
+        x0[i] = fe_subtract(&p[i].plus, &p[i].minus);
+        y0[i] = fe_add(&p[i].plus, &p[i].minus);
+        z0[i] = fe_add(&p[i].z, &p[i].z);
+        fe above = fe_add(&z0[i], &y0[i]), below = fe_subtract(&z0[i], &y0[i]);
+        u1[i] = fe_product(&above, &below);
+        u2[i] = fe_product(&x0[i], &y0[i]);
+        fe u2_sqr = fe_square(&u2[i]);
+        ratio[i] = fe_product(&u1[i], &u2_sqr);
+    }
+    square_root_of_ratio(root, was_square, ones, ratio);
+    for (int i = 0; i < SIDE && count > (size_t)i * LANES; i++) {
+        fe den1 = fe_product(&root[i], &u1[i]), den2 = fe_product(&root[i], &u2[i]);
+        fe z_inv = fe_product(&den1, &den2), t0 = fe_add(&p[i].t, &p[i].t);
+        z_inv = fe_product(&z_inv, &t0);
+        fe ix0 = fe_product(&x0[i], &i_root), iy0 = fe_product(&y0[i], &i_root);
+        fe enchanted = fe_product(&den1, &magic), tz = fe_product(&t0, &z_inv);
+        vec rotate = fe_is_negative(&tz);
+        fe x = fe_select(rotate, &iy0, &x0[i]), y = fe_select(rotate, &ix0, &y0[i]);
+        fe den_inv = fe_select(rotate, &enchanted, &den2), xz = fe_product(&x, &z_inv);
+        fe minus_y = fe_negative(&y);
+        y = fe_select(fe_is_negative(&xz), &minus_y, &y);
+        fe s = fe_subtract(&z0[i], &y);
+        s = fe_product(&s, &den_inv);
+        s = fe_absolute(&s);
+        const size_t first = (size_t)i * LANES;
+        store_field(rows + first * ROW, &s, at_most(count - first, LANES));
+    }
 }
 
 /* MAP of SIDE groups of numbers. */
@@ -98,7 +107,7 @@ static void map(completed out[SIDE], const fe t[SIDE]) {
         r_and_d = fe_add(&r[i], &d);
         v[i] = fe_product(&rd, &r_and_d);
     }
-    square_root_of_ratio(s, was_square, u, v, SIDE);
+    square_root_of_ratio(s, was_square, u, v);
     for (int i = 0; i < SIDE; i++) {
         fe st = fe_product(&s[i], &t[i]);
         st = fe_absolute(&st);
@@ -116,16 +125,16 @@ static void map(completed out[SIDE], const fe t[SIDE]) {
     }
 }
 
-summand mapped(const uint8_t *rows, size_t count) {
+summand mapped(const uint8_t *rows, size_t first, size_t count) {
     fe t[SIDE];
     completed both[SIDE];
     vec unused;
     for (int i = 0; i < SIDE; i++)
-        t[i] = carried(load_limbs(rows + i * ROW, UNIFORM_ROW, 0, count, &unused));
+        t[i] = carried(load_limbs(rows + i * ROW, UNIFORM_ROW, first, count, &unused));
     map(both, t);
-    summand first = summand_of(&both[0]), second = summand_of(&both[1]);
-    addend added = addend_of(&second);
-    completed sum = sum_of(&first, &added, vec_zero());
+    summand a = summand_of(&both[0]), b = summand_of(&both[1]);
+    addend added = addend_of(&b);
+    completed sum = sum_of(&a, &added, vec_zero());
     return summand_of(&sum);
 }
 

@@ -10,9 +10,9 @@ void decode(summand out[SIDE], vec good[SIDE], const uint8_t *rows, size_t count
 /* How many rows of a part of so many. */
 INLINE size_t at_most(size_t rows, size_t most) { return rows < most ? rows : most; }
 size_t count_bad(const vec *good, size_t count); /* of so many lanes */
-void encode(uint8_t *rows, const summand *p, size_t count);
-/* The sum of the map of both halves of rows of 64 bytes. */
-summand mapped(const uint8_t *rows, size_t count);
+void encode(uint8_t *rows, const summand p[SIDE], size_t count);
+/* The sum of the map of both halves of rows of 64 bytes, from `first` on. */
+summand mapped(const uint8_t *rows, size_t first, size_t count);
 
 /* What encodes twice a point, for many groups of lanes with one inversion. */
 typedef struct {

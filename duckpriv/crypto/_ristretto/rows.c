@@ -6,20 +6,17 @@
 /* A scalar is 64 digits of 4 bits, each from -8 to 7. */
 enum { DIGITS = 64, DIGIT_BITS = 4, ENTRIES = 8, BLOCK = 32 };
 
-/* entries[|digit| - 1], with the sign in `minus`; all entries are read. Digits stand 8 higher. */
+/* entries[|digit| - 1], with the sign in `minus`, or the identity; all entries are read. `digit` is 8 too
+ * large. */
 static addend chosen(const addend *entries, vec digit, vec *minus) {
     vec value = digit - 8, below = -(value >> 63), size = (value ^ below) - below;
-    addend found;
-    factor *out = (factor *)&found;
-    vec wanted[ENTRIES + 1];
-    for (uint64_t e = 0; e <= ENTRIES; e++)
-        wanted[e] = vec_equal(size, vec_all(e));
-    const addend none = {fe_small(1), fe_small(1), fe_small(2), fe_small(0)};
-    for (int i = 0; i < 4 * LIMBS; i++) {
-        vec sum = wanted[0] & (vec)((const factor *)&none)[i];
-        for (int e = 0; e < ENTRIES; e++)
-            sum |= wanted[e + 1] & (vec)((const factor *)&entries[e])[i];
-        out[i] = (factor)sum;
+    const fe zero = fe_small(0), one = fe_small(1), two = fe_small(2);
+    addend found = {one, one, two, zero};
+    factor *limbs = (factor *)&found;
+    UNROLL for (int e = 0; e < ENTRIES; e++) {
+        const vec wanted = vec_equal(size, vec_all((uint64_t)e + 1));
+        UNROLL for (int i = 0; i < 4 * LIMBS; i++)
+            limbs[i] = (factor)vec_select(wanted, (vec)((const factor *)&entries[e])[i], (vec)limbs[i]);
     }
     *minus = below;
     return found;
@@ -27,12 +24,13 @@ static addend chosen(const addend *entries, vec digit, vec *minus) {
 
 /* scalar * p by fixed windows. `scalar` is a number and 0x88…8, so that its digits of 4 bits are
  * each 8 too large: no carry is needed to make them signed. */
-static point scalar_multiply(const summand *p, const vec scalar[4]) {
+static void scalar_multiply(point *product, const summand *p, const vec scalar[4]) {
     addend entries[ENTRIES];
+    completed next;
     summand sum = *p;
     entries[0] = addend_of(p);
     for (int e = 1; e < ENTRIES; e++) {
-        completed next = sum_of(&sum, &entries[0], vec_zero());
+        next = sum_of(&sum, &entries[0], vec_zero());
         sum = summand_of(&next);
         entries[e] = addend_of(&sum);
     }
@@ -40,15 +38,17 @@ static point scalar_multiply(const summand *p, const vec scalar[4]) {
     for (int d = DIGITS - 1;; d--) {
         vec minus, digit = scalar[d / 16] >> d % 16 * DIGIT_BITS & 15;
         addend entry = chosen(entries, digit, &minus);
-        completed next = sum_of(&sum, &entry, minus);
-        point power = point_of(&next);
+        next = sum_of(&sum, &entry, minus);
+        *product = point_of(&next);
         if (d == 0)
-            return power;
-        for (int i = 1; i < DIGIT_BITS; i++) {
-            next = doubled(&power);
-            power = point_of(&next);
+            return;
+        /* Each formula stands here once, so that the loop fits where instructions are cached. */
+        for (int i = 0;; i++) {
+            next = doubled(product);
+            if (i == DIGIT_BITS - 1)
+                break;
+            *product = point_of(&next);
         }
-        next = doubled(&power);
         sum = summand_of(&next);
     }
 }
@@ -87,9 +87,10 @@ static int multiply_rows(uint8_t *out, const uint8_t *points, const uint8_t *uni
             for (size_t done = 0; done < part; done += LANES) {
                 const size_t lanes = at_most(part - done, LANES);
                 if (uniform)
-                    p[done / LANES] = mapped(uniform + (i + done) * UNIFORM_ROW, lanes);
+                    p[done / LANES] = mapped(uniform + i * UNIFORM_ROW, done, part);
                 load_scalars(scalar, scalars, i + done, lanes);
-                point product = scalar_multiply(&p[done / LANES], scalar);
+                point product;
+                scalar_multiply(&product, &p[done / LANES], scalar);
                 encode_begin(next++, &product);
             }
         }
@@ -111,10 +112,12 @@ int rows_map_multiply(uint8_t *out, const uint8_t *uniform, scalar_rows scalars,
 }
 
 void rows_map(uint8_t *out, const uint8_t *uniform, size_t count) {
-    for (size_t i = 0; i < count; i += LANES) {
-        const size_t lanes = at_most(count - i, LANES);
-        summand p = mapped(uniform + i * UNIFORM_ROW, lanes);
-        encode(out + i * ROW, &p, lanes);
+    for (size_t i = 0; i < count; i += COMPUTED_ROWS) {
+        const size_t part = at_most(count - i, COMPUTED_ROWS);
+        summand p[SIDE];
+        for (size_t side = 0; side < SIDE; side++)
+            p[side] = mapped(uniform + i * UNIFORM_ROW, side * LANES, part);
+        encode(out + i * ROW, p, part);
     }
 }
 
@@ -133,7 +136,7 @@ size_t rows_bad(const uint8_t *points, size_t count) {
 void rows_field(uint64_t *out, const uint64_t *a, const uint64_t *b, size_t count) {
     for (size_t i = 0; i < count; i++) {
         fe x = fe_of_limbs(a + i * LIMBS), y = fe_of_limbs(b + i * LIMBS);
-        const fe results[3] = {fe_multiply(&x, &y), fe_square(&x), fe_subtract(&x, &y)};
+        const fe results[3] = {fe_product(&x, &y), fe_square(&x), fe_subtract(&x, &y)};
         uint64_t *row = out + i * (FIELD_RESULTS / sizeof *out);
         for (int j = 0; j < 3 * LIMBS; j++)
             row[j] = integer_of(results[j / LIMBS].v[j % LIMBS])[LANES - 1];

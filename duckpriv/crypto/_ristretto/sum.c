@@ -12,25 +12,25 @@
 #define PIECE ((SUMMAND_LIMBS + LANES - 1) / LANES * LANES) /* words of a summand in one piece */
 #define POINT_PIECE 16 /* minus, plus, dt2 of a point with z = 1 */
 
-static summand load_pieces(const uint64_t *const piece[LANES]) {
+/* As many vecs as a piece has words. */
+typedef union {
+    summand p;
     vec limbs[PIECE];
-    summand out;
+} padded;
+
+static void load_pieces(padded *out, uint64_t *const piece[LANES]) {
     for (int i = 0; i < PIECE; i += LANES) {
         vec in[LANES];
         for (int lane = 0; lane < LANES; lane++)
             in[lane] = vec_load(piece[lane] + i);
-        transpose(limbs + i, in);
+        transpose(out->limbs + i, in);
     }
-    memcpy(&out, limbs, sizeof out);
-    return out;
 }
 
-static void store_pieces(uint64_t *const piece[LANES], const summand *p) {
-    vec limbs[PIECE] = {vec_zero()};
-    memcpy(limbs, p, sizeof *p);
+static void store_pieces(uint64_t *const piece[LANES], const padded *p) {
     for (int i = 0; i < PIECE; i += LANES) {
         vec rows[LANES];
-        transpose(rows, limbs + i);
+        transpose(rows, p->limbs + i);
         for (int lane = 0; lane < LANES; lane++)
             vec_store(piece[lane] + i, rows[lane]);
     }
@@ -41,7 +41,7 @@ static void bucket_of_each(uint64_t *piece[LANES], uint64_t *buckets, const uint
         piece[lane] = buckets + (lane * (HIGHEST + 1) + size[lane]) * PIECE;
 }
 
-/* One point in all lanes. */
+/* One point in all lanes; its z is 1. */
 static addend point_in_all(const limb_factor *piece) {
     addend out;
     for (int i = 0; i < LIMBS; i++) {
@@ -49,7 +49,6 @@ static addend point_in_all(const limb_factor *piece) {
         out.plus.v[i] = factor_all(piece + LIMBS + i);
         out.dt2.v[i] = factor_all(piece + 2 * LIMBS + i);
     }
-    out.z2 = fe_small(2);
     return out;
 }
 
@@ -63,22 +62,24 @@ static summand lane_in_all(const summand *p, size_t lane) {
     return out;
 }
 
-static summand added(const summand *p, const summand *q) {
+static void add_to(summand *p, const summand *q) {
     addend other = addend_of(q);
     completed sum = sum_of(p, &other, vec_zero());
-    return summand_of(&sum);
+    *p = summand_of(&sum);
 }
 
 /* The sum of points for the windows from `first` on, one in each lane. */
 static summand window_sums(const limb_factor *points, const uint8_t *digits, size_t count,
                            size_t first, uint64_t *buckets) {
     uint64_t size[LANES] = {0}, *piece[LANES];
-    summand zero = no_point(), running = zero, total = zero;
+    padded bucket = {.limbs = {vec_zero()}};
+    summand running = no_point(), total = running;
+    bucket.p = running;
     for (uint64_t i = 0; i <= HIGHEST; i++) {
         for (int lane = 0; lane < LANES; lane++)
             size[lane] = i;
         bucket_of_each(piece, buckets, size);
-        store_pieces(piece, &zero);
+        store_pieces(piece, &bucket);
     }
     for (size_t i = 0; i < count; i++) {
         uint64_t minus[LANES];
@@ -88,19 +89,20 @@ static summand window_sums(const limb_factor *points, const uint8_t *digits, siz
             minus[lane] = digit < 0 ? ~UINT64_C(0) : 0;
         }
         bucket_of_each(piece, buckets, size);
-        summand bucket = load_pieces((const uint64_t *const *)piece);
+        load_pieces(&bucket, piece);
         addend point = point_in_all(points + i * POINT_PIECE);
-        completed sum = sum_of(&bucket, &point, vec_load(minus));
-        bucket = summand_of(&sum);
+        wide z = wide_of(&bucket.p.z);
+        completed sum = sum_with(&bucket.p, &point, vec_load(minus), wide_add(z, z));
+        bucket.p = summand_of(&sum);
         store_pieces(piece, &bucket);
     }
     for (uint64_t i = HIGHEST; i > 0; i--) {
         for (int lane = 0; lane < LANES; lane++)
             size[lane] = i;
         bucket_of_each(piece, buckets, size);
-        summand bucket = load_pieces((const uint64_t *const *)piece);
-        running = added(&running, &bucket);
-        total = added(&total, &running);
+        load_pieces(&bucket, piece);
+        add_to(&running, &bucket.p);
+        add_to(&total, &running);
     }
     return total;
 }
@@ -146,7 +148,7 @@ static summand sum_of_windows(const limb_factor *points, const uint8_t *digits, 
             }
             summand own = lane_in_all(&sums, lane);
             sum = summand_of(&twice);
-            sum = added(&sum, &own);
+            add_to(&sum, &own);
         }
     }
     return sum;
@@ -162,8 +164,10 @@ int rows_weighted_sum(uint8_t *out, const uint8_t *points, const uint8_t *scalar
         *bad = load_points((limb_factor *)pieces, points, count);
         for (size_t i = 0; i < count; i++)
             scalar_raised(digits + i * ROW, scalars + i * ROW);
-        summand sum = sum_of_windows((limb_factor *)pieces, digits, count, (uint64_t *)buckets);
-        encode(out, &sum, 1);
+        summand sum[SIDE];
+        sum[0] = sum_of_windows((limb_factor *)pieces, digits, count, (uint64_t *)buckets);
+        sum[1] = sum[0];
+        encode(out, sum, 1);
     }
     free_vecs(pieces);
     free_vecs(buckets);
