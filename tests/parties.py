@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -55,6 +56,27 @@ class Folder:
         with duckdb.connect(self.folder / f"{me}.duckdb") as con:
             con.register("rows", rows)
             con.execute(f"CREATE TABLE {name} AS FROM rows").fetchall()
+
+    def align(self, host: list, guest: list) -> None:
+        """Alignments of two parties of which both lack rows, as private_id leaves them."""
+        pids = {one: uuid.uuid4() for one in dict.fromkeys([*host, *guest])}
+        for me, its in (("host", host), ("guest", guest)):
+            here = set(its)
+            ids = {"id": list(its), "pid": [str(pids[one]) for one in its]}
+            lacks = {"pid": [str(pid) for one, pid in pids.items() if one not in here]}
+            self.make_table(me, pa.table(ids), "alignment")
+            self.make_table(
+                me, pa.table(lacks, pa.schema({"pid": pa.string()})), "alignment_unmatched"
+            )
+            for table in ("alignment", "alignment_unmatched"):
+                self.query(me, f"ALTER TABLE {table} ALTER pid TYPE UUID")
+            both = len(set(host) & set(guest))
+            self.query(
+                me,
+                f"CREATE TABLE alignment_sizes AS SELECT {len(host)}::BIGINT AS host_ids, "
+                f"{len(guest)}::BIGINT AS guest_ids, {both}::BIGINT AS both_ids, "
+                f"{len(pids)}::BIGINT AS union_ids",
+            )
 
     def query(self, me: str, sql: str) -> list:
         """Run plain SQL on a party's database."""

@@ -25,6 +25,15 @@ ACCEPT = {"accept_disclosure": "yes"}
 class Pair(Folder):
     """A host and a guest in threads, each with a database of its own."""
 
+    def make_both(self, hx, gx, y, at_host, at_guest) -> None:
+        """Tables of both, each of its own of the rows, and alignments of which both lack rows."""
+        for me, name, x, its in (("host", "h", hx, at_host), ("guest", "g", gx, at_guest)):
+            columns = {f"{name}{i}": x[its, i] for i in range(x.shape[1])}
+            label = {"y": y[its]} if me == "host" else {}
+            self.make_table(me, pa.table({"who": its, **columns, **label}))
+        self.align(at_host.tolist(), at_guest.tolist())
+        self.id = {}
+
     def make(self, hx, gx, y, has=None) -> None:
         """Tables of both; the guest has the rows `has` and some more. Without `has` both share ids.
         Alignments are those that private matching would leave."""
@@ -548,3 +557,130 @@ def shape_of(v: object) -> object:
     if isinstance(v, list):
         return [shape_of(one) for one in v]
     return v if isinstance(v, int | bool) and v < 1000 else type(v)
+
+
+def split(rng: np.random.Generator, rows: int, both: int, host: int) -> tuple:
+    """Which rows each party has, in an order of its own: `both` common ones, `host` of the others
+    at the host, and the rest at the guest."""
+    order = rng.permutation(rows)
+    return (
+        rng.permutation(order[: both + host]),
+        rng.permutation(np.concatenate([order[:both], order[both + host :]])),
+        np.sort(order[:both]),
+    )
+
+
+def test_moments_where_both_lack_rows(tmp_path) -> None:
+    """Bit for bit, and then what is computed from them, on the rows that both have."""
+    rng = np.random.default_rng(21)
+    hx, gx = rng.lognormal(size=(150, 3)), rng.normal(size=(150, 2)) + 2
+    y = hx[:, 0] - gx[:, 1] + rng.normal(size=150)
+    at_host, at_guest, has = split(rng, 150, 60, 50)
+    pair = Pair(tmp_path)
+    pair.make_both(hx, gx, y, at_host, at_guest)
+    found = pair.moments()
+    assert found[1][0]["rows"] == 150 and found[1][0]["common"] == 60, found
+    query = "SELECT DISTINCT rows, common, both_lack FROM moments_columns"
+    assert pair.query("host", query) == pair.query("guest", query) == [(150, 60, True)]
+    about = {
+        me: np.array(
+            pair.query(
+                me, f"SELECT mean, deviation FROM moments_columns WHERE party = '{me}' AND mean "
+                "IS NOT NULL ORDER BY position",
+            )
+        ).T
+        for me in pair_parties()
+    }  # fmt: skip
+    assert about["guest"][0] == pytest.approx(gx[at_guest].mean(axis=0))
+    host = (np.column_stack([hx, y]) - about["host"][0]) / about["host"][1]
+    z = np.column_stack([np.ones(150), host, (gx - about["guest"][0]) / about["guest"][1]])[has]
+    whole = np.rint(z * 2.0**20).astype(np.int64).astype(object)
+    assert (pair.total() == whole.T @ whole).all()
+
+    pair.run("c1", "correlation_", {**ACCEPT})
+    expected = np.corrcoef(np.column_stack([hx, y, gx])[has].T)
+    for me in pair_parties():
+        assert np.abs(correlations(pair, me) - expected).max() < 5e-6
+    pair.regression("r1", kind="linear", l2=0.1)
+    model = Ridge(alpha=0.1 * len(has)).fit(z[:, [1, 2, 3, 5, 6]], y[has])
+    assert pair.weights() == pytest.approx([model.intercept_, *model.coef_], abs=2e-4)
+
+
+@pytest.mark.parametrize("common", ["all of the host's", "all of the guest's", "one"])
+def test_overlaps_at_the_edges(tmp_path, common: str) -> None:
+    rng = np.random.default_rng(22)
+    hx, gx = rng.normal(size=(60, 2)), rng.normal(size=(60, 1))
+    y = hx[:, 0] + gx[:, 0] + rng.normal(size=60)
+    both, host = {"all of the host's": (40, 0), "all of the guest's": (40, 20), "one": (1, 30)}[
+        common
+    ]
+    at_host, at_guest, has = split(rng, 60, both, host)
+    pair = Pair(tmp_path)
+    pair.make_both(hx, gx, y, at_host, at_guest)
+    pair.moments()
+    if common == "one":
+        _, at_guest_end = pair.regression("r1", kind="linear", fails=True)
+        assert "columns determine each other" in str(at_guest_end)
+        pair.run("c1", "correlation_", ACCEPT)
+        assert np.isnan(correlations(pair, "host")).all()
+        return
+    pair.regression("r1", kind="linear")
+    query = "SELECT weight_original FROM model WHERE feature <> '(intercept)'"
+    weights = [w for me in pair_parties() for (w,) in pair.query(me, query)]
+    model = LinearRegression().fit(np.column_stack([hx, gx])[has], y[has])
+    assert weights == pytest.approx(list(model.coef_), abs=1e-4)
+
+
+def test_alignments_that_do_not_go_together(tmp_path) -> None:
+    """A party whose table of sizes is gone or old, or that has another alignment, and no rows in
+    common: errors, before any row is sent."""
+    rng = np.random.default_rng(23)
+    hx, gx, y = rng.normal(size=(30, 1)), rng.normal(size=(30, 1)), rng.normal(size=30)
+    at_host, at_guest, _ = split(rng, 30, 10, 10)
+    pair = Pair(tmp_path)
+    pair.make_both(hx, gx, y, at_host, at_guest)
+    pair.query("host", "ALTER TABLE alignment_sizes RENAME TO sizes")
+    at_host_end, _ = pair.moments("m1")
+    assert "alignment_sizes does not belong to alignment, or there is none" in str(at_host_end)
+    pair.query("host", "ALTER TABLE sizes RENAME TO alignment_sizes")
+    pair.query("guest", "ALTER TABLE alignment_sizes RENAME TO sizes")
+    _, at_guest_end = pair.moments("m2")
+    assert "the host has join=alignment lacking=both common=10" in str(at_guest_end)
+    pair.query("guest", "ALTER TABLE sizes RENAME TO alignment_sizes")
+    pair.query("guest", "UPDATE alignment_sizes SET union_ids = 31")
+    _, at_guest_end = pair.moments("m3")
+    assert "alignment_sizes does not belong to alignment" in str(at_guest_end)
+    none = Pair(tmp_path / "none")
+    none.folder.mkdir()
+    none.make_both(hx, gx, y, np.arange(15), np.arange(15, 30))
+    assert all("the parties have no row in common" in str(e) for e in none.moments())
+
+
+def test_views_where_both_lack_rows(tmp_path) -> None:
+    """Two overlaps of one size: the same messages, with the same headers and uniform numbers."""
+    shapes = []
+    for name, seed in (("a", 1), ("b", 2)):
+        rng = np.random.default_rng(seed)
+        pair = Pair(tmp_path / name)
+        pair.folder.mkdir()
+        rows = np.random.default_rng(24).lognormal(size=(60, 4))
+        pair.make_both(rows[:, :2], rows[:, 2:], rows[:, 0], *split(rng, 60, 20, 15)[:2])
+        pair.moments()
+        found = messages(pair, "m1")
+        for me in pair_parties():
+            shares = pair.query(me, "SELECT DISTINCT share FROM moments_share")
+            bits = np.array([[int(s) >> i & 1 for i in range(128)] for (s,) in shares])
+            assert abs(bits.mean() - 0.5) < 6 * 0.5 / np.sqrt(bits.size)
+        shapes.append(
+            {
+                path: [
+                    (column, [shape_of(v) for v in table[column].to_pylist()])
+                    for column in table.column_names
+                    if column not in ("seed", "digest")
+                ]
+                for path, table in found.items()
+            }
+        )
+    assert shapes[0] == shapes[1]
+    for channel in ("moments.mask", "moments.own-masked"):
+        assert any(channel in path for path in shapes[0])

@@ -11,11 +11,14 @@
 -- set bits = 3072          size of our Paillier key
 -- set result = moments     your shares go into the table of this name and _share, the columns into _columns
 
+SET VARIABLE leads = false;
 -- include shared/settings.sql
 
 -- part alignment if getvariable('id') = ''
 
 -- include ../shared/alignment.sql
+-- include ../shared/lacking.sql
+SET VARIABLE settings = getvariable('settings') || getvariable('lacking_text');
 -- include ../shared/id_column.sql
 
 -- part rows
@@ -30,11 +33,10 @@ CREATE OR REPLACE TEMP TABLE moments_all AS
 
 -- part rows-by-id if getvariable('id') <> ''
 CREATE OR REPLACE TEMP TABLE lr_named AS SELECT psi_id(id) AS name, x FROM moments_all;
-CREATE OR REPLACE TEMP TABLE moments_absent (name VARCHAR);
+-- include ../shared/none_lacking.sql
 
 -- part rows-by-alignment if getvariable('id') = ''
 CREATE OR REPLACE TEMP TABLE lr_named AS SELECT pid::VARCHAR AS name, x FROM "${alignment}" LEFT JOIN moments_all USING (id);
-CREATE OR REPLACE TEMP TABLE moments_absent AS SELECT pid::VARCHAR AS name FROM "${alignment}_unmatched";
 SELECT require(count(*) = 0, count(*) || ' ids of the alignment are not in the table any more; run private matching again')
 FROM lr_named WHERE x IS NULL;
 
@@ -43,7 +45,7 @@ FROM lr_named WHERE x IS NULL;
 -- what the owner of the table allows
 SET VARIABLE policy = {tbl: getvariable('table'), peers: [getvariable('peer')],
                        uses: policy_uses(getvariable('features'), 'train') || policy_uses(CASE WHEN getvariable('id') <> '' THEN split_names(getvariable('id_column')) ELSE [] END, 'match'),
-                       minimum: (SELECT count(*) FROM lr_named), epsilon: NULL::DOUBLE};
+                       minimum: coalesce(getvariable('common_rows'), (SELECT count(*) FROM lr_named)), epsilon: NULL::DOUBLE};
 -- include ../shared/policy.sql
 
 -- what makes no sense
@@ -63,8 +65,9 @@ DROP TABLE lr_matrix;
 SET VARIABLE standardised = 'moments_rows';
 SET VARIABLE names = getvariable('features');
 -- include shared/far.sql
-SET VARIABLE common = (SELECT count(*) FROM moments_rows);
-SET VARIABLE rows = getvariable('common') + (SELECT count(*) FROM moments_absent);
+SET VARIABLE records = (SELECT count(*) FROM moments_rows);
+SET VARIABLE rows = getvariable('records') + (SELECT count(*) FROM rows_lacking);
+SET VARIABLE common = coalesce(getvariable('common_rows'), getvariable('records'));
 SET VARIABLE peer_width = len(getvariable('features'));
 CREATE OR REPLACE TEMP TABLE moments_own AS FROM integer_moments('moments_rows');
 -- include shared/widths.sql
@@ -74,9 +77,8 @@ CREATE OR REPLACE TEMP TABLE moments_named AS
     SELECT name, paillier_encrypt_list(x, getvariable('key'), scale := 20, bound := 28, slot_bits := getvariable('slot_bits')) AS ct
     FROM (SELECT id AS name, [0.00000095367431640625::DOUBLE] || x AS x FROM moments_rows
           UNION ALL
-          SELECT name, list_resize([]::DOUBLE[], getvariable('peer_width') + 1, 0.0::DOUBLE) FROM moments_absent
+          SELECT name, list_resize([]::DOUBLE[], getvariable('peer_width') + 1, 0.0::DOUBLE) FROM rows_lacking
           ORDER BY name);
-DROP TABLE moments_rows;
 
 -- from the host: how many rows and columns, and a hash that shows whether both have the same rows
 CREATE OR REPLACE TEMP TABLE moments_start AS
@@ -106,10 +108,56 @@ CALL exchange_send(getvariable('peer'), 'moments/shape', $$ SELECT getvariable('
 CALL exchange_send(getvariable('peer'), 'moments/rows', $$
     SELECT row, ct FROM moments_ordered JOIN moments_named USING (name) ORDER BY row $$);
 DROP TABLE moments_named;
+CREATE OR REPLACE TEMP TABLE moments_block_shares (row BIGINT, "column" BIGINT, share UHUGEINT);
+
+-- part own if NOT getvariable('both_lack')
+
+-- all our rows are common
+DROP TABLE moments_rows;
 CREATE OR REPLACE TEMP TABLE moments_own AS
     SELECT row + getvariable('width') AS row, "column" + getvariable('width') AS "column", total FROM moments_own;
-CREATE OR REPLACE TEMP TABLE moments_block_shares (row BIGINT, "column" BIGINT, share UHUGEINT);
 -- include shared/split.sql
+
+-- part own-set-up if getvariable('both_lack')
+
+-- from the host: its key, and which rows it has, encrypted
+SET VARIABLE peer_key = 'moments-' || getvariable('session') || '-of-' || getvariable('peer');
+SELECT require(count(*) = 1, 'the host has to send one key'), key_import(getvariable('peer_key'), any_value(key), 'paillier') AS peer_key
+FROM exchange_recv(getvariable('peer'), 'moments/key', columns := 'key BLOB');
+SELECT require(is_numbered(row, getvariable('rows')), 'the host did not encrypt once for each row whether it has it'),
+       require(bool_and((l.scale, l.bound, l.slot_bits, l.count) = (20, 28, getvariable('slot_bits'), 1)),
+               'the host''s ciphertexts do not have the agreed scale, bound and slots')
+FROM (SELECT row, he_layout(ct) AS l FROM exchange_recv(getvariable('peer'), 'moments/mask', columns := 'row BIGINT, ct BLOB'));
+
+-- our rows by their common numbers, and 0 for those that we lack
+CREATE OR REPLACE TEMP TABLE moments_rows AS
+    SELECT o.row, coalesce(list_transform(x, lambda v: round(v * 1048576) / 1048576), list_resize([]::DOUBLE[], getvariable('peer_width'), 0.0::DOUBLE)) AS x
+    FROM moments_ordered o LEFT JOIN moments_rows r ON r.id = o.name;
+CREATE OR REPLACE TEMP TABLE moments_sums (feature BIGINT, ct BLOB);
+SET VARIABLE k = 0;
+SET VARIABLE block = greatest(64, least(32768, 4194304 // (getvariable('peer_width') * (getvariable('peer_width') + 1) // 2)));
+
+-- part own-block while getvariable('both_lack') AND getvariable('k') * getvariable('block') < getvariable('rows')
+
+-- include shared/own_block.sql
+CREATE OR REPLACE TEMP TABLE moments_encrypted AS
+    SELECT row, ct FROM exchange_recv(getvariable('peer'), 'moments/mask', columns := 'row BIGINT, ct BLOB')
+    WHERE row > (getvariable('k') - 1) * getvariable('block') AND row <= getvariable('k') * getvariable('block');
+INSERT INTO moments_sums
+    FROM he_weighted_sums('moments_encrypted', 'moments_block', getvariable('peer_key'), scale := 20, bound := 57);
+
+-- part own-masked if getvariable('both_lack')
+
+-- split into shares: what goes back is masked
+CREATE OR REPLACE TEMP TABLE moments_split AS
+    SELECT feature, he_share_split_wide(he_sum(ct, getvariable('peer_key')), getvariable('peer_key'), sigma := getvariable('sigma')::INTEGER) AS s
+    FROM moments_sums GROUP BY feature;
+CALL exchange_send(getvariable('peer'), 'moments/own-masked', $$ SELECT feature, s.send AS ct FROM moments_split ORDER BY feature $$);
+SET VARIABLE first = getvariable('width') + 1;
+SET VARIABLE last = getvariable('width') + getvariable('peer_width');
+CREATE OR REPLACE TEMP TABLE moments_own_kept AS SELECT feature, unnest(wide_decode(s.keep)) AS share FROM moments_split;
+-- include shared/own_shares.sql
+CALL key_forget(getvariable('peer_key'));
 
 -- part theirs if getvariable('id') <> ''
 
@@ -139,7 +187,7 @@ CREATE OR REPLACE TEMP TABLE moments_kept AS
 -- include shared/shares.sql
 CALL key_forget(getvariable('key'));
 CREATE OR REPLACE TABLE "${result}_columns" AS
-    SELECT position, party, name, role, mean, deviation, getvariable('rows') AS rows, getvariable('common') AS common, getvariable('session') AS session
+    SELECT position, party, name, role, mean, deviation, getvariable('rows') AS rows, getvariable('common') AS common, getvariable('both_lack') AS both_lack, getvariable('session') AS session
     FROM (SELECT i AS position, getvariable('peer') AS party, CASE WHEN i = 1 THEN '(intercept)' ELSE getvariable('peer') || ' ' || i - 1 END AS name,
                  CASE WHEN i = 1 THEN 'intercept' WHEN i = getvariable('width') THEN (SELECT label FROM moments_start) ELSE 'feature' END AS role,
                  NULL::DOUBLE AS mean, NULL::DOUBLE AS deviation

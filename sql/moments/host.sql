@@ -9,17 +9,17 @@
 -- set alignment = alignment  with the alignment: the name of the table that private matching left
 -- set columns =            your columns, with commas between; empty: all numeric ones but id and label
 -- set sigma = 64           a share is wrong with probability 2^-sigma, 40 at least, the same at both
+-- set bits = 3072          size of our Paillier key, which we make where both parties lack rows
 -- set result = moments     your shares go into the table of this name and _share, the columns into _columns
 
+SET VARIABLE leads = true;
 -- include shared/settings.sql
 
 -- part alignment if getvariable('id') = ''
 
--- the alignment that private matching left, and the column with its ids
-SELECT require(has_table(getvariable('alignment')),
-               'there is no table ' || getvariable('alignment') || '; run private matching first, name its result with --set alignment=NAME, '
-               || 'or name an id column that both tables share with --set id=COLUMN');
-SELECT require(count(*) > 0, 'the alignment is empty: private matching found no common row') FROM "${alignment}";
+-- include ../lr_joint_key/shared/alignment.sql
+-- include ../shared/lacking.sql
+SET VARIABLE settings = getvariable('settings') || getvariable('lacking_text');
 -- include ../shared/id_column.sql
 
 -- part rows
@@ -36,6 +36,7 @@ CREATE OR REPLACE TEMP TABLE moments_all AS
 
 -- part rows-by-id if getvariable('id') <> ''
 CREATE OR REPLACE TEMP TABLE lr_named AS SELECT psi_id(id) AS name, x FROM moments_all;
+-- include ../shared/none_lacking.sql
 
 -- part rows-by-alignment if getvariable('id') = ''
 CREATE OR REPLACE TEMP TABLE lr_named AS
@@ -45,10 +46,10 @@ FROM lr_named WHERE x IS NULL;
 
 -- part set-up
 
--- what the owner of the table allows; with an alignment only the guest knows how many rows are common
+-- what the owner of the table allows; after psi only the guest knows how many rows are common
 SET VARIABLE policy = {tbl: getvariable('table'), peers: [getvariable('peer')],
                        uses: policy_uses(getvariable('names'), 'train') || policy_uses(CASE WHEN getvariable('id') <> '' THEN split_names(getvariable('id_column')) ELSE [] END, 'match'),
-                       minimum: CASE WHEN getvariable('id') <> '' THEN (SELECT count(*) FROM lr_named) END, epsilon: NULL::DOUBLE};
+                       minimum: CASE WHEN getvariable('id') <> '' THEN (SELECT count(*) FROM lr_named) ELSE getvariable('common_rows') END, epsilon: NULL::DOUBLE};
 -- include ../shared/policy.sql
 
 -- what makes no sense
@@ -60,7 +61,7 @@ SET VARIABLE features = getvariable('names');
 -- include ../shared/features.sql
 
 -- Our rows in an order that both parties find, and that says nothing: sorted by a hash of seed and id. A label of 0 and 1 is
--- taken less 1/2; others are standardised, by a power of two.
+-- taken less 1/2; others are standardised, by a power of two. Rows that we lack are 0, their 1 for the intercept, too.
 SET VARIABLE seed = (SELECT random_id(1)::VARCHAR);
 CREATE OR REPLACE TEMP TABLE moments_units AS
     SELECT feature, name, CASE WHEN is_label AND zero_one THEN 0.5 ELSE mean END AS mean,
@@ -70,9 +71,11 @@ CREATE OR REPLACE TEMP TABLE moments_units AS
                  (SELECT bool_and(x[-1] IN (0, 1)) FROM lr_named) AS zero_one
           FROM lr_statistics);
 CREATE OR REPLACE TEMP TABLE moments_rows AS
-    SELECT row_number() OVER (ORDER BY sha256(getvariable('seed') || '/' || name)) AS row, name,
-           [1.0::DOUBLE] || list_transform(list_zip(x, means, deviations), lambda t: round((t[1] - t[2]) / t[3] * 1048576) / 1048576) AS x
-    FROM lr_named, (SELECT list(mean ORDER BY feature) AS means, list(deviation ORDER BY feature) AS deviations FROM moments_units);
+    SELECT row_number() OVER (ORDER BY sha256(getvariable('seed') || '/' || name)) AS row, name, x
+    FROM (SELECT name, [1.0::DOUBLE] || list_transform(list_zip(x, means, deviations), lambda t: round((t[1] - t[2]) / t[3] * 1048576) / 1048576) AS x
+          FROM lr_named, (SELECT list(mean ORDER BY feature) AS means, list(deviation ORDER BY feature) AS deviations FROM moments_units)
+          UNION ALL
+          SELECT name, list_resize([]::DOUBLE[], len(getvariable('names')) + 1, 0.0::DOUBLE) FROM rows_lacking);
 DROP TABLE moments_all;
 DROP TABLE lr_named;
 SET VARIABLE label_role = (SELECT CASE WHEN NOT bool_or(is_label) THEN 'feature' WHEN bool_or(zero_one) THEN 'label of 0 and 1' ELSE 'label' END
@@ -92,14 +95,23 @@ CALL exchange_send(getvariable('peer'), 'moments/start', $$
     SELECT getvariable('settings') AS settings, getvariable('seed') AS seed, getvariable('rows') AS rows,
            sha256(string_agg(name, ',' ORDER BY row)) AS digest, getvariable('width')::BIGINT AS width, getvariable('label_role') AS label
     FROM moments_rows $$);
-
-
 CREATE OR REPLACE TEMP TABLE moments_block_shares (row BIGINT, "column" BIGINT, share UHUGEINT);
 
 -- part own if getvariable('id') <> ''
 
 CREATE OR REPLACE TEMP TABLE moments_own AS FROM integer_moments('moments_rows');
 -- include shared/split.sql
+
+-- part mask if getvariable('both_lack')
+
+-- to the guest: which rows we have, encrypted under a key of our own
+-- include shared/widths.sql
+SET VARIABLE key = 'moments-' || getvariable('session') || '-' || getvariable('me');
+CALL paillier_keygen(getvariable('key'), bits := getvariable('bits'));
+CALL exchange_send(getvariable('peer'), 'moments/key', $$ SELECT paillier_public_key(getvariable('key')) AS key $$);
+CALL exchange_send(getvariable('peer'), 'moments/mask', $$
+    SELECT row, paillier_encrypt_list([x[1] / 1048576], getvariable('key'), scale := 20, bound := 28, slot_bits := getvariable('slot_bits')) AS ct
+    FROM moments_rows ORDER BY row $$);
 
 -- part receive
 
@@ -137,15 +149,10 @@ SET VARIABLE block = greatest(64, least(32768, 4194304 // (getvariable('width') 
 
 -- part own-block while getvariable('id') = '' AND getvariable('k') * getvariable('block') < getvariable('rows')
 
--- For some rows: sums of the products of our own, times the guest's first number, which says whether it has the row. It stands for 2^-20, so
--- that products are exact with 40 bits behind the point.
-SET VARIABLE k = getvariable('k') + 1;
+-- include shared/own_block.sql
 CREATE OR REPLACE TEMP TABLE moments_encrypted AS
     SELECT row, ct FROM exchange_recv(getvariable('peer'), 'moments/rows', columns := 'row BIGINT, ct BLOB')
     WHERE row > (getvariable('k') - 1) * getvariable('block') AND row <= getvariable('k') * getvariable('block');
-CREATE OR REPLACE TEMP TABLE moments_block AS
-    SELECT row, flatten(list_transform(range(1, getvariable('width') + 1), lambda i: list_transform(x[i:], lambda v: v * x[i] * 1048576))) AS x
-    FROM moments_rows WHERE row > (getvariable('k') - 1) * getvariable('block') AND row <= getvariable('k') * getvariable('block');
 INSERT INTO moments_sums
     SELECT getvariable('width') + feature, ct
     FROM he_weighted_sums('moments_encrypted', 'moments_block', getvariable('peer_key'), scale := 20, bound := 57, first := 1);
@@ -164,12 +171,35 @@ CREATE OR REPLACE TEMP TABLE moments_kept AS
     FROM (SELECT feature, wide_decode(s.keep) AS elements FROM moments_split);
 SET VARIABLE first = getvariable('width') + 1;
 SET VARIABLE last = getvariable('width') + getvariable('peer_width');
+
+-- part theirs if NOT getvariable('both_lack')
+
 -- include shared/theirs.sql
+
+-- part theirs-masked if getvariable('both_lack')
+
+-- sums of the guest's own columns over the rows that we have, too: our shares of what the guest has masked
+CREATE OR REPLACE TEMP TABLE moments_masked AS
+    FROM exchange_recv(getvariable('peer'), 'moments/own-masked', columns := 'feature BIGINT, ct BLOB');
+SELECT require(is_numbered(feature, getvariable('peer_width') * (getvariable('peer_width') + 1) // 2), 'the guest did not answer with each sum once'),
+       require(bool_and(l.masked AND (l.scale, l.slot_bits, l.count) = (40, getvariable('slot_bits'), 1)),
+               'the guest''s answers do not have the agreed scale and slots')
+FROM (SELECT feature, he_layout(ct) AS l FROM moments_masked);
+CREATE OR REPLACE TEMP TABLE moments_own_kept AS
+    SELECT unnest(features) AS feature, unnest(wide_decode(shares)) AS share
+    FROM (SELECT list(feature ORDER BY feature) AS features, paillier_decrypt_share_wide(list(ct ORDER BY feature), getvariable('key')) AS shares
+          FROM moments_masked);
+-- include shared/own_shares.sql
+CALL key_forget(getvariable('key'));
+
+-- part results
+
 -- include shared/shares.sql
 CALL key_forget(getvariable('peer_key'));
 CREATE OR REPLACE TABLE "${result}_columns" AS
     SELECT position, party, name, role, mean, deviation, getvariable('rows') AS rows,
-           CASE WHEN getvariable('id') <> '' THEN getvariable('rows') END AS common, getvariable('session') AS session
+           CASE WHEN getvariable('id') <> '' THEN getvariable('rows') ELSE getvariable('common_rows') END AS common, getvariable('both_lack') AS both_lack,
+           getvariable('session') AS session
     FROM (SELECT 1 AS position, getvariable('me') AS party, '(intercept)' AS name, 'intercept' AS role, NULL::DOUBLE AS mean, NULL::DOUBLE AS deviation
           UNION ALL
           SELECT feature + 1, getvariable('me'), name, CASE WHEN is_label THEN getvariable('label_role') ELSE 'feature' END, mean, deviation FROM moments_units

@@ -44,7 +44,7 @@ SET VARIABLE needed = (
     FROM used_columns);
 SELECT require(count(*) = 1 AND bool_and(abs(share_reveal(share_mul_public(own.share, 70368744177664), share_mul_public(theirs.share, 70368744177664),
                                                           scale := 53)) < 0.02),
-               CASE WHEN getvariable('steps') < getvariable('needed') THEN 'only ' || (SELECT any_value(common) FROM used_columns) || ' of the host''s '
+               CASE WHEN getvariable('steps') < getvariable('needed') THEN 'only ' || (SELECT any_value(common) FROM used_columns) || ' of ' || CASE WHEN getvariable('both_lack') THEN 'all ' ELSE 'the host''s ' END
                         || (SELECT any_value(rows) FROM used_columns) || ' rows are common; it takes steps=' || getvariable('needed') || ' at both parties'
                     ELSE 'columns determine each other, or nearly so, and so no weights; leave one of them out, or have both parties set l2, or a larger one, or steps=32 where they only nearly do' END)
 FROM (SELECT square_trace(state, getvariable('leads')) AS share FROM regression_state) own,

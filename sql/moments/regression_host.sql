@@ -36,7 +36,7 @@ DROP TABLE regression_split;
 
 -- part left
 
--- What is left of the matrix, for the guest: that tells how many rows are common, which it knows.
+-- What is left of the matrix, for the guest: that tells how many rows are common, which it knows; we know it only where both lack rows.
 CALL exchange_send(getvariable('peer'), 'regression/left', $$ SELECT (square_trace(state, getvariable('leads')) % 262144)::UBIGINT AS share FROM regression_state $$);
 
 -- part last-steps while getvariable('step') < getvariable('steps')

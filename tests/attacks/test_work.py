@@ -257,6 +257,22 @@ def lifts(folder: Folder, rows: int, much: bool, secret: str, exposures: str) ->
     }
 
 
+def both_lack(folder: Folder, rows: int, much: bool, scripts: Scripts) -> Scripts:
+    """Each party lacks a third of the rows. Which they have in common differs, not how many."""
+    x, third = numbers(rows, 4), rows // 3
+    names = ids(rows)
+    here = names[third:] if much else names[:third] + names[2 * third :]
+    for me, its, start in (("host", names[: 2 * third], 0), ("guest", here, 2)):
+        own = x[[names.index(one) for one in its], start : start + 2]
+        folder.make_table(
+            me, pa.table({"id": its, "y": balanced(len(its)), **columns(me[0], own)}), "rows"
+        )
+        label = "y, " if me == "host" else ""
+        folder.query(me, f"CREATE VIEW t AS SELECT id, {label}{me[0]}0, {me[0]}1 FROM rows")
+    folder.align(names[: 2 * third], here)
+    return scripts
+
+
 HELPED = {"table": "t", "guests": "guest"}
 
 
@@ -300,6 +316,13 @@ class Case:
     many_rows: int = 0
 
 
+# Scripts that go where both parties lack rows.
+WHERE_BOTH_LACK: list[Scripts] = [
+    {
+        "host": ("moments/host", {"table": "t", "label": "y", "peer": "guest", "bits": 2048}),
+        "guest": ("moments/guest", {"table": "t", "peer": "host", "bits": 2048}),
+    },
+]
 CASES = [
     *(
         case
@@ -468,6 +491,11 @@ CASES = [
         "its features are 0, or not",
         partial(helped_prediction, secret="features"),
         many_rows=20_000,
+    ),
+    *(
+        Case(scripts[me][0], me, "which rows are common", partial(both_lack, scripts=scripts))
+        for scripts in WHERE_BOTH_LACK
+        for me in ("host", "guest")
     ),
 ]
 # Their scripts take no table: they have messages, shares and random numbers only.

@@ -38,7 +38,7 @@ CREATE OR REPLACE TEMP TABLE correlation_matrix AS
     SELECT wide_sub(moments, z) AS matrix
     FROM product_results, (SELECT wide_encode(list(share ORDER BY place.i, place.j)) AS moments FROM correlation_moments WHERE place.i > 0);
 
--- Of the host's variances the inverse roots: p = v y² and y, which begins with 1. To variances that are nearly 0, and with roundings
+-- Of the hidden variances the inverse roots: p = v y² and y, which begins with 1. To variances that are nearly 0, and with roundings
 -- perhaps below it, a floor is added: a 1024th of the variance over all rows.
 CREATE OR REPLACE TEMP TABLE correlation_newton AS
     SELECT wide_encode(list(share ORDER BY i)) AS variances, wide_add(variances, wide_encode(list_resize([]::UHUGEINT[], count(*)::INTEGER, getvariable('floor')))) AS p,
@@ -46,6 +46,6 @@ CREATE OR REPLACE TEMP TABLE correlation_newton AS
            wide_encode(list_resize([]::UHUGEINT[], count(*)::INTEGER, CASE WHEN getvariable('leads') THEN 3298534883328 ELSE 0 END::UHUGEINT)) AS three
     FROM (SELECT generate_subscripts(shares, 1) AS pair, unnest(shares) AS share FROM (SELECT wide_decode(matrix) AS shares FROM correlation_matrix))
          JOIN correlation_pairs USING (pair)
-    WHERE i = j AND i IN (SELECT place FROM correlation_columns WHERE of_host);
+    WHERE i = j AND i IN (SELECT place FROM correlation_columns WHERE hidden);
 SET VARIABLE k = 0;
 SET VARIABLE bits_off = 41;

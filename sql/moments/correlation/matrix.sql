@@ -1,7 +1,7 @@
--- the inverse roots of the variances of all columns; the guest's are standardised over the common rows
+-- the inverse roots of the variances of all columns; those that are not hidden are standardised over the common rows
 SET VARIABLE bits_off = 30;
 CREATE OR REPLACE TEMP TABLE correlation_roots AS
-    SELECT place, CASE WHEN of_host THEN share ELSE round(getvariable('root') * 2.0::DOUBLE ** 30)::UHUGEINT END AS share
+    SELECT place, CASE WHEN hidden THEN share ELSE round(getvariable('root') * 2.0::DOUBLE ** 30)::UHUGEINT END AS share
     FROM correlation_columns
     LEFT JOIN (SELECT generate_subscripts(shares, 1) AS place, unnest(shares) AS share FROM (SELECT wide_decode(y) AS shares FROM correlation_newton))
         USING (place);

@@ -1,6 +1,6 @@
 -- results: correlations, NULL for columns that hardly vary over the common rows, and variance inflation of the features among each other
 CREATE OR REPLACE TEMP TABLE correlation_opened AS
-    SELECT pair, i, j, CASE WHEN i = j AND with_host
+    SELECT pair, i, j, CASE WHEN i = j AND with_hidden
                             THEN share_reveal(share_mul_public(own.share, 16777216), share_mul_public(theirs.share, 16777216), scale := 44)
                             ELSE share_reveal(share_mul_public(own.share, 4398046511104), share_mul_public(theirs.share, 4398046511104), scale := 62) END AS r
     FROM correlation_shares own

@@ -10,20 +10,22 @@ SELECT require_result(getvariable('result'), ['position', 'feature', 'other_posi
 SET VARIABLE settings = 'moments=' || (SELECT any_value(session) FROM used_columns) || ' reveal=' || getvariable('reveal')
     || ' names=' || getvariable('names') || ' accept_disclosure=' || getvariable('accept_disclosure');
 
--- columns by their places, without the intercept, and all pairs of them
+-- Columns by their places, without the intercept, and all pairs of them. Hidden are those whose variance over the common rows nobody knows: the
+-- host's, and where both lack rows the guest's, too.
 CREATE OR REPLACE TEMP TABLE correlation_columns AS
-    SELECT position - 1 AS place, party, name, role, (party = getvariable('me')) = getvariable('leads') AS of_host FROM used_columns WHERE position > 1;
+    SELECT position - 1 AS place, party, name, role, (party = getvariable('me')) = getvariable('leads') OR getvariable('both_lack') AS hidden
+    FROM used_columns WHERE position > 1;
 CREATE OR REPLACE TEMP TABLE correlation_pairs AS
-    SELECT row_number() OVER (ORDER BY a.place, b.place) AS pair, a.place AS i, b.place AS j, a.of_host OR b.of_host AS with_host
+    SELECT row_number() OVER (ORDER BY a.place, b.place) AS pair, a.place AS i, b.place AS j, a.hidden OR b.hidden AS with_hidden
     FROM correlation_columns a JOIN correlation_columns b ON a.place <= b.place;
 SELECT require(count(*) BETWEEN 1 AND 200, 'the moments have ' || count(*) || ' columns, and 200 go; have them made anew with --set columns=…')
 FROM correlation_columns;
 
--- What is opened: 22 bits of numbers up to 1, 20 of them fractional, of which the guest knows those of its own columns; and 18 more of the
--- host's variances, which may be any number where a column does not vary.
+-- What is opened: 22 bits of numbers up to 1, 20 of them fractional, of which the guest knows those of columns that are not hidden; and 18 more of
+-- hidden variances, which may be any number where a column does not vary.
 SELECT require_hidden(getvariable('accept_disclosure'),
-                      18 * (SELECT count(*) FROM correlation_columns WHERE of_host)
-                      + 22 * CASE WHEN getvariable('reveal') = 'guest' THEN count(*) FILTER (with_host) ELSE count(*) END,
+                      18 * (SELECT count(*) FROM correlation_columns WHERE hidden)
+                      + 22 * CASE WHEN getvariable('reveal') = 'guest' THEN count(*) FILTER (with_hidden) ELSE count(*) END,
                       (SELECT any_value(coalesce(common, rows)) FROM used_columns))
 FROM correlation_pairs;
 
@@ -34,11 +36,11 @@ FROM correlation_pairs;
 SET VARIABLE newton = 24;
 SET VARIABLE newton_again = 7;
 CREATE OR REPLACE TEMP TABLE product_sizes AS
-    WITH sizes AS (SELECT (SELECT count(*) FROM correlation_columns) AS columns, (SELECT count(*) FROM correlation_columns WHERE of_host) AS of_host,
+    WITH sizes AS (SELECT (SELECT count(*) FROM correlation_columns) AS columns, (SELECT count(*) FROM correlation_columns WHERE hidden) AS hidden,
                           (SELECT count(*) FROM correlation_pairs) AS pairs),
          parts AS (SELECT 1 AS part, columns AS size, 1 AS times, 1 AS turn FROM sizes
                    UNION ALL SELECT 1, pairs, 1, 2 FROM sizes
-                   UNION ALL SELECT 1, of_host, 2 * getvariable('newton') + 2 + 2 * getvariable('newton_again'), 3 FROM sizes
+                   UNION ALL SELECT 1, hidden, 2 * getvariable('newton') + 2 + 2 * getvariable('newton_again'), 3 FROM sizes
                    UNION ALL SELECT 1, pairs, 2, 4 FROM sizes),
          steps AS (SELECT row_number() OVER (ORDER BY turn) AS step, part, size, turn FROM (SELECT *, unnest(range(times)) FROM parts))
     SELECT step, 1::BIGINT AS part, size FROM steps

@@ -2,7 +2,9 @@
 SELECT require(has_table(getvariable('moments') || '_share') AND has_table(getvariable('moments') || '_columns'),
                'there are no tables ' || getvariable('moments') || '_share and _columns; run moments/host or moments/guest first, or name its result '
                || 'with --set moments=NAME');
-CREATE OR REPLACE TEMP TABLE used_columns AS FROM "${moments}_columns";
+-- moments of before private_id do not say that both lack rows
+CREATE OR REPLACE TEMP TABLE used_columns AS FROM "${moments}_columns" UNION ALL BY NAME SELECT false AS both_lack WHERE false;
+SET VARIABLE both_lack = (SELECT coalesce(bool_or(both_lack), false) FROM used_columns);
 SELECT require(count(DISTINCT session) = 1 AND count(DISTINCT position) = count(*) AND bool_and(party IN (getvariable('me'), getvariable('peer'))),
                'the moments are not of one session with ' || getvariable('peer')),
        require(count(*) FILTER (role = 'intercept' AND (party = getvariable('me')) = getvariable('leads')) = 1,
