@@ -22,6 +22,8 @@ PID = "CREATE OR REPLACE MACRO pid(who) AS md5(who::VARCHAR)::UUID; CREATE OR RE
 class Tables(Folder):
     """A host with `rows` rows, and a guest with two thirds of those and some more."""
 
+    both_lack = False
+
     def __init__(
         self,
         folder: Path,
@@ -85,6 +87,28 @@ class Tables(Folder):
         return con
 
 
+class BothLack(Tables):
+    """Both lack some of `rows` rows: one in `every` of them each."""
+
+    both_lack = True
+
+    def __init__(
+        self, folder: Path, host: str, guest: str, rows: int = 90, every: int = 4, turn: int = 0
+    ) -> None:
+        """`turn` is which of all rows are those: two sets as large for two turns."""
+        folder.mkdir(exist_ok=True)
+        Folder.__init__(self, folder)
+        lacking = {"host": (turn + 1) % every, "guest": (turn + 2) % every}
+        self.rows, self.columns = rows, {"host": host, "guest": guest}
+        for me, columns in self.columns.items():
+            self.query(
+                me,
+                f"CREATE TABLE t AS SELECT i AS who, {columns} FROM range({rows}) r(i) "
+                f"WHERE i % {every} <> {lacking[me]}",
+            )
+        self.align(*([i for i in range(rows) if i % every != lacking[me]] for me in lacking))
+
+
 @dataclass
 class Cell:
     """Groups of both, counts of rows and numbers, and everything that SQL says of it."""
@@ -126,33 +150,46 @@ def plain(tables: Tables, host: dict, guest: dict, minimum: int, *, totals: bool
         query = f"SELECT {what} FROM {table} WHERE {' AND '.join(where) or 'true'}"
         return list(con.execute(query, values).fetchone())
 
+    def place(table: str, labels: list) -> tuple:
+        size = ask("count(*)", table, by[table], labels)[0]
+        texts = [None if x is None else str(x) for x in labels]
+        return (-size, con.execute("SELECT to_json($1::VARCHAR[])::VARCHAR", [texts]).fetchone())
+
     of = {
         t: con.execute(f"SELECT DISTINCT {', '.join(by[t]) or '0'} FROM {t}").fetchall() for t in by
     }
     of = {t: [list(label) if by[t] else [] for label in labels] for t, labels in of.items()}
     many = {t: len(labels) > 1 for t, labels in of.items()}
     along = "h" if many["h"] else "g" if totals and many["g"] else None
+    # Where both lack rows, all of them are a line whose sum both know.
+    one_line = tables.both_lack and not totals
     cells: list[Cell] = []
     lines: dict[str, list[Cell]] = {}
     for a, b in product(of["h"], of["g"]):
         row = ask(", ".join(statistics), "j", by["h"] + by["g"], a + b)
-        own = a if along == "h" else b
-        size = ask("count(*)", along, by[along], own)[0] if along else 0
-        text = con.execute(
-            "SELECT to_json($1::VARCHAR[])::VARCHAR", [[None if x is None else str(x) for x in own]]
-        ).fetchone()
-        cells.append(Cell(a + b, False, row, (-size, text), minimum))
-        lines.setdefault(repr(b if along == "h" else ""), []).append(cells[-1])
-    for line in lines.values() if along else []:
-        hide_beside(sorted(line, key=lambda cell: cell.place), minimum)
+        here = (
+            (place("h", a), place("g", b))
+            if one_line
+            else place(along, a if along == "h" else b)
+            if along
+            else ()
+        )
+        cells.append(Cell(a + b, False, row, here, minimum))
+        lines.setdefault(repr(b if along == "h" and not one_line else ""), []).append(cells[-1])
+    in_order = {key: sorted(line, key=lambda cell: cell.place) for key, line in lines.items()}
+    for line in in_order.values() if minimum > 1 and (along or one_line) else []:
+        hide_beside(line, minimum)
     if totals and along:
         other = "g" if along == "h" else "h"
+        sums: list[Cell] = []
         for label in of[other]:
             row = ask(", ".join(statistics), "j", by[other], label)
             nothing = [None] * len(by[along])
-            cells.append(
-                Cell(nothing + label if along == "h" else label + nothing, True, row, (), minimum)
-            )
+            labels = nothing + label if along == "h" else label + nothing
+            sums.append(Cell(labels, True, row, place(other, label), minimum))
+        cells += sums
+        if tables.both_lack and along == "h":
+            hide_totals(sorted(sums, key=lambda cell: cell.place), in_order, minimum)
     return [cell.shown(totals=totals) for cell in cells]
 
 
@@ -164,6 +201,22 @@ def hide_beside(line: list[Cell], minimum: int) -> None:
         if alone and shown and all(cell.counts[k] < minimum for cell in alone):
             for j in range(len(line[0].counts)) if k == 0 else [k]:
                 shown[-1].hidden[j] = True
+
+
+def hide_totals(sums: list[Cell], lines: dict[str, list[Cell]], minimum: int) -> None:
+    """Hide the last total beside what alone is hidden, of which then a cell is hidden, too."""
+    few = [cell for cell in sums if cell.counts[0] < minimum]
+    shown = [cell for cell in sums if cell.counts[0] >= minimum]
+    if few and shown and minimum > 1:
+        shown[-1].hidden = [True] * len(shown[-1].hidden)
+        groups = len(shown[-1].labels)
+        (line,) = (
+            (line for line in lines.values() if line[0].labels[-1:] == shown[-1].labels[-1:])
+            if groups
+            else lines.values()
+        )
+        if not any(cell.hidden[0] for cell in line):
+            line[-1].hidden = [True] * len(line[-1].hidden)
 
 
 def names(more: dict, setting: str) -> list[str]:
@@ -256,6 +309,52 @@ def test_counts_only_and_everything_hidden(tmp_path) -> None:
     assert all(suppressed for *_, suppressed in rows)
 
 
+@pytest.mark.parametrize(
+    ("host", "guest", "more"),
+    [
+        # a cross table, with one cell that is below the minimum
+        ({"groups": "half", "measures": "spend"}, {"groups": "part", "measures": "n"}, {}),
+        ({"groups": "half", "measures": "spend"}, {"groups": "part"}, {"totals": "yes"}),
+        # nobody groups, or one party
+        ({"measures": "spend"}, {"measures": "n"}, {}),
+        ({}, {"groups": "part"}, {"to": "host"}),
+        *thorough(
+            ({"groups": "half"}, {"measures": "n"}, {"to": "guest"}),
+            ({"measures": "spend"}, {"groups": "part"}, {"totals": "yes"}),
+            ({"groups": "half", "measures": "spend"}, {}, {"totals": "yes"}),
+            ({"groups": "half"}, {"groups": "part"}, {"totals": "yes", "minimum": 9}),
+            ({}, {}, {"minimum": 1}),
+        ),
+    ],
+)
+def test_where_both_lack_rows(tmp_path, host: dict, guest: dict, more: dict) -> None:
+    tables = BothLack(
+        tmp_path,
+        f"CASE WHEN i < 60 THEN 'a' ELSE 'b' END AS half, {SPEND} AS spend",
+        "CASE WHEN i < 4 THEN 'few' WHEN i % 3 = 0 THEN 'x' ELSE 'y' END AS part, i AS n",
+        rows=120,
+    )
+    expected = check(tables, "a1", host, guest, **{"minimum": 5, **more})
+    if "groups" in guest and more.get("minimum") != 9:
+        assert any(None in row for row in expected)
+
+
+def test_overlaps_of_one_row_and_of_none(tmp_path) -> None:
+    tables = BothLack(tmp_path / "one", "i AS x", "i % 2 AS half", rows=3, every=3)
+    check(tables, "a1", {"measures": "x"}, {"groups": "half"}, minimum=1)
+    none = BothLack(tmp_path / "none", "i AS x", "i % 2 AS half", rows=4, every=2)
+    found = none.run("a1", {}, {})
+    assert all("the parties have no row in common" in str(one) for one in found)
+
+
+def test_a_guest_that_does_not_know_that_both_lack_rows(tmp_path) -> None:
+    """An error before anything is sent that depends on rows, and no wrong count."""
+    tables = BothLack(tmp_path, "i AS x", "i % 2 AS half")
+    tables.query("guest", "DROP TABLE alignment_sizes")
+    found = tables.run("a1", {}, {"groups": "half"})
+    assert "the host has other rows" in str(found[1])
+
+
 GROUPS = {"host": "p", "guest": "q"}
 
 
@@ -284,13 +383,10 @@ def test_any_tables(tmp_path_factory, data: st.DataObject) -> None:
             "groups": name if data.draw(st.booleans()) else "",
             "measures": f"{name}x" if data.draw(st.booleans()) else "",
         }
-    tables = Tables(
-        tmp_path_factory.mktemp("any"),
-        columns["host"],
-        columns["guest"],
-        rows=data.draw(st.integers(3, 80)),
-        every=data.draw(st.integers(2, 5)),
-    )
+    kind, rows = data.draw(st.sampled_from([Tables, BothLack])), data.draw(st.integers(3, 80))
+    every = data.draw(st.integers(2 if kind is Tables else 3, 5))
+    folder = tmp_path_factory.mktemp("any")
+    tables = kind(folder, columns["host"], columns["guest"], rows=rows, every=every)
     check(
         tables,
         "a1",

@@ -12,7 +12,7 @@ from scipy.stats import kstest
 from duckpriv import DuckprivError
 from tests.attacks.evil import changed
 from tests.effort import THOROUGH, thorough
-from tests.test_aggregate import Tables
+from tests.test_aggregate import BothLack, Tables
 
 # Below it a statistic is no accident.
 UNLIKELY = 1e-6
@@ -63,6 +63,32 @@ def test_a_curious_host_sees_uniform_numbers_of_any_overlap(tmp_path, groups: st
         assert kstest(seen / 2.0**128, "uniform").pvalue > UNLIKELY
         sizes.append(messages(tables.folder))
     assert sizes[0] == sizes[1]
+
+
+@pytest.mark.parametrize("groups", ["", *thorough("half")])
+def test_where_both_lack_rows_messages_are_those_of_any_overlap(tmp_path, groups: str) -> None:
+    """Two overlaps of one size, also of a host without groups: what it decrypts is uniform."""
+    curious = changed("aggregate/host", tmp_path, (DECRYPTED, SEEN + DECRYPTED))
+    sizes = []
+    for turn in (0, 1):
+        tables = BothLack(
+            tmp_path / str(turn), SPEND, "i // 3 % 30 AS part", rows=300, every=3, turn=turn
+        )
+        found = tables.run(
+            "a1",
+            {"measures": "spend", "groups": groups},
+            {"groups": "part"},
+            scripts={"host": str(curious)},
+            minimum=101,
+        )
+        assert not failed(found), found
+        shares = tables.query("host", "SELECT share FROM seen")
+        seen = np.array([int(share) for (share,) in shares], dtype=float)
+        assert len(seen) == 30 * 4 * (2 if groups else 1)
+        assert kstest(seen / 2.0**128, "uniform").pvalue > UNLIKELY
+        sizes.append(messages(tables.folder))
+    assert sizes[0] == sizes[1]
+    assert any(channel == "aggregate/masked" for channel, *_ in sizes[0])
 
 
 def test_who_compares_learns_one_bit_of_each_count(tmp_path) -> None:

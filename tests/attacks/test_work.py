@@ -322,6 +322,13 @@ WHERE_BOTH_LACK: list[Scripts] = [
         "host": ("moments/host", {"table": "t", "label": "y", "peer": "guest", "bits": 2048}),
         "guest": ("moments/guest", {"table": "t", "peer": "host", "bits": 2048}),
     },
+    {
+        "host": (
+            "aggregate/host",
+            {"table": "t", "peer": "guest", "measures": "y", "minimum": 1},
+        ),
+        "guest": ("aggregate/guest", {"table": "t", "peer": "host", "minimum": 1}),
+    },
 ]
 CASES = [
     *(

@@ -1,12 +1,4 @@
--- Our common rows, and the host's rows that we lack, which have a place of their own, and numbers of other rows: so nothing that follows takes
--- another time for another number of common rows.
-CREATE OR REPLACE TEMP TABLE aggregate_named AS
-    WITH here AS (SELECT pid::VARCHAR AS name, place, x, row_number() OVER () AS nth FROM "${alignment}" LEFT JOIN aggregate_placed USING (id))
-    SELECT name, place, x FROM here
-    UNION ALL
-    SELECT pid::VARCHAR, getvariable('own_places') + 1, x
-    FROM (SELECT pid, 1 + (row_number() OVER () - 1) % (SELECT count(*) FROM here) AS nth FROM "${alignment}_unmatched") JOIN here USING (nth);
-DROP TABLE aggregate_placed;
+-- include named.sql
 
 -- from the host: how many rows and groups, and a hash that shows whether both have the same rows
 CREATE OR REPLACE TEMP TABLE aggregate_start AS
@@ -20,7 +12,7 @@ CREATE OR REPLACE TEMP TABLE aggregate_rows AS
 DROP TABLE aggregate_named;
 -- include check_rows.sql
 SET VARIABLE rows = (SELECT count(*) FROM aggregate_rows);
-SELECT require(count(*) = (SELECT rows FROM aggregate_start) AND sha256(string_agg(name, ',' ORDER BY row)) = (SELECT digest FROM aggregate_start),
+SELECT require(count(*) = (SELECT rows FROM aggregate_start) AND sha256(getvariable('lacking_text') || string_agg(name, ',' ORDER BY row)) = (SELECT digest FROM aggregate_start),
                'the host has other rows: it has ' || (SELECT rows FROM aggregate_start) || ' and we have ' || count(*)
                || '. Use the alignments of one and the same matching')
 FROM aggregate_rows;

@@ -47,10 +47,10 @@ FROM (SELECT unnest(x) AS number FROM aggregate_rows);
 
 -- One party encrypts its rows, each in the slots of its group; the other sums them by its own groups, also with its own measures as weights.
 -- Who encrypts is who has the shorter rows to send. A host without groups need not tell the guest, which knows its common rows, that it has
--- a row: then the guest counts for itself.
+-- a row: then the guest counts for itself. Where both lack rows, it does not know them.
 SET VARIABLE host_bodies =
     CASE WHEN getvariable('host_measures') > 0 THEN ceil(getvariable('host_places') * (1 + 3 * getvariable('host_measures')) / getvariable('slots')::DOUBLE) ELSE 0 END
-    + CASE WHEN getvariable('host_places') > 1 AND (getvariable('guest_measures') > 0 OR getvariable('host_measures') = 0)
+    + CASE WHEN (getvariable('host_places') > 1 OR getvariable('both_lack')) AND (getvariable('guest_measures') > 0 OR getvariable('host_measures') = 0)
            THEN ceil(getvariable('host_places') / getvariable('slots')::DOUBLE) ELSE 0 END;
 SET VARIABLE guest_bodies =
     CASE WHEN getvariable('guest_measures') > 0 THEN ceil(getvariable('guest_places') * (1 + 3 * getvariable('guest_measures')) / getvariable('slots')::DOUBLE) ELSE 0 END
@@ -64,7 +64,7 @@ SET VARIABLE s_places = CASE WHEN getvariable('host_encrypts') THEN getvariable(
 SET VARIABLE s_measures = CASE WHEN getvariable('host_encrypts') THEN getvariable('guest_measures') ELSE getvariable('host_measures') END;
 -- whether rows with measures are encrypted; whether only places are, to count and to be weighted; whether who sums does so in the clear
 SET VARIABLE with_measures = getvariable('e_measures') > 0;
-SET VARIABLE with_places = (getvariable('s_measures') > 0 OR NOT getvariable('with_measures')) AND NOT (getvariable('host_encrypts') AND getvariable('e_places') = 1);
+SET VARIABLE with_places = (getvariable('s_measures') > 0 OR NOT getvariable('with_measures')) AND NOT (getvariable('host_encrypts') AND getvariable('e_places') = 1 AND NOT getvariable('both_lack'));
 SET VARIABLE in_the_clear = NOT getvariable('with_places') AND (getvariable('s_measures') > 0 OR NOT getvariable('with_measures'));
 SET VARIABLE each = 1 + 3 * getvariable('e_measures');
 SET VARIABLE e_first = CASE WHEN getvariable('host_encrypts') THEN 0 ELSE getvariable('host_measures') END;

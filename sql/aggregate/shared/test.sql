@@ -17,7 +17,9 @@ INSERT INTO aggregate_parts
 
 -- every pair of groups, totals over the host's groups or, if it has none, over all, and what is opened of each or not: of measure 0 how many
 -- rows, of the others how many of them have a number, their sum and sum of squares
-SET VARIABLE lines = CASE WHEN getvariable('host_places') > 1 THEN 'host' WHEN getvariable('totals') = 'yes' AND getvariable('guest_places') > 1 THEN 'guest' ELSE 'none' END;
+-- Lines whose sum somebody knows: each of the guest's groups, all cells with a total. Where both lack rows, both know how many are common, which is
+-- the sum of all cells, or of the totals of a cross table.
+SET VARIABLE lines = CASE WHEN getvariable('both_lack') AND getvariable('totals') = 'no' THEN 'all' WHEN getvariable('host_places') > 1 THEN 'host' WHEN getvariable('totals') = 'yes' AND getvariable('guest_places') > 1 THEN 'guest' ELSE 'none' END;
 CREATE OR REPLACE TEMP TABLE aggregate_cells AS
     SELECT row_number() OVER (ORDER BY host_place, guest_place, measure) AS cell, host_place, guest_place, measure,
            CASE WHEN compared THEN row_number() OVER (PARTITION BY compared ORDER BY host_place, guest_place, measure) END AS question
@@ -86,13 +88,20 @@ CALL key_forget(getvariable('peer_test_key'));
 -- the last cell of the line that would be shown is hidden, too. First for rows, then for each measure.
 CREATE OR REPLACE TEMP TABLE aggregate_few AS
     SELECT cell, host_place, guest_place, measure, coalesce(EXISTS (FROM aggregate_tokens t WHERE t.question = m.question AND t.token = m.token), false) AS few,
-           CASE WHEN getvariable('minimum') > 1 AND host_place > 0 AND guest_place > 0 AND getvariable('lines') <> 'none'
-                THEN CASE getvariable('lines') WHEN 'host' THEN guest_place ELSE 0 END END AS line
+           CASE WHEN getvariable('minimum') > 1 AND getvariable('lines') <> 'none'
+                THEN CASE WHEN host_place > 0 AND guest_place > 0 THEN CASE getvariable('lines') WHEN 'host' THEN guest_place ELSE 0 END
+                          WHEN measure = 0 AND getvariable('both_lack') AND getvariable('lines') = 'host' THEN -1 END END AS line
     FROM aggregate_cells LEFT JOIN aggregate_mine m USING (question);
 CREATE OR REPLACE TEMP TABLE aggregate_hidden AS
-    SELECT host_place, guest_place,
+    SELECT cell, host_place, guest_place, line,
            few OR coalesce(line IS NOT NULL AND bool_or(few) OVER of_line AND cell = max(cell) FILTER (NOT few) OVER of_line, false) AS hidden
     FROM aggregate_few WHERE measure = 0 WINDOW of_line AS (PARTITION BY line);
+-- a total that is hidden beside another one is not the sum of what is shown
+CREATE OR REPLACE TEMP TABLE aggregate_hidden AS
+    SELECT host_place, guest_place,
+           h.hidden OR coalesce(t.hidden AND NOT bool_or(h.hidden) OVER of_line AND cell = max(cell) OVER of_line, false) AS hidden
+    FROM aggregate_hidden h LEFT JOIN (SELECT guest_place AS line, hidden FROM aggregate_hidden WHERE line = -1) t USING (line)
+    WINDOW of_line AS (PARTITION BY line);
 CREATE OR REPLACE TEMP TABLE aggregate_shown AS
     SELECT cell, NOT (hidden OR coalesce(line IS NOT NULL AND bool_or(hidden) OVER of_line AND NOT bool_or(hidden AND NOT few) OVER of_line
                                          AND cell = max(cell) FILTER (NOT hidden) OVER of_line, false)) AS shown
