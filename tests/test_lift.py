@@ -42,8 +42,11 @@ OUTCOMES = """
 class Trial(Folder):
     """Exposures at one party, outcomes at the other; some persons are only in one table."""
 
-    def __init__(self, folder: Path, exposures: str, rows: int = 420) -> None:
+    def __init__(
+        self, folder: Path, exposures: str, rows: int = 420, *, both_lack: bool = False
+    ) -> None:
         super().__init__(folder)
+        self.both_lack = both_lack
         self.of = {"arm": exposures, "outcomes": "guest" if exposures == "host" else "host"}
         for what, sql in (("arm", PERSONS), ("outcomes", OUTCOMES)):
             me = self.of[what]
@@ -56,6 +59,9 @@ class Trial(Folder):
         # persons that were matched, and have no outcome
         ids[self.of["outcomes"]] |= set(range(0, 420, 5)) - {0}
         self.matched = ids["host"] & ids["guest"]
+        if both_lack:
+            self.align(sorted(ids["host"]), sorted(ids["guest"]))
+            return
         for me, name, whom in (
             ("host", "alignment", ids["host"]),
             ("guest", "alignment", self.matched),
@@ -188,7 +194,7 @@ def hidden_cells(trial: Trial, groups: dict, by_end: dict, minimum: int) -> set[
     cells.sort(key=lambda c: (-len(groups[c[0]][c[1]]), order[c]))
     few = {c for c in cells if len(matched[c]) < minimum}
     hidden = set(few)
-    beside = trial.of["arm"] == "host"
+    beside = trial.of["arm"] == "host" or trial.both_lack
     if beside and few and len(few) < len(cells):
         hidden.add([c for c in cells if c not in few][-1])
     rare = {c for c in cells if numbers[c] < minimum}
@@ -240,6 +246,15 @@ def test_by_segment_with_the_exposures_at_the_host(tmp_path) -> None:
     """'a "b", c' has nobody in the control, and 'C' and NULL are left out."""
     trial = Trial(tmp_path, "host")
     lines = check(trial, "l1", ARM, {"outcomes": "spend,items,rating"}, minimum=12)
+    assert {line["suppressed"] for line in lines} == {True, False}
+
+
+@pytest.mark.parametrize("exposures", ["guest", *thorough("host")])
+def test_where_both_lack_rows(tmp_path, exposures: str) -> None:
+    trial = Trial(tmp_path, exposures, both_lack=True)
+    arm = {"arm": "arm", "treatment": "A", "control": "B", "segments": "region", "day": "day"}
+    outcomes = {"outcomes": "spend", "day": "moment"}
+    lines = check(trial, "l1", arm, outcomes, minimum=8, bucket=4, **DAYS)
     assert {line["suppressed"] for line in lines} == {True, False}
 
 
