@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
+from multiprocessing import get_context
 from pathlib import Path
 
 import duckdb
@@ -15,9 +18,10 @@ from duckpriv.columns.context import Context
 from duckpriv.disk import utf8_path
 from tests import keys
 from tests.effort import THOROUGH
-from tests.parties import at_once
+from tests.parties import at_once, match
 
 Connect = Callable[..., duckpriv.Party]
+Two = Callable[..., tuple[dict, dict]]
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -105,3 +109,36 @@ def party(
 def together() -> Callable[..., list[object]]:
     """Run functions at the same time, each in a thread; return what they returned or raised."""
     return at_once
+
+
+@pytest.fixture(scope="module")
+def processes() -> Iterator[tuple[ProcessPoolExecutor, ProcessPoolExecutor]]:
+    context = get_context("spawn")
+    with (
+        ProcessPoolExecutor(1, mp_context=context) as host,
+        ProcessPoolExecutor(1, mp_context=context) as guest,
+    ):
+        yield host, guest
+
+
+@pytest.fixture(scope="module")
+def two(processes) -> Two:
+    """Run host and guest, each in its own process on its own database."""
+
+    def run(host_ids: list, guest_ids: list, host=None, guest=None, folder=None, **both):
+        with tempfile.TemporaryDirectory() as fresh:
+            where = folder or fresh
+            jobs = [
+                process.submit(match, role, str(where), ids, **both, **(own or {}))
+                for process, role, ids, own in zip(
+                    processes,
+                    ("host", "guest"),
+                    (host_ids, guest_ids),
+                    (host, guest),
+                    strict=True,
+                )
+            ]
+            results = [job.result() for job in jobs]
+        return results[0], results[1]
+
+    return run

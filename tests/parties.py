@@ -120,8 +120,17 @@ def make_table(con, ids: list, sql_type: str = "VARCHAR", table: str = "people")
         con.executemany(f"INSERT INTO {table} VALUES ($1, $2)", [[x, i] for i, x in enumerate(ids)])
 
 
+def make_wide_table(con, rows: list[tuple], names: tuple[str, ...], table: str = "people") -> None:
+    """A table of texts, whose columns are `names`."""
+    con.execute(f"CREATE TABLE {table} ({', '.join(f'{name} VARCHAR' for name in names)})")
+    if rows:
+        marks = ", ".join("?" for _ in names)
+        con.executemany(f"INSERT INTO {table} VALUES ({marks})", [list(row) for row in rows])
+
+
 def match(role: str, folder: str, ids: list, sql_type: str = "VARCHAR", **settings: object) -> dict:
-    """Run one role over `ids`; return its result tables, or the error's class and text."""
+    """Run one role over `ids`, which with `names` are rows of texts; return its result tables, or
+    the error's class and text."""
     me = NAMES[role]
     peer = NAMES["guest" if role == "host" else "host"]
     base = Path(folder)
@@ -135,7 +144,11 @@ def match(role: str, folder: str, ids: list, sql_type: str = "VARCHAR", **settin
         timeout=float(settings.pop("timeout", 60)),
         unprotected=bool(settings.pop("unprotected", True)),
     ) as party:
-        make_table(party.con, ids, sql_type)
+        names = settings.pop("names", None)
+        if names:
+            make_wide_table(party.con, ids, names)
+        else:
+            make_table(party.con, ids, sql_type)
         if role == "host":
             settings.setdefault("bits", 2048)
         try:

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
-
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
@@ -14,43 +9,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from duckpriv.columns.ids import KINDS
+from tests.conftest import Two
 from tests.effort import examples
 from tests.parties import match
-
-Two = Callable[..., tuple[dict, dict]]
-
-
-@pytest.fixture(scope="module")
-def processes() -> Iterator[tuple[ProcessPoolExecutor, ProcessPoolExecutor]]:
-    context = get_context("spawn")
-    with (
-        ProcessPoolExecutor(1, mp_context=context) as host,
-        ProcessPoolExecutor(1, mp_context=context) as guest,
-    ):
-        yield host, guest
-
-
-@pytest.fixture(scope="module")
-def two(processes) -> Two:
-    """Run host and guest, each in its own process on its own database."""
-
-    def run(host_ids: list, guest_ids: list, host=None, guest=None, folder=None, **both):
-        with tempfile.TemporaryDirectory() as fresh:
-            where = folder or fresh
-            jobs = [
-                process.submit(match, role, str(where), ids, **both, **(own or {}))
-                for process, role, ids, own in zip(
-                    processes,
-                    ("host", "guest"),
-                    (host_ids, guest_ids),
-                    (host, guest),
-                    strict=True,
-                )
-            ]
-            results = [job.result() for job in jobs]
-        return results[0], results[1]
-
-    return run
 
 
 def check_against_plain_join(host: dict, guest: dict, host_ids, guest_ids, kind: str) -> None:

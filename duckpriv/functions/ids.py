@@ -48,6 +48,27 @@ IDS: tuple[Function, ...] = (
         body="psi_ids.sql",
     ),
     Function(
+        name="psi_keys",
+        kind="table",
+        parameters=(
+            Parameter("tbl", "VARCHAR", "the name of a table or view"),
+            Parameter("id", "VARCHAR", "id columns of several keys, as in 'email; name, born'"),
+            Parameter("kind", "VARCHAR", "one kind for all keys, or one each, as `id`", "'raw'"),
+        ),
+        returns="TABLE(id ANY, psi_ids VARCHAR[])",
+        about="The ids of a table under several keys, with semicolons between them: of each row "
+        "the `psi_id` of each key, or NULL. With several keys the number of the key is part of it, "
+        "so that one text under two keys is not the same id, and `id` is the list of the texts of "
+        "all columns, in order; with one key all is as `psi_ids` has it.",
+        reveals="Nothing leaves.",
+        example="FROM psi_keys('people', 'email; phone', kind := 'email; phone')",
+        setup=(
+            "CREATE OR REPLACE TEMP TABLE people AS "
+            "SELECT 'Ann@example.com' AS email, '+49 30 1' AS phone",
+        ),
+        body="psi_ids.sql",
+    ),
+    Function(
         name="random_id",
         kind="scalar",
         parameters=(Parameter("value", "ANY", "any column; its rows are counted, not read"),),

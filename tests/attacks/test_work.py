@@ -72,6 +72,23 @@ def which_are_common(folder: Folder, rows: int, much: bool, script: str) -> Scri
     return matching(folder, [*host], [*common, *ids(half, "q")], script)
 
 
+def two_keys(folder: Folder, rows: int, much: bool, secret: str) -> Scripts:
+    """`secret` is which of the guest's records match, and by which key, or which ids the host's
+    records lack or share."""
+    every = much or secret == "guest"
+    phones = [f"1{i if every else i // 2}" for i in range(rows)]
+    emails = [name if every or i % 4 else None for i, name in enumerate(ids(rows))]
+    host = pa.table({"email": pa.array(emails, pa.string()), "phone": phones})
+    folder.make_table("host", host)
+    own = ids(rows, "p" if much or secret == "host" else "q")
+    folder.make_table("guest", pa.table({"email": own, "phone": [f"2{i}" for i in range(rows)]}))
+    settings = {"table": "t", "id": "email; phone", "duplicates": "first"}
+    return {
+        "host": ("psi/host", {**settings, "peer": "guest", "bits": 2048}),
+        "guest": ("psi/guest", {**settings, "peer": "host"}),
+    }
+
+
 def product(
     folder: Folder, rows: int, much: bool, secret: str, shapes: dict[str, tuple[int, int]]
 ) -> Scripts:
@@ -362,6 +379,8 @@ CASES = [
         for script in ("private_id", "psi_size")
         for me in ("host", "guest")
     ),
+    Case("psi/guest", "guest", "none or all match, by e-mail", partial(two_keys, secret="guest")),
+    Case("psi/host", "host", "records lack or share ids", partial(two_keys, secret="host")),
     *(
         Case(
             f"matmul/{me}",
@@ -532,8 +551,8 @@ NAMES = [f"{case.script}-{i}" for i, case in enumerate(CASES)]
 # Those of the helper's training take as long as all others together, and some are twice there.
 LONG = [
     *(name for name in NAMES if name.startswith("lr_helper")),
-    *("matmul/left-2", "matmul/left-3", "matmul/right-4", "matmul/right-5"),
-    *("lr_joint_key/host-7", "lr_joint_key/predict-8"),
+    *("matmul/left-4", "matmul/left-5", "matmul/right-6", "matmul/right-7"),
+    *("lr_joint_key/host-9", "lr_joint_key/predict-10"),
 ]
 
 

@@ -1,20 +1,26 @@
 -- what our ids, as they were compared, have that may keep them from matching: numbers, and no id. Found out whether
 -- any matches or not, since the host sees when we end; of 100,000 ids at most, which are in random order.
 CREATE OR REPLACE TEMP TABLE psi_notes AS
-    WITH settings AS (
-        SELECT split_names(getvariable('id')) AS columns,
-               list_transform(string_split(getvariable('kind'), ','), lambda k: trim(k)) AS kinds
+    WITH columns_of AS (
+        SELECT *, row_number() OVER (ORDER BY key, nth) AS i, count(*) OVER () AS width
+        FROM (SELECT key, unnest(names) AS name, generate_subscripts(names, 1) AS nth, kinds
+              FROM (SELECT key, getvariable('id_keys')[key] AS names, duckpriv_kinds(all_kinds[least(key, len(all_kinds))]) AS kinds
+                    FROM range(1, getvariable('keys') + 1) t(key), (SELECT string_split(getvariable('kind'), ';') AS all_kinds)))
+    ), of_keys AS (
+        SELECT CASE WHEN getvariable('keys') = 1 THEN ['1', psi_id] ELSE from_json(psi_id, '["VARCHAR"]') END AS id
+        FROM psi_sequence WHERE seq <= 100000
     ), parts AS (
-        SELECT unnest(CASE WHEN len(columns) = 1 THEN [psi_id] ELSE from_json(psi_id, '["VARCHAR"]') END) AS text,
-               unnest(range(1, len(columns) + 1)) AS i
-        FROM psi_sequence, settings WHERE seq <= 100000
+        SELECT unnest(texts) AS text, generate_subscripts(texts, 1) AS nth, key
+        FROM (SELECT id[1]::BIGINT AS key, CASE WHEN len(getvariable('id_keys')[id[1]::BIGINT]) = 1 THEN [id[2]]
+                                                ELSE from_json(id[2], '["VARCHAR"]') END AS texts
+              FROM of_keys)
     ), shapes AS (
         SELECT *, regexp_matches(
             text, '^\s*(\d\d?\.\d\d?\.\d\d|\d\d?/\d\d?/\d\d|\d\d?-\d\d?-\d\d|\d{4}-\d\d-\d\d[T ]|\d{4}[./]\d\d?[./]\d)')
             AS dated
-        FROM parts
+        FROM parts JOIN columns_of USING (key, nth)
     ), counts AS (
-        SELECT i, count(*) AS ids,
+        SELECT i, any_value(name) AS name, any_value(width) AS width, any_value(kinds[least(nth, len(kinds))]) AS kind, count(*) AS ids,
             count(*) FILTER (regexp_matches(
                 text, '[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\x{A0}\x{1680}\x{2000}-\x{200A}\x{202F}\x{205F}\x{3000}]')) AS unseen,
             count(*) FILTER (regexp_matches(text, '^[\s\p{Zs}]|[\s\p{Zs}]$')) AS spaces,
@@ -31,11 +37,8 @@ CREATE OR REPLACE TEMP TABLE psi_notes AS
             count(*) FILTER (regexp_matches(text, '[\x{2010}-\x{201F}\x{2212}]')) AS typographic,
             count(*) FILTER (regexp_matches(text, '^\s*(".*"|''.*'')\s*$')) AS quotes
         FROM shapes GROUP BY i
-    ), seen AS (
-        SELECT counts.*, columns[i] AS name, len(columns) AS width, kinds[least(i, len(kinds))] AS kind
-        FROM counts, settings
     ), notes AS (
-        SELECT seen.*, unnest([
+        SELECT counts.*, unnest([
             {n: unseen, text: 'hold characters that nobody sees, such as no-break or zero-width spaces or a byte order '
                               || 'mark; remove them, with regexp_replace'},
             {n: CASE WHEN kind = 'raw' THEN spaces END,
@@ -61,7 +64,7 @@ CREATE OR REPLACE TEMP TABLE psi_notes AS
              text: 'hold wide or other digits or letters than the usual ones, such as a full-width 4; replace them'},
             {n: typographic, text: 'hold typographic dashes or quotation marks; the host may have - and '''},
             {n: quotes, text: 'stand in quotation marks, which may be left of a CSV file'}]) AS note
-        FROM seen
+        FROM counts
     )
     SELECT 'none of the ' || (SELECT count(*) FROM psi_sequence) || ' ids is one of the host''s. Ask the host how '
            || 'it writes them, for a made-up one: the same column'
@@ -69,7 +72,7 @@ CREATE OR REPLACE TEMP TABLE psi_notes AS
            || ', and the same kind (' || getvariable('kind') || ' here)? Then both run again, with a new session.'
            AS note,
            0 AS place, 0 AS ids
-    FROM seen HAVING count(*) > 0
+    FROM counts HAVING count(*) > 0
     UNION ALL
     SELECT note.n || ' of ' || ids || ' ids' || CASE WHEN width > 1 THEN ' (' || name || ')' ELSE '' END
            || ' ' || note.text, i, note.n
