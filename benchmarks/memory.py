@@ -34,7 +34,7 @@ def guest(folder: Path) -> None:
         ).fetchall()
         started = time.perf_counter()
         try:
-            party.run("psi/guest", peer="bank", table="people", id="email")
+            party.run("psi/guest", peer="bank", table="people", id="email", scheme="rsa")
         except duckpriv.ExchangeTimeout as ended:
             assert "psi/signed" in ended.message  # the host does not answer here
         seconds = time.perf_counter() - started
@@ -55,7 +55,7 @@ def rows() -> Iterator[Row]:
             for statement in (
                 "CALL rsa_keygen('k', bits := 2048)",
                 "SET VARIABLE duckpriv_protocol = 'psi/1'",
-                "SET VARIABLE duckpriv_parameters = 'kind=raw columns=1'",
+                "SET VARIABLE duckpriv_parameters = 'kind=raw columns=1 scheme=rsa'",
                 "CALL exchange_send('shop', 'psi/key', "
                 "$$ SELECT rsa_public_key('k') AS key, rsa_key_proof('k') AS proof $$)",
             ):

@@ -151,6 +151,7 @@ def match(role: str, folder: str, ids: list, sql_type: str = "VARCHAR", **settin
             make_table(party.con, ids, sql_type)
         if role == "host":
             settings.setdefault("bits", 2048)
+        settings.setdefault("scheme", "rsa")
         try:
             summary = party.run(
                 f"psi/{role}", **{"peer": peer, "table": "people", "id": "id", **settings}

@@ -57,8 +57,8 @@ def test_what_goes_along_with_messages_is_shown() -> None:
     given = {"peer": "shop", "table": "t", "id": "a,b", "kind": "lower"}
     script = load("psi/host")
     assert Consent(script, script.values(given)).settings == [
-        "psi/1 kind=lower columns=N scheme=rsa",
-        "psi/1 kind=lower columns-of-keys=N all=N scheme=rsa",
+        "psi/1 kind=lower columns=N scheme=oprf",
+        "psi/1 kind=lower columns-of-keys=N all=N scheme=oprf",
     ]
     assert Consent(load("lr_helper/helper"), VALUES).settings == ["lr_helper/2"]
     assert Consent(parse("own.sql", "SELECT 1"), {}).settings == []

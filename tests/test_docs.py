@@ -96,10 +96,10 @@ def test_make_has_the_targets_that_the_readme_names() -> None:
 
 def test_the_sql_quoted_from_a_script_is_in_it() -> None:
     quoted = next(
-        block for block in blocks(README, "sql") if "from sql/psi/shared/rsa_guest.sql" in block
+        block for block in blocks(README, "sql") if "from sql/psi/shared/oprf_guest.sql" in block
     )
     plain = re.sub(r"\s+", "", quoted.split("\n", 1)[1])
-    script = re.sub(r"\s+", "", (ROOT / "sql/psi/shared/rsa_guest.sql").read_text())
+    script = re.sub(r"\s+", "", (ROOT / "sql/psi/shared/oprf_guest.sql").read_text())
     names = {"getvariable('peer')": "'bank'", "getvariable('key')": "'host'"}
     for variable, name in names.items():
         script = script.replace(variable, name)

@@ -229,6 +229,37 @@ def test_what_cannot_be_right_is_refused(tmp_path, what: str, liar: str) -> None
     assert not [name for (name,) in tables if name.startswith("alignment")]
 
 
+def test_a_peer_that_sends_back_what_it_got_is_found_out(tmp_path) -> None:
+    """It would have all ids counted as common, and know none of the random ids."""
+    pair = Pair(tmp_path, list("abcdef"), list("uvwxyz"))
+    echo = "(SELECT dh_remask(masked, getvariable('mask_key')) AS masked FROM private_id_theirs)"
+    evil = changed(
+        "private_id/guest",
+        tmp_path,
+        ("$$ FROM private_id_masked ORDER BY seq $$", "$$ FROM private_id_theirs ORDER BY seq $$"),
+        (TWICE, f"FROM {echo} ORDER BY masked $$"),
+        (
+            "FROM private_id_here_twice ANTI JOIN private_id_theirs_twice USING (masked);",
+            "FROM private_id_here_twice WHERE false;",
+        ),
+        (
+            "SELECT sha256(getvariable('session') || '/' || getvariable('me') || '/' || "
+            "getvariable('sum')) AS digest",
+            "SELECT digest FROM exchange_recv(getvariable('peer'), 'private_id/digest', "
+            "columns := 'digest VARCHAR')",
+        ),
+    )
+    text = evil.read_text()
+    # it has what the host sent before it sends its own
+    begin = text.index("-- from the peer: the same\n")
+    end = text.index("-- to the peer: its masked ids, masked again")
+    received, rest = text[begin:end], text[:begin] + text[end:]
+    sends = rest.index("CALL exchange_send(getvariable('peer'), 'private_id/masked'")
+    evil.write_text(rest[:sends] + received + rest[sends:])
+    host, _ = pair.run(scripts={"guest": evil})
+    assert isinstance(host, DuckprivError), host
+
+
 def test_more_ids_than_are_allowed(tmp_path) -> None:
     pair = Pair(tmp_path, ["a"], list("abc"))
     errors = pair.run(most_ids=2)

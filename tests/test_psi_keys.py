@@ -259,7 +259,7 @@ def test_wrong_settings_end_at_once(connect, tmp_path, wrong: dict, text: str) -
 
 # A peer that does not follow the script
 
-PARAMETERS = "kind=raw columns-of-keys=11 all=0"
+PARAMETERS = "kind=raw columns-of-keys=11 all=0 scheme=rsa"
 PEOPLE = [("a", "1", None, None), ("b", None, None, None), (None, "3", None, None)]
 
 
@@ -274,7 +274,7 @@ def peers(connect):
         bad = connect(other)
         bad.con.execute("SET VARIABLE duckpriv_protocol = 'psi/1'")
         bad.con.execute(f"SET VARIABLE duckpriv_parameters = '{PARAMETERS}'")
-        settings = {"table": "people", "id": "email;phone", "peer": other, **more}
+        settings = {"table": "people", "id": "email;phone", "peer": other, "scheme": "rsa", **more}
         if role == "host":
             settings["bits"] = 2048
         return honest, bad, lambda: honest.run(f"psi/{role}", **settings)

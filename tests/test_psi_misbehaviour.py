@@ -11,7 +11,7 @@ from tests.effort import THOROUGH
 from tests.parties import make_table
 
 BOTH = ["SET VARIABLE duckpriv_protocol = 'psi/1'"] + [
-    "SET VARIABLE duckpriv_parameters = 'kind=raw columns=1'"
+    "SET VARIABLE duckpriv_parameters = 'kind=raw columns=1 scheme=rsa'"
 ]
 
 
@@ -28,7 +28,7 @@ def peers(connect):
             bad.con.execute(statement)
 
         def run() -> object:
-            settings = {"bits": 2048} if role == "host" else {}
+            settings = {"scheme": "rsa", **({"bits": 2048} if role == "host" else {})}
             return honest.run(f"psi/{role}", peer=other, table="people", id="id", **settings)
 
         return honest, bad, run
@@ -260,22 +260,22 @@ def test_a_table_of_the_users_own_named_alignment_is_not_overwritten(connect) ->
     ):
         party.con.execute(f"CREATE {kind} {name} AS SELECT 1 AS wheels").fetchall()
         with pytest.raises(ProtocolError, match='a table "alignment", and you have something else'):
-            party.run("psi/guest", peer="bank", table="people", id="id")
+            party.run("psi/guest", peer="bank", table="people", id="id", scheme="rsa")
         assert party.con.execute("FROM alignment").fetchall() == [(1,)]
         party.con.execute(f"DROP {kind.removeprefix('TEMP ')} alignment").fetchall()
     party.con.execute("CREATE SCHEMA other; CREATE TABLE other.alignment AS SELECT 1 AS wheels")
     with pytest.raises(ExchangeTimeout):
-        party.run("psi/guest", peer="bank", table="people", id="id")
+        party.run("psi/guest", peer="bank", table="people", id="id", scheme="rsa")
 
 
 def test_a_host_can_limit_how_many_ids_it_signs(connect, together, tmp_path) -> None:
     host, guest = connect("bank", timeout=10), connect("shop", timeout=2)
     make_table(host.con, ["a"])
     make_table(guest.con, ["a", "b", "c"])
-    settings = {"peer": "shop", "bits": 2048, "table": "people", "id": "id", "most_ids": 2}
+    settings = {"table": "people", "id": "id", "scheme": "rsa"}
     refused, waited = together(
-        lambda: host.run("psi/host", **settings),
-        lambda: guest.run("psi/guest", peer="bank", table="people", id="id"),
+        lambda: host.run("psi/host", peer="shop", bits=2048, most_ids=2, **settings),
+        lambda: guest.run("psi/guest", peer="bank", **settings),
     )
     assert isinstance(refused, ProtocolError)
     assert "the guest has 3 ids, more than most_ids allows" in refused.message

@@ -13,11 +13,10 @@ from hypothesis import strategies as st
 from duckpriv import DuckprivError, ExchangeTimeout
 from duckpriv.columns.ids import KINDS
 from tests.attacks.evil import changed
+from tests.conftest import Two
 from tests.effort import examples
 from tests.parties import Folder, at_once
-from tests.test_psi import Two, check_against_plain_join, ids, processes, two, usable
-
-__all__ = ["processes", "two"]  # fixtures
+from tests.test_psi import check_against_plain_join, ids, usable
 
 
 @settings(max_examples=examples(2), deadline=None, suppress_health_check=list(HealthCheck))
@@ -155,6 +154,16 @@ def test_what_cannot_be_right_is_refused(tmp_path, what: str) -> None:
     with pytest.raises(DuckprivError, match=error):
         raise honest
     assert "alignment" not in str(pair.query(PEERS[liar], "SELECT table_name FROM duckdb_tables()"))
+
+
+def test_a_batch_that_is_answered_twice_and_another_not(tmp_path) -> None:
+    names = [str(i) for i in range(8192)]
+    pair = Pair(tmp_path, names, names)
+    old = "SELECT batch, e.evaluated AS evaluated, e.proof AS proof"
+    new = "SELECT 0::BIGINT AS batch, e.evaluated AS evaluated, e.proof AS proof"
+    results = pair.run({"host": changed("psi/host", tmp_path, (old, new))})
+    with pytest.raises(DuckprivError, match="did not answer each batch"):
+        raise results[1]
 
 
 def test_the_host_answers_no_more_ids_than_it_allows(tmp_path) -> None:

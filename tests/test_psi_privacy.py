@@ -56,10 +56,16 @@ def run_both(connect, together, tmp_path):
                 table="people",
                 id="id",
                 bits=2048,
+                scheme="rsa",
                 observer=seen["bank"],
             ),
             lambda: parties["shop"].run(
-                "psi/guest", peer="bank", table="people", id="id", observer=seen["shop"]
+                "psi/guest",
+                peer="bank",
+                table="people",
+                id="id",
+                scheme="rsa",
+                observer=seen["shop"],
             ),
         )
         for result in results:

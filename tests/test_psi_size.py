@@ -54,8 +54,8 @@ def plain(host: Rows, guest: Rows, minimum: int = 0) -> list:
     for rows in (host, guest):
         found: dict[str, set] = {}
         for id_, name in rows:
-            if name is not None:
-                found.setdefault(name, set()).update([id_] if id_ is not None else [])
+            if name is not None and id_ is not None:
+                found.setdefault(name, set()).add(id_)
         lists.append(found)
     sizes = []
     for h, at_host in sorted(lists[0].items()):
@@ -110,15 +110,36 @@ def test_one_list_without_a_column(tmp_path) -> None:
     assert pair.found("host") == [("all", "all", 40, 30, 10)]
 
 
+def elements(pair: Pair, sender: str, *channels: str) -> list[list[bytes]]:
+    return [pair.message(sender, channel)["masked"].to_pylist() for channel in channels]
+
+
 def test_nobody_sees_what_two_lists_of_the_other_have_in_common(tmp_path) -> None:
-    pair = Pair(tmp_path, HOST, GUEST)
+    """Nor can who counts follow an id of the other from one of its own lists to the next: with
+    lists by the bits of a number it would read which ids are common."""
+    many: Rows = [(x, name) for x, _ in GUEST for name in ("every", "again")]
+    pair = Pair(tmp_path, HOST, many)
     succeeded(pair.run())
-    masked = pair.message("host", "masked")["masked"].to_pylist()
-    assert len(set(masked)) == len(masked) == 44
-    answers = [pair.message("host", f"twice-{k}")["masked"].to_pylist() for k in (1, 2, 3)]
-    together = [element for answer in answers for element in answer]
-    assert len(set(together)) == 3 * 30
-    assert all(answer == sorted(answer) for answer in answers)
+    of_guest = pair.message("guest", "masked")["masked"].to_pylist()
+    assert len(set(of_guest)) == len(of_guest) == 60
+    pairs = range(1, 7)
+    for kind, rows in (("masked", 2 * (20 + 20 + 4)), ("twice", 6 * 30)):
+        sent = elements(pair, "host", *(f"{kind}-{k}" for k in pairs))
+        together = [element for one in sent for element in one]
+        assert len(set(together)) == len(together) == rows
+        assert all(one == sorted(one) for one in sent)
+    assert pair.found("guest") == plain(HOST, many)
+
+
+def test_ids_leave_only_when_those_of_who_counts_are_there(tmp_path) -> None:
+    """It could make its own from them, and learn what two lists of the other have in common."""
+    pair = Pair(tmp_path, HOST, GUEST)
+    sends = "CALL exchange_send(getvariable('peer'), 'psi_size/masked',"
+    evil = changed("psi_size/guest", tmp_path, (sends, f"SELECT error('no'); {sends}"))
+    results = pair.run(scripts={"guest": evil})
+    assert all(isinstance(result, Exception) for result in results)
+    sent = [path.name for path in tmp_path.glob("mailbox/s1/host/*/psi_size.*.arrow")]
+    assert sent == ["psi_size.lists.arrow"]
 
 
 def test_a_number_below_the_minimum_is_not_told(tmp_path) -> None:
@@ -134,27 +155,39 @@ WRONG = {
     "one number": ("guest", "counts ORDER BY k $$", "counts LIMIT 1 $$", "each number once"),
     "an id left out": (
         "host",
-        "WHERE list = getvariable('pair').theirs)\n    ORDER BY masked $$",
-        "WHERE list = getvariable('pair').theirs)\n    ORDER BY masked LIMIT 3 $$",
+        "$$ FROM psi_size_twice ORDER BY masked $$",
+        "$$ FROM psi_size_twice ORDER BY masked LIMIT 3 $$",
         "did not mask each of our ids once",
     ),
-    "an id twice": (
+    "an id of its own left out": (
         "host",
-        "$$ FROM psi_size_masked ORDER BY list, seq $$",
-        "$$ SELECT list, seq, any_value(masked) OVER (PARTITION BY list) AS masked "
-        "FROM psi_size_masked ORDER BY list, seq $$",
+        "$$ FROM psi_size_pair ORDER BY masked $$",
+        "$$ FROM psi_size_pair ORDER BY masked LIMIT 3 $$",
+        "did not mask each of its ids once",
+    ),
+    "an id twice": (
+        "guest",
+        "$$ FROM psi_size_masked ORDER BY list, masked $$",
+        "$$ SELECT list, any_value(masked) OVER (PARTITION BY list) AS masked "
+        "FROM psi_size_masked ORDER BY list $$",
         "did not mask each of its ids once",
     ),
     "another number of ids": (
-        "host",
-        "    FROM psi_size_own_lists ORDER BY list $$",
-        "    SELECT list, name, ids + 1 AS ids FROM psi_size_own_lists ORDER BY list $$",
+        "guest",
+        "$$ FROM psi_size_own_lists ORDER BY list $$",
+        "$$ SELECT list, name, ids + 1 AS ids FROM psi_size_own_lists ORDER BY list $$",
         "did not mask each of its ids once",
+    ),
+    "two lists of one name": (
+        "host",
+        "$$ FROM psi_size_own_lists ORDER BY list $$",
+        "$$ SELECT list, 'x' AS name, ids FROM psi_size_own_lists ORDER BY list $$",
+        "lists make no sense",
     ),
     "a list of no number": (
         "host",
-        "    FROM psi_size_own_lists ORDER BY list $$",
-        "    SELECT list + 1 AS list, name, ids FROM psi_size_own_lists ORDER BY list $$",
+        "$$ FROM psi_size_own_lists ORDER BY list $$",
+        "$$ SELECT list + 1 AS list, name, ids FROM psi_size_own_lists ORDER BY list $$",
         "did not number them",
     ),
 }

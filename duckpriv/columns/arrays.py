@@ -27,7 +27,7 @@ def to_matrix(blobs: pa.Array, width: int, what: str) -> ByteMatrix:
     """Return a BLOB column as a byte matrix. Raises InvalidValue unless all rows have
     `width` bytes."""
     lengths = pc.binary_length(blobs)
-    wrong = len(blobs) - pc.sum(pc.equal(lengths, width)).as_py()
+    wrong = len(blobs) - (pc.sum(pc.equal(lengths, width)).as_py() or 0)
     if wrong:
         raise InvalidValue(
             f"{what}: {wrong} of {len(blobs)} values have the wrong length; "

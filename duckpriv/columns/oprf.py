@@ -72,9 +72,9 @@ def oprf_finalize(
     )
     for texts, before, after, proof in batches:
         _check_proof(proof, before, after, public)
+        if len(texts.values) != len(before) or texts.values.null_count:
+            raise InvalidValue("there have to be as many ids as blinded values, and no NULL")
         inputs = _inputs(context, texts.values)
-        if len(inputs) != len(before):
-            raise InvalidValue("there have to be as many ids as blinded values")
         elements = oprf.unblind(after, _blinds(context, inputs, public))
         lists.append(_tokens(inputs, elements))
     return _lists(lists)

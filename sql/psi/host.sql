@@ -5,7 +5,7 @@
 -- set table            your table or view
 -- set id               its id column, or several with commas between; several keys, the first of which that matches counts,
 --                      with semicolons between: email; phone
--- set scheme = rsa     how ids are hidden: rsa (blind signatures) or oprf (an elliptic curve), the same at both
+-- set scheme = oprf    how ids are hidden: oprf (an elliptic curve) or rsa (blind signatures), the same at both
 -- set kind = raw       how ids are normalised: raw, trimmed, lower, email or phone (one a column; keys as in id)
 -- set duplicates =     where an id is in several rows: refuse; first: it belongs to the first of them; or all. Empty: all,
 --                      but with several keys refuse

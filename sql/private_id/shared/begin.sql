@@ -6,7 +6,7 @@ SET VARIABLE duckpriv_parameters =
     'kind=' || getvariable('kind') || ' columns=' || len(split_names(getvariable('id')));
 SET VARIABLE mask_key = 'private-id-mask-' || getvariable('session') || '-' || getvariable('me');
 SET VARIABLE name_key = 'private-id-name-' || getvariable('session') || '-' || getvariable('me');
-SET VARIABLE peer_key = 'private-id-name-' || getvariable('session') || '-of-' || getvariable('peer');
+SET VARIABLE peer_key = 'private-id-of-' || getvariable('session') || '-' || getvariable('peer');
 
 -- the results' names are free
 SELECT require_result(getvariable('result'), ['id', 'pid']), require_result(getvariable('result') || '_unmatched', ['pid']),

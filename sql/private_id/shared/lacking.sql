@@ -34,8 +34,10 @@ CALL key_forget(getvariable('peer_key'));
 -- both have the same random ids, each once
 CREATE OR REPLACE TEMP TABLE private_id_union AS SELECT pid FROM private_id_names UNION ALL FROM private_id_absent;
 SELECT require(count(DISTINCT pid) = count(*), 'the peer made a random id twice') FROM private_id_union;
+-- the sender's name is in it, so that nobody can send back what it got
+SET VARIABLE sum = (SELECT coalesce(sum(('0x' || left(sha256(pid::VARCHAR), 16))::UBIGINT), 0)::VARCHAR FROM private_id_union);
 CALL exchange_send(getvariable('peer'), 'private_id/digest', $$
-    SELECT coalesce(sum(('0x' || left(sha256(pid::VARCHAR), 16))::UBIGINT), 0)::VARCHAR AS digest FROM private_id_union $$);
-SELECT require(count(*) = 1 AND bool_and(digest = (SELECT coalesce(sum(('0x' || left(sha256(pid::VARCHAR), 16))::UBIGINT), 0)::VARCHAR FROM private_id_union)),
+    SELECT sha256(getvariable('session') || '/' || getvariable('me') || '/' || getvariable('sum')) AS digest $$);
+SELECT require(count(*) = 1 AND bool_and(digest = sha256(getvariable('session') || '/' || getvariable('peer') || '/' || getvariable('sum'))),
                'the peer has other random ids than we have; both run again, with a new session')
 FROM exchange_recv(getvariable('peer'), 'private_id/digest', columns := 'digest VARCHAR');

@@ -31,12 +31,16 @@ CREATE OR REPLACE TEMP TABLE psi_block AS
     WHERE seq > (getvariable('k') - 1) * getvariable('size') AND seq <= getvariable('k') * getvariable('size') GROUP BY batch;
 CREATE OR REPLACE TEMP TABLE psi_answer AS
     FROM exchange_recv(getvariable('peer'), 'psi/evaluated-' || getvariable('k')::VARCHAR, columns := 'batch BIGINT, evaluated BLOB[], proof BLOB');
-SELECT require(count(*) = (SELECT count(*) FROM psi_block) AND count(*) = (SELECT count(*) FROM psi_block JOIN psi_answer USING (batch)),
+SELECT require(count(*) = count(DISTINCT batch) AND count(*) = (SELECT count(*) FROM psi_block)
+               AND count(*) = (SELECT count(*) FROM psi_block JOIN psi_answer USING (batch)),
                'the host did not answer each batch of our blinded ids exactly once')
 FROM psi_answer;
 INSERT INTO psi_tokens_here
     SELECT unnest(ids), unnest(oprf_finalize(ids, blinded, evaluated, proof, getvariable('key'))) FROM psi_block JOIN psi_answer USING (batch);
 
 -- part oprf-end if getvariable('scheme') = 'oprf'
+
+SELECT require(count(*) = getvariable('ids') AND count(DISTINCT psi_id) = count(*), 'the host did not answer each of our blinded ids exactly once')
+FROM psi_tokens_here;
 
 DROP TABLE psi_blinded;

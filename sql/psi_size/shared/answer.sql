@@ -1,21 +1,24 @@
--- part answer-begin
+-- part theirs if NOT getvariable('counts')
 
--- Pairs of a list of the host's and one of the guest's: k is (host_list - 1) * guest_lists + guest_list.
-SET VARIABLE guest_lists = CASE WHEN getvariable('leads') THEN getvariable('peer_lists') ELSE getvariable('lists') END;
-SET VARIABLE pairs = getvariable('lists') * getvariable('peer_lists');
-CREATE OR REPLACE TEMP TABLE psi_size_pairs AS
-    SELECT k, CASE WHEN getvariable('leads') THEN host_list ELSE guest_list END AS own, CASE WHEN getvariable('leads') THEN guest_list ELSE host_list END AS theirs
-    FROM (SELECT k, (k - 1) // getvariable('guest_lists') + 1 AS host_list, (k - 1) % getvariable('guest_lists') + 1 AS guest_list
-          FROM range(1, getvariable('pairs') + 1) t(k));
-SET VARIABLE k = 0;
+-- from the peer, who counts: its ids, masked. Ours leave only now, so that it cannot make its own from them.
+CREATE OR REPLACE TEMP TABLE psi_size_theirs AS
+    FROM exchange_recv(getvariable('peer'), 'psi_size/masked', columns := 'list BIGINT, masked BLOB');
+SELECT require(bool_and(coalesce(found = ids AND different = ids, false)), 'the peer did not mask each of its ids once')
+FROM psi_size_their_lists
+FULL JOIN (SELECT list, count(*) AS found, count(DISTINCT masked) AS different FROM psi_size_theirs GROUP BY list) USING (list);
 
 -- part answer while NOT getvariable('counts') AND getvariable('k') < getvariable('pairs')
 
--- to the peer, who counts: a list of its own, masked with the key of one of ours, sorted, so that it cannot tell which id is which
+-- to the peer: a list of ours, and one of its own, masked with a key that no other pair has, sorted: so it cannot tell which id is which, nor follow
+-- one from pair to pair
 SET VARIABLE k = getvariable('k') + 1;
 SET VARIABLE pair = (SELECT {own: own, theirs: theirs} FROM psi_size_pairs WHERE k = getvariable('k'));
-CALL exchange_send(getvariable('peer'), 'psi_size/twice-' || getvariable('k')::VARCHAR, $$
-    SELECT masked
-    FROM (SELECT dh_remask(masked, 'psi-size-' || getvariable('session') || '-' || getvariable('me') || '-' || getvariable('pair').own::VARCHAR) AS masked
-          FROM psi_size_theirs WHERE list = getvariable('pair').theirs)
-    ORDER BY masked $$);
+SET VARIABLE key = 'psi-size-' || getvariable('session') || '-' || getvariable('me') || '-' || getvariable('k')::VARCHAR;
+CALL oprf_keygen(getvariable('key'));
+CREATE OR REPLACE TEMP TABLE psi_size_pair AS
+    SELECT dh_mask(psi_id, getvariable('key')) AS masked FROM psi_size_here WHERE list = getvariable('pair').own;
+CREATE OR REPLACE TEMP TABLE psi_size_twice AS
+    SELECT dh_remask(masked, getvariable('key')) AS masked FROM psi_size_theirs WHERE list = getvariable('pair').theirs;
+CALL exchange_send(getvariable('peer'), 'psi_size/masked-' || getvariable('k')::VARCHAR, $$ FROM psi_size_pair ORDER BY masked $$);
+CALL exchange_send(getvariable('peer'), 'psi_size/twice-' || getvariable('k')::VARCHAR, $$ FROM psi_size_twice ORDER BY masked $$);
+CALL key_forget(getvariable('key'));

@@ -1,7 +1,8 @@
 SET VARIABLE id = duckpriv_written(getvariable('table'), getvariable('id'));
 
 -- settings; the peer's messages are checked for those that have to be the same at both
-SELECT require(getvariable('to') IN ('host', 'guest', 'both'), 'to is host, guest or both'),
+SELECT require(NOT list_contains(split_names(getvariable('id')), 'psi_size_list'), 'the id column has a name that is needed here, psi_size_list; rename it in a view'),
+       require(getvariable('to') IN ('host', 'guest', 'both'), 'to is host, guest or both'),
        require(duckpriv_is_integer(getvariable('minimum')) AND getvariable('minimum')::BIGINT BETWEEN 0 AND 1000000, 'minimum is a whole number from 0 to 1000000'),
        require(duckpriv_is_integer(getvariable('most_ids')) AND getvariable('most_ids')::BIGINT >= 0, 'most_ids is a whole number, 0 or more'),
        require(duckpriv_is_integer(getvariable('max_lists')) AND getvariable('max_lists')::BIGINT BETWEEN 1 AND 1000, 'max_lists is a whole number from 1 to 1000'),
@@ -45,13 +46,21 @@ INSERT INTO psi_size_here
 
 DROP TABLE psi_size_rows;
 DROP TABLE psi_size_of_list;
-SELECT require(count(*) > 0, 'no row has an id; is it the right column and kind?') FROM psi_size_here;
-CREATE OR REPLACE TEMP TABLE psi_size_own_lists AS
-    SELECT list, name, (SELECT count(*) FROM psi_size_here h WHERE h.list = l.list) AS ids FROM psi_size_lists l;
+-- lists that have ids
+CREATE OR REPLACE TEMP TABLE psi_size_numbered AS
+    SELECT list AS old, row_number() OVER (ORDER BY list) AS list, name, ids
+    FROM psi_size_lists JOIN (SELECT list, count(*) AS ids FROM psi_size_here GROUP BY list) USING (list);
+CREATE OR REPLACE TEMP TABLE psi_size_here AS
+    SELECT n.list, psi_id FROM psi_size_here h JOIN psi_size_numbered n ON n.old = h.list;
+CREATE OR REPLACE TEMP TABLE psi_size_own_lists AS SELECT list, name, ids FROM psi_size_numbered;
+SET VARIABLE lists = (SELECT count(*) FROM psi_size_own_lists);
+SELECT require(getvariable('lists') > 0, 'no row has an id; is it the right column and kind?');
 
--- what the owner of the table allows
+-- What the owner of the table allows. Who counts tells sizes of its lists, and with to=both counts that are not below the minimum; the other one
+-- cannot tell how few a count is about.
 SET VARIABLE policy = {tbl: getvariable('table'), peers: [getvariable('peer')],
                        uses: policy_uses(split_names(getvariable('id')), 'match')
                              || policy_uses(CASE WHEN getvariable('list_column') IS NULL THEN [] ELSE [getvariable('list_column')] END, 'group'),
-                       minimum: CASE WHEN getvariable('counts') AND getvariable('to') <> 'both' THEN NULL ELSE getvariable('minimum') END, epsilon: NULL::DOUBLE};
+                       minimum: (SELECT CASE WHEN getvariable('counts') THEN CASE WHEN getvariable('to') = 'both' THEN least(min(ids), getvariable('minimum')) ELSE min(ids) END END
+                                 FROM psi_size_own_lists), epsilon: NULL::DOUBLE};
 -- include ../../shared/policy.sql

@@ -1,12 +1,3 @@
--- part forget
-
-SET VARIABLE k = 0;
-
--- part forget-keys while getvariable('k') < getvariable('lists')
-
-SET VARIABLE k = getvariable('k') + 1;
-CALL key_forget('psi-size-' || getvariable('session') || '-' || getvariable('me') || '-' || getvariable('k')::VARCHAR);
-
 -- part result if getvariable('receives')
 
 -- result: how many ids each two lists have in common; NULL where it is less than the minimum
@@ -23,5 +14,5 @@ CREATE OR REPLACE TABLE "${result}" AS
 -- part end
 
 -- summary
-SELECT getvariable('lists') AS lists, (SELECT count(*) FROM psi_size_masked) AS ids, getvariable('peer_lists') AS peer_lists,
+SELECT getvariable('lists') AS lists, (SELECT sum(ids)::BIGINT FROM psi_size_own_lists) AS ids, getvariable('peer_lists') AS peer_lists,
        (SELECT sum(ids)::BIGINT FROM psi_size_their_lists) AS peer_ids, exchange_bytes() AS bytes;
