@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import gc
 import os
 import tempfile
+import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
@@ -22,6 +25,12 @@ from tests.parties import at_once, match
 
 Connect = Callable[..., duckpriv.Party]
 Two = Callable[..., tuple[dict, dict]]
+
+
+def pytest_collection_finish() -> None:
+    """What is there by now stays: the garbage collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -55,6 +64,31 @@ def macros_of_a_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     engine._attach_macros = attach
     yield
     engine._attach_macros = attach_anew
+
+
+@pytest.fixture(scope="session", autouse=True)
+def keys_in_turn() -> Iterator[None]:
+    """Let a process make a few keys of RSA and Paillier of each size, and take them in turn: one
+    takes a tenth of a second and more. `make test-all` makes all anew, and so do the processes that
+    tests start."""
+    if THOROUGH:
+        yield
+        return
+    make, lock = rsa.generate_private_key, threading.Lock()
+    made: dict[tuple[int, int], deque[rsa.RSAPrivateKey]] = {}
+
+    def take(exponent: int, bits: int) -> rsa.RSAPrivateKey:
+        with lock:
+            keys_of_size = made.setdefault((exponent, bits), deque())
+            if len(keys_of_size) < 8:
+                keys_of_size.append(make(exponent, bits))
+            else:
+                keys_of_size.rotate(-1)
+            return keys_of_size[-1]
+
+    rsa.generate_private_key = take
+    yield
+    rsa.generate_private_key = make
 
 
 @pytest.fixture(scope="session")

@@ -123,7 +123,7 @@ SHAPES = {"left": (3, 4, 9), "right": (9, 4, 3)}
 
 
 @pytest.mark.parametrize("encrypts", SHAPES)
-@pytest.mark.parametrize("reveal", ["left", "both", *thorough("none", "right")])
+@pytest.mark.parametrize("reveal", ["both", *thorough("left", "none", "right")])
 def test_who_encrypts_and_who_sees_what(two, tmp_path, encrypts: str, reveal: str) -> None:
     m, k, n = SHAPES[encrypts]
     random = np.random.default_rng(1)
@@ -192,7 +192,7 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("name", BAD if THOROUGH else ["dimensions", "too large", "NULL", "sigma"])
+@pytest.mark.parametrize("name", BAD if THOROUGH else ["dimensions", "NULL"])
 def test_bad_input_at_the_left(two, name: str) -> None:
     x, w, variables, error, text = BAD[name]
     same = {name: value for name, value in variables.items() if name in ("sigma", "scale")}

@@ -188,7 +188,7 @@ def pair_parties() -> tuple[str, str]:
     return "host", "guest"
 
 
-@pytest.mark.parametrize("l2", [0.01, *thorough(0.0, 1e-4, 10.0)])
+@pytest.mark.parametrize("l2", thorough(0.01, 0.0, 1e-4, 10.0))
 def test_linear_weights_are_those_of_scikit_learn(cancer, l2: float) -> None:
     pair, x, y, has = cancer
     pair.regression(f"linear{round(l2 * 10000)}", kind="linear", l2=l2)
@@ -255,7 +255,7 @@ def test_who_sees_which_weights(tmp_path) -> None:
     model = LinearRegression().fit(z[:, 1:], data.target)
     expected = [model.intercept_, *model.coef_]
     close = partial(pytest.approx, abs=0.02)  # deviations are 77
-    for reveal in ("own", "host", "both", *thorough("guest")):
+    for reveal in ("own", "host", *thorough("both", "guest")):
         pair.regression(reveal, reveal=reveal)
         host, guest = pair.model("host"), pair.model("guest")
         if reveal in ("host", "both"):
@@ -304,6 +304,7 @@ def test_columns_that_determine_each_other(tmp_path, across: bool) -> None:
     assert pair.weights() == pytest.approx([model.intercept_, *model.coef_], abs=1e-4)
 
 
+@takes_long
 def test_rows_in_several_blocks(tmp_path, monkeypatch) -> None:
     """More rows than are multiplied at once, of which the guest has some only."""
     rng = np.random.default_rng(3)
@@ -372,6 +373,7 @@ def inflation(matrix: np.ndarray) -> np.ndarray:
     return np.diag(np.linalg.inv(matrix))
 
 
+@takes_long
 def test_correlations_are_those_of_numpy(cancer) -> None:
     pair, x, y, has = cancer
     found = pair.run("c1", "correlation_", {**ACCEPT, "names": "yes"})
@@ -454,8 +456,9 @@ def test_which_correlations_are_refused(small, settings, at_guest, text) -> None
     assert all(isinstance(one, DuckprivError) for one in found)
 
 
-@pytest.mark.parametrize("steps", [32, *thorough(25, 30)])
-@pytest.mark.parametrize("constant", [False, *thorough(True)])
+@takes_long
+@pytest.mark.parametrize("steps", [32, 25, 30])
+@pytest.mark.parametrize("constant", [False, True])
 def test_columns_that_determine_each_other_over_hidden_rows(tmp_path, steps, constant) -> None:
     """Roundings do not make them independent, however often the matrix is squared."""
     rng = np.random.default_rng(12)
@@ -472,6 +475,7 @@ def test_columns_that_determine_each_other_over_hidden_rows(tmp_path, steps, con
     assert "columns determine each other" in str(at_guest)
 
 
+@takes_long
 def test_a_column_of_few_values_that_hardly_varies_over_the_common_rows(tmp_path) -> None:
     rng = np.random.default_rng(13)
     hx, gx = rng.normal(size=(2000, 1)), rng.normal(size=(2000, 1))

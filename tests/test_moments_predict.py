@@ -134,7 +134,7 @@ def test_scores_of_a_training_are_those_of_its_weights(tmp_path, kind: str) -> N
             assert not [key for key in party.keyring.list() if "predict" in str(key)]
 
 
-@pytest.mark.parametrize("asker", ["host", "guest"])
+@pytest.mark.parametrize("asker", ["host", *thorough("guest")])
 def test_either_party_asks(tmp_path, asker: str) -> None:
     """Linear in the label's unit; of several blocks."""
     pair = Shared(tmp_path, 21)
@@ -240,28 +240,9 @@ def test_shares_that_are_larger_than_agreed_read_nothing(tmp_path) -> None:
         ),
         (
             "asker",
-            "SELECT row, name, hidden FROM predict_hidden",
-            "SELECT row, 'x' AS name, hidden FROM predict_hidden",
-            "a row is asked for twice",
-        ),
-        (
-            "asker",
-            "SELECT block, s.send AS ct FROM predict_masked",
-            "SELECT block, s.send AS ct FROM predict_masked WHERE block = 1",
-            "blocks are not those of its rows",
-        ),
-        (
-            "asker",
             "SELECT block, s.send AS ct FROM predict_masked",
             "SELECT block, (SELECT any_value(ct) FROM predict_theirs) AS ct FROM predict_masked",
             "sums do not have the agreed scale and slots",
-        ),
-        (
-            "asker",
-            "SELECT block, s.send AS ct FROM predict_masked",
-            "SELECT block, (SELECT any_value(hidden) FROM predict_hidden) AS ct FROM "
-            "predict_masked",
-            "the agreed scale and slots",
         ),
         (
             "peer",
@@ -271,15 +252,36 @@ def test_shares_that_are_larger_than_agreed_read_nothing(tmp_path) -> None:
         ),
         (
             "peer",
-            "SELECT block, ct, shares FROM predict_answer",
-            "SELECT 1::BIGINT AS block, ct, shares FROM predict_answer",
-            "did not answer each block once",
-        ),
-        (
-            "peer",
             "SELECT getvariable('label').unit::DOUBLE AS unit",
             "SELECT -1::DOUBLE AS unit",
             "unit of the label makes no sense",
+        ),
+        *thorough(
+            (
+                "asker",
+                "SELECT row, name, hidden FROM predict_hidden",
+                "SELECT row, 'x' AS name, hidden FROM predict_hidden",
+                "a row is asked for twice",
+            ),
+            (
+                "asker",
+                "SELECT block, s.send AS ct FROM predict_masked",
+                "SELECT block, s.send AS ct FROM predict_masked WHERE block = 1",
+                "blocks are not those of its rows",
+            ),
+            (
+                "asker",
+                "SELECT block, s.send AS ct FROM predict_masked",
+                "SELECT block, (SELECT any_value(hidden) FROM predict_hidden) AS ct FROM "
+                "predict_masked",
+                "the agreed scale and slots",
+            ),
+            (
+                "peer",
+                "SELECT block, ct, shares FROM predict_answer",
+                "SELECT 1::BIGINT AS block, ct, shares FROM predict_answer",
+                "did not answer each block once",
+            ),
         ),
     ],
 )
@@ -326,12 +328,9 @@ def test_hidden_numbers_of_any_size_give_no_more_than_scores(tmp_path) -> None:
 @pytest.mark.parametrize(
     "change, text",
     [
-        ({"ask": {"bits": 3072}}, "bits"),
         ({"ask": {"sigma": 50}}, "sigma"),
-        ({"ask": {"sigma": 39}}, "sigma is 40 to 256"),
         ({"ask": {"sigma": "x"}}, "sigma and bits are whole numbers"),
         ({"ask": {"model": "other"}}, "there are no tables other and other_share"),
-        ({"answer": {"unmatched": "skip"}}, "unmatched is refuse or mean"),
         (
             {"sql": "UPDATE model SET training = 'r2 linear'"},
             "are not of one training",
@@ -340,13 +339,18 @@ def test_hidden_numbers_of_any_size_give_no_more_than_scores(tmp_path) -> None:
             {"sql": "UPDATE model SET training = 'r2 l'; UPDATE model_share SET training = 'r2 l'"},
             "the parties' settings differ: the peer has join=id training=r",
         ),
-        ({"sql": "DELETE FROM model_share WHERE position = 2"}, "are not of one training"),
         ({"sql": "UPDATE model_share SET party = 'bank' WHERE party = 'guest'"}, "a training with"),
-        ({"sql": "UPDATE t SET h0 = NULL WHERE who = 1"}, "1 rows to score have no number in h0"),
-        ({"sql": "UPDATE t SET h0 = 4e4 WHERE who = 1"}, "more than 32,767 deviations"),
         ({"sql": "UPDATE t SET h0 = 2e7 WHERE who = 1"}, "more than a million deviations"),
         ({"sql": "UPDATE model SET mean = 1e9 WHERE weight IS NULL AND feature = '(intercept)'"},
          "the label's mean is more than four million times"),
+        *thorough(
+            ({"ask": {"bits": 3072}}, "bits"),
+            ({"ask": {"sigma": 39}}, "sigma is 40 to 256"),
+            ({"answer": {"unmatched": "skip"}}, "unmatched is refuse or mean"),
+            ({"sql": "UPDATE t SET h0 = NULL WHERE who = 1"}, "have no number in h0"),
+            ({"sql": "UPDATE t SET h0 = 4e4 WHERE who = 1"}, "more than 32,767 dev"),
+            ({"sql": "DELETE FROM model_share WHERE position = 2"}, "not of one training"),
+        ),
     ],
 )  # fmt: skip
 def test_what_is_refused(tmp_path, change: dict, text: str) -> None:

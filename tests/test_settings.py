@@ -397,13 +397,18 @@ def run(folder: Path, settings: dict[str, str], runs: dict[str, Scripts] = RUNS)
     return found
 
 
+# Those of each kind that `make test` runs.
+SHORT = {"match", "joint", "helper", "moments", "regression", "aggregate", "scorecard", "matmul"}
 CASES = {"plain": {}, "all": SETTINGS} | {name: {name: value} for name, value in SETTINGS.items()}
 
 
 @pytest.mark.parametrize("name", CASES if THOROUGH else ["all"])
 def test_all_scripts_find_the_same_under_other_settings(tmp_path, name: str) -> None:
-    found = run(tmp_path, CASES[name])
+    runs = {step: scripts for step, scripts in RUNS.items() if THOROUGH or step in SHORT}
+    found = run(tmp_path, CASES[name], runs)
     for step, both in expected().items():
+        if step not in runs:
+            continue
         for ours, theirs in zip(found[step], both, strict=True):
             assert [row[0] for row in ours] == [row[0] for row in theirs], step
             numbers = [[row[1] for row in rows if len(row) > 1] for rows in (ours, theirs)]

@@ -548,11 +548,17 @@ def steps_of(case: Case, folder: Path, rows: int, much: bool) -> list[Step]:
 NAMES = [f"{case.script}-{i}" for i, case in enumerate(CASES)]
 
 
-# Those of the helper's training take as long as all others together, and some are twice there.
+# Those of the helper's training take as long as all others together, and of other protocols one
+# party is enough.
 LONG = [
-    *(name for name in NAMES if name.startswith("lr_helper")),
-    *("matmul/left-4", "matmul/left-5", "matmul/right-6", "matmul/right-7"),
-    *("lr_joint_key/host-9", "lr_joint_key/predict-10"),
+    *(
+        name
+        for name in NAMES
+        if name.startswith(("lr_helper", "moments/host", "aggregate/host", "lift/host"))
+        or name.startswith(("scorecard/host", "moments/predict_peer", "psi_size/guest"))
+        or name.startswith(("private_id/guest", "lr_joint_key/host", "lr_joint_key/predict-"))
+    ),
+    *[name for name in NAMES if name.startswith("matmul")][1:],
 ]
 
 
