@@ -36,8 +36,8 @@ def sql_folder() -> Path:
     return installed if installed.is_dir() else Path(__file__).parent.parent / "sql"
 
 
-def install(con: duckdb.DuckDBPyConnection, context: Context) -> None:
-    """Register every function on `con`, working with `context`.
+def install(con: duckdb.DuckDBPyConnection, context: Context, new: bool = False) -> None:
+    """Register every function on `con`, working with `context`; a `new` database has nothing yet.
 
     A second call on the same database replaces what the first one registered. Raises
     InvalidValue where the database's own catalog is named duckpriv.
@@ -51,7 +51,7 @@ def install(con: duckdb.DuckDBPyConnection, context: Context) -> None:
         _register(con, udf, context)
     if not attached:
         _attach_macros(con)
-    extend_search_path(con)
+    extend_search_path(con, new)
 
 
 def _apart(con: duckdb.DuckDBPyConnection) -> Callable[[str, str, str, str], str | None]:
@@ -79,10 +79,11 @@ def _remove(con: duckdb.DuckDBPyConnection, name: str) -> None:
         ) from None
 
 
-def extend_search_path(con: duckdb.DuckDBPyConnection) -> None:
+def extend_search_path(con: duckdb.DuckDBPyConnection, new: bool = False) -> None:
     """Let this connection find duckpriv's functions by their bare names. USE undoes it.
 
-    Raises InvalidValue where a macro of the user's would hide one of them.
+    Raises InvalidValue where a macro of the user's would hide one of them: a `new` database has
+    none. (To list all functions takes as long as to open a database.)
     """
     path, database, schema = con.execute(
         "SELECT current_setting('search_path'), current_database(), current_schema()"
@@ -90,6 +91,8 @@ def extend_search_path(con: duckdb.DuckDBPyConnection) -> None:
     before = path or f"{quoted(database)}.{quoted(schema)}"
     if f",{_CATALOG}.main" not in before:
         con.execute(f"SET search_path = {literal(f'{before},{_CATALOG}.main')}")
+    if new:
+        return
     hidden = con.execute(
         "SELECT DISTINCT function_name FROM duckdb_functions() "
         "WHERE list_contains($1, function_name) AND database_name <> $2",

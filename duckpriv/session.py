@@ -396,10 +396,14 @@ class Party:
                 self._context.cancelled.set()
                 self.con.interrupt()
         self._took[statement.sql] = time.monotonic() - started
+        cancelled = self._context.cancelled.is_set()
         self._context.cancelled.clear()
         if interrupted and outcome.cancelled():
             raise interrupted
         failure = outcome.exception()
+        if cancelled and isinstance(failure, duckdb.InterruptException):
+            # `cancel` ended the statement before this thread looked.
+            interrupted = interrupted or Cancelled(STOPPED)
         if failure is not None:
             if self._exchange is not None:
                 self._exchange.discard()
@@ -508,7 +512,9 @@ def connect(
     con = open_database(database)
     try:
         return _join(
-            con, context, exchange, timeout, silence, serve, limits, unprotected, owns=True
+            *(con, context, exchange, timeout, silence, serve, limits, unprotected),
+            owns=True,
+            new=database == ":memory:",
         )
     except BaseException:
         con.close()
@@ -541,7 +547,11 @@ def register(
     duckpriv_releases of what scripts released.
     """
     context = _context(Keyring(keyring or default_keyring(), passphrase), me, session)
-    return _join(con, context, exchange, timeout, silence, serve, limits, unprotected, owns=False)
+    return _join(
+        *(con, context, exchange, timeout, silence, serve, limits, unprotected),
+        owns=False,
+        new=False,
+    )
 
 
 def _context(keyring: Keyring, me: str | None, session: str | None) -> Context:
@@ -562,6 +572,7 @@ def _join(
     limits: Limits | None,
     unprotected: bool,
     owns: bool,
+    new: bool,
 ) -> Party:
     opened = server = None
     refuse_transaction(con)
@@ -578,7 +589,7 @@ def _join(
             if exchange is None or opened is None or unprotected:
                 raise InvalidValue("to serve a mailbox needs an exchange, and protected messages")
             server = serve_mailbox(exchange, serve, context.need_keyring(), opened.me, limits)
-        install(con, context)
+        install(con, context, new)
         return Party(con, context, opened, server, owns)
     except BaseException:
         if server is not None:
