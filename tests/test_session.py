@@ -6,7 +6,8 @@ import duckdb
 import pytest
 
 import duckpriv
-from duckpriv import InvalidValue
+from duckpriv import InvalidValue, engine
+from duckpriv.columns.context import Context
 
 
 @pytest.fixture
@@ -159,3 +160,18 @@ def test_a_data_file_is_no_database(tmp_path, kind: str) -> None:
         party.con.execute(f"CREATE VIEW people AS FROM '{file}'")
         found = party.con.execute("FROM matrix_rows('people', 'id')").fetchall()
         assert found == [(1, "ann", [2.5])]
+
+
+def test_macros_of_a_file_are_those_of_a_user(con, party) -> None:
+    """Most tests attach a file of macros that this process has made (conftest.py)."""
+    query = (
+        "SELECT function_name, function_type, parameters, macro_definition, comment "
+        "FROM duckdb_functions() WHERE database_name = 'duckpriv' ORDER BY ALL"
+    )
+    for udf in {udf.name: udf for f in engine.FUNCTIONS for udf in f.udfs}.values():
+        engine._register(con, udf, Context(None))
+    con.execute("ATTACH ':memory:' AS duckpriv")
+    engine.create_macros(con)
+    assert con.execute(query).fetchall() == party.con.execute(query).fetchall()
+    listed = "FROM duckpriv.main.function_list"
+    assert con.execute(listed).fetchall() == party.con.execute(listed).fetchall()
