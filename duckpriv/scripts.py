@@ -31,7 +31,7 @@ import difflib
 import hashlib
 import re
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -205,13 +205,18 @@ def _parties(value: object) -> object:
 
 def bundled() -> list[str]:
     """Return the names of the bundled scripts, such as 'psi/host'."""
+    return [*_bundled()]
+
+
+@cache
+def _bundled() -> tuple[str, ...]:
     folder = sql_folder()
     files = sorted(folder.glob("*/*.sql"))
-    return [
+    return tuple(
         file.relative_to(folder).with_suffix("").as_posix()
         for file in files
         if file.parent.name not in ("macros", "shared")
-    ]
+    )
 
 
 def load(name: str) -> Script:
