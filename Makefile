@@ -56,40 +56,46 @@ wheels: .venv/wheels
 check-wheels: .venv/wheels
 	$(BIN)/python -m wheels.check
 
-KERNEL := duckpriv/crypto/_modarith
-KERNEL_SOURCES := $(filter-out $(KERNEL)/module.c,$(wildcard $(KERNEL)/*.c))
+KERNELS := _modarith _ristretto
 BACKENDS := ifma avx512 avx2
+# The C of a kernel; memory.c belongs to both.
+sources = $(sort $(wildcard duckpriv/crypto/$(1)/*.c) duckpriv/crypto/_modarith/memory.c)
+ALL_C := $(foreach kernel,$(KERNELS),$(wildcard duckpriv/crypto/$(kernel)/*.[ch]))
 upper = $(shell echo $(1) | tr a-z A-Z)
 
-# The kernel's tests under AddressSanitizer and UndefinedBehaviorSanitizer, for each back end that the
+# The kernels' tests under AddressSanitizer and UndefinedBehaviorSanitizer, for each back end that the
 # processor runs, and for portable C.
 SANITIZERS := -g -O1 -Wno-psabi -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
-sanitize: .venv/test $(BACKENDS:%=build/sanitized/%.so) build/sanitized/portable.so
+sanitize: .venv/test $(foreach kernel,$(KERNELS),$(patsubst %,build/sanitized/$(kernel)/%.so,$(BACKENDS) portable))
 	LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libubsan.so)" ASAN_OPTIONS=detect_leaks=0 \
-	DUCKPRIV_TEST_KERNELS=build/sanitized $(BIN)/python -m pytest --numprocesses auto tests/crypto/test_kernel.py
+	DUCKPRIV_TEST_KERNELS=build/sanitized $(BIN)/python -m pytest --numprocesses auto tests/crypto/test_kernel.py tests/crypto/test_ristretto.py
 
-build/sanitized/%.so: $(wildcard $(KERNEL)/*.[ch])
+build/sanitized/%.so: $(ALL_C)
 	mkdir -p $(@D)
-	$(CC) -shared -fPIC -std=gnu11 $(SANITIZERS) -DBACKEND_$(call upper,$*) \
-	  $$($(BIN)/python -c "import sysconfig; print('-I' + sysconfig.get_path('include'))") $(KERNEL)/*.c -o $@
+	$(CC) -shared -fPIC -std=gnu11 $(SANITIZERS) -DBACKEND_$(call upper,$(*F)) \
+	  $$($(BIN)/python -c "import sysconfig; print('-I' + sysconfig.get_path('include'))") $(call sources,$(*D)) -o $@
 
 # The paths of secrets. For every back end that the processor runs: which instructions run may not
 # depend on a secret, nor what is left on the stack. Under valgrind, which does not know AVX-512, for
 # the others: a branch or an address that depends on a secret is an error.
-check-ct: $(BACKENDS:%=build/constant-time/%) build/constant-time/portable
-	for backend in $(BACKENDS); do \
-	  build/constant-time/$$backend trace || exit 1; \
+CHECKED := $(foreach kernel,$(KERNELS),$(patsubst %,build/constant-time/$(kernel)/%,$(BACKENDS) portable))
+check-ct: $(CHECKED)
+	for checked in $(filter-out %/portable,$(CHECKED)); do \
+	  $$checked trace || exit 1; \
 	done
-	for backend in avx2 portable; do \
-	  valgrind --quiet --error-exitcode=1 build/constant-time/$$backend valgrind || exit 1; \
+	for checked in $(filter %/avx2 %/portable,$(CHECKED)); do \
+	  valgrind --quiet --error-exitcode=1 $$checked valgrind || exit 1; \
 	done
-	! build/constant-time/avx2 trace leak
-	! valgrind --quiet --error-exitcode=1 build/constant-time/portable valgrind leak 2> build/constant-time/leak.log
+	for kernel in $(KERNELS); do \
+	  ! build/constant-time/$$kernel/avx2 trace leak || exit 1; \
+	  ! valgrind --quiet --error-exitcode=1 build/constant-time/$$kernel/portable valgrind leak 2> build/constant-time/leak.log || exit 1; \
+	done
 	@echo "no branch and no address depends on a secret, and the check finds one that does"
 
-build/constant-time/%: tests/crypto/constant_time.c $(wildcard $(KERNEL)/*.[ch])
+build/constant-time/%: $(wildcard tests/crypto/constant_time*) $(ALL_C)
 	mkdir -p $(@D)
-	$(CC) -g -O3 -std=gnu11 -DBACKEND_$(call upper,$*) -Wno-psabi -I$(KERNEL) $< $(KERNEL_SOURCES) -o $@
+	$(CC) -g -O3 -std=gnu11 -D_GNU_SOURCE -DBACKEND_$(call upper,$(*F)) -Wno-psabi -Iduckpriv/crypto/$(*D) \
+	  tests/crypto/constant_time$(*D).c $(filter-out %/module.c,$(call sources,$(*D))) -o $@
 
 clean:
 	rm -rf .venv build dist demo *.egg-info duckpriv/crypto/*/*.so

@@ -15,7 +15,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-from wheels.make import DIST, WORK, kernel_modules, only
+from wheels.make import DIST, WORK, has_kernels, only
 
 README_TOUR = "tests/test_docs.py::test_the_commands_and_snippets_of_the_readme_run_in_order"
 
@@ -49,13 +49,13 @@ def fresh(name: str) -> Path:
 
 
 def check_contents(wheel: Path, unpacked: Path) -> None:
-    """All of sql/ and a kernel are in it, and no link of its description is relative."""
+    """All of sql/ and the kernels are in it, and no link of its description is relative."""
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
         metadata = archive.read(next(n for n in names if n.endswith("/METADATA"))).decode()
     sql = {f"duckpriv/{f.relative_to(unpacked)}" for f in unpacked.glob("sql/**/*.*")}
     assert sql and sql <= names, sql - names
-    assert kernel_modules(wheel)
+    assert has_kernels(wheel)
     assert "](docs/" not in metadata and "](sql/" not in metadata
 
 

@@ -26,6 +26,7 @@ DIST = ROOT / "dist"
 WORK = ROOT / "build" / "wheels"
 ZIG = str(Path(ziglang.__file__).parent / "zig")
 MINIMUM = PyVersion(3, 11)
+KERNELS = ("_modarith", "_ristretto")
 
 
 @dataclass(frozen=True)
@@ -112,15 +113,15 @@ def build(source: Path, target: Target) -> Path:
     wheel = only(folder, "*.whl")
     if target.python.startswith("win"):
         rename_modules(wheel)
-    assert kernel_modules(wheel), f"no kernel in {wheel}"
+    assert has_kernels(wheel), f"a kernel is missing in {wheel}"
     return wheel
 
 
-def kernel_modules(wheel: Path) -> list[str]:
-    """Return the names of the files in a wheel that are modules of the kernel."""
+def has_kernels(wheel: Path) -> bool:
+    """Whether modules of both kernels are in a wheel."""
     with zipfile.ZipFile(wheel) as archive:
-        names = archive.namelist()
-    return [n for n in names if "/_modarith/" in n and n.endswith((".so", ".pyd"))]
+        modules = [name for name in archive.namelist() if name.endswith((".so", ".pyd"))]
+    return all(any(f"/{kernel}/" in name for name in modules) for kernel in KERNELS)
 
 
 def rename_modules(wheel: Path) -> None:

@@ -13,6 +13,7 @@ from rich.table import Table
 from .. import __version__
 from ..crypto import modarith
 from ..crypto.parallel import cores
+from ..crypto.ristretto.choice import engine_name
 from ..functions import FUNCTIONS
 from ..report import write_report
 from ..scripts import bundled, load
@@ -34,13 +35,14 @@ def scripts() -> None:
 
 @cli.command()
 def info() -> None:
-    """Show versions, and who computes the modular arithmetic."""
+    """Show versions, and who computes the modular arithmetic and on the elliptic curve."""
     versions = (f"{name} {version(name)}" for name in ("duckdb", "pyarrow", "gmpy2"))
     click.echo(f"duckpriv {__version__}, Python {platform.python_version()}, {', '.join(versions)}")
     on = "1 core" if cores() == 1 else f"{cores()} cores"
     click.echo(f"modular arithmetic on {on}: {modarith.implementation()}")
     for name, missing in modarith.implementations().items():
         click.echo(f"    {name}: {missing or 'can run'}")
+    click.echo(f"ristretto255: {engine_name()}")
 
 
 @cli.command()

@@ -28,3 +28,12 @@ def engine() -> Any:
             " wheel of it, or install libsodium 1.0.18 or newer"
         )
     return libsodium
+
+
+def engine_name() -> str:
+    """Return who computes, or why nobody does."""
+    try:
+        name: str = engine().__name__.rpartition(".")[2]
+    except InvalidValue as missing:
+        return missing.message
+    return name
