@@ -60,8 +60,10 @@ def descend_taylor(
     rate: float = 0.15,
     l2: float = 0.0,
     start: np.ndarray | None = None,
+    share: float = 1.0,
 ) -> tuple[np.ndarray, list[float], list[np.ndarray]]:
-    """Gradient descent on the Taylor loss in float64; rows in the order of the batches."""
+    """Gradient descent on the Taylor loss in float64; rows in the order of the batches, of which
+    this share counts."""
     rows = len(a)
     batches = -(-rows // batch)
     number = np.arange(rows) * batches // rows
@@ -73,8 +75,9 @@ def descend_taylor(
         chosen = number == i % batches
         x, m = a[chosen], present[chosen]
         z = x @ w
-        losses.append(np.log(2) + (m * ((0.5 - y[chosen]) * z + z * z / 8)).sum() / len(x))
-        gradient = x.T @ (m * (z / 4 + 0.5 - y[chosen])) / len(x) + shrink * w
+        many = len(x) * share
+        losses.append(np.log(2) + (m * ((0.5 - y[chosen]) * z + z * z / 8)).sum() / many)
+        gradient = x.T @ (m * (z / 4 + 0.5 - y[chosen])) / many + shrink * w
         norms.append(gradient)
         w = w - rate * gradient
     return w, losses, norms

@@ -87,7 +87,7 @@ ARGUMENTS = {
     "joint_decrypt_list": [f"partial_decrypt({JOINTS}, 'part2')", "'part1'", "''::BLOB"],
     "lr_residual": ["i", "1"],
     "lr_loss": ["i", "1"],
-    "lr_residual_add": [JOINT, "i", "'part1'", "i > 1", "0.5"],
+    "lr_residual_add": [JOINT, "i", "'part1'", "i > 1", "0.5", "''::BLOB"],
     "lr_update": ["i", "1", "0.5", "0.1"],
     "lr_predict": ["i"],
     "gaussian_noise": ["i", "0.5"],
@@ -180,6 +180,7 @@ NULL_HAS_A_MEANING = {
     *(("require_hidden", i) for i in range(3)),
     ("joint_decrypt", 2),
     ("joint_decrypt_list", 2),
+    ("lr_residual_add", 5),
 }
 
 

@@ -293,6 +293,26 @@ def test_a_residual_becomes_0_where_there_is_no_record(party) -> None:
     assert len(con.execute("SELECT DISTINCT ct[:32] FROM d").fetchall()) == 1  # one header
 
 
+def test_a_score_counts_as_often_as_the_peer_says(party) -> None:
+    con = party.con
+    con.execute(
+        "CREATE TEMP TABLE r AS SELECT i, joint_encrypt(0.5, 'part1', scale := 20, bound := 32) "
+        "AS ct, joint_encrypt(i, 'part1', scale := 8, bound := 15) AS w FROM range(3) t(i)"
+    )
+    con.execute(
+        "CREATE TEMP TABLE d AS SELECT i, lr_residual_add(ct, 10, 'part1', weight := w) AS ct, "
+        "lr_residual_add(ct, 10, 'part1', present := false, weight := w) AS nothing, "
+        "lr_residual_add(ct, 10, 'part1') AS plain FROM r"
+    )
+    query = f"SELECT {opened('ct')}, {opened('nothing')} FROM d ORDER BY i"
+    assert con.execute(query).fetchall() == [(0.5, 0.0), (3.0, 0.0), (5.5, 0.0)]
+    layouts = "SELECT DISTINCT unnest([ct[:32], nothing[:32], plain[:32]]) FROM d"
+    assert len(con.execute(layouts).fetchall()) == 1  # one header
+    for weight in ("joint_encrypt(1, 'part1')", "CASE WHEN i > 0 THEN w END"):
+        with pytest.raises(duckdb.Error, match="DUCKPRIV_INVALID_VALUE"):
+            con.execute(f"SELECT lr_residual_add(ct, 1, 'part1', weight := {weight}) FROM r")
+
+
 def test_a_gradient_needs_the_features_of_every_row(party) -> None:
     con = party.con
     con.execute(

@@ -278,6 +278,140 @@ def test_a_hidden_intersection_trains_as_the_plain_one_does(hidden) -> None:
     assert [norm for _, norm in log] == pytest.approx(norms, abs=1e-4)
 
 
+class BothLack(Training):
+    """Each party has some rows that the other lacks, in an order of its own."""
+
+    def __init__(self, folder: Path, both: int, host: int, guest: int, seed: int = 7) -> None:
+        """`both` common rows, and so many at the host, and at the guest, alone."""
+        folder.mkdir(exist_ok=True)
+        super().__init__(folder)
+        rng = np.random.default_rng(seed)
+        rows = rng.permutation(len(X))[: both + host + guest]
+        self.common = rows[:both]
+        self.host = rng.permutation(rows[: both + host])
+        self.guest = rng.permutation(np.concatenate([rows[:both], rows[both + host :]]))
+        self.make_table("host", table(self.host, slice(0, 5), label=True))
+        self.make_table("guest", table(self.guest, slice(5, 9)))
+        self.align(IDS[self.host].tolist(), IDS[self.guest].tolist())
+
+    def order(self, results: dict) -> np.ndarray:
+        """The rows of the union in the order of the training."""
+        pids = dict(
+            row
+            for me in ("host", "guest")
+            for row in self.query(me, "SELECT pid::VARCHAR, id FROM alignment")
+        )
+        at = {name: i for i, name in enumerate(IDS)}
+        return np.array([at[pids[pid]] for pid in results["guest", "order"]])
+
+    def numbers(self, rows: np.ndarray) -> np.ndarray:
+        """Features as the parties have them: each standardised over its own rows."""
+        host, guest = standard(X, X[self.host])[:, :5], standard(X, X[self.guest])[:, 5:9]
+        return np.column_stack([np.ones(len(rows)), host[rows], guest[rows]])
+
+
+def both_trained(training: BothLack, **more) -> tuple[dict, np.ndarray]:
+    settings = {"iterations": 4, "l2": 0.1, "loss_every": 2, "start": "zero", **EXACT, **more}
+    results = training.train("s1", settings, settings)
+    assert not isinstance(results["host"], BaseException), results
+    return results, training.weights()
+
+
+@pytest.mark.parametrize("sizes", [(60, 70, 50), *thorough((1, 30, 20), (40, 0, 20), (40, 20, 0))])
+def test_where_both_lack_rows_it_trains_as_on_the_common_ones(tmp_path, sizes: tuple) -> None:
+    """In one batch the numbers are those of a training on the common rows alone."""
+    training = BothLack(tmp_path, *sizes)
+    results, weights = both_trained(training)
+    rows = training.common
+    w, losses, gradients = descend_taylor(
+        training.numbers(rows), Y[rows], np.ones(len(rows)), iterations=4, l2=0.1
+    )
+    assert np.abs(weights - w).max() < 1e-4 * max(1, np.abs(w).max())
+    log = training.query("host", "SELECT loss, gradient_norm FROM training_log")
+    assert [loss for loss, _ in log[::2]] == pytest.approx(losses[::2], abs=1e-4)
+    norms = [np.linalg.norm(g[:6]) for g in gradients]
+    assert [norm for _, norm in log] == pytest.approx(norms, rel=1e-3, abs=1e-4)
+    assert results["guest"][0]["rows"] == sum(sizes)
+
+
+def test_where_both_lack_rows_batches_count_as_many_common_ones_as_all_have(tmp_path) -> None:
+    training = BothLack(tmp_path, 60, 70, 50)
+    results, weights = both_trained(training, batch=50)
+    order = training.order(results)
+    present = np.isin(order, training.common)
+    w, losses, _ = descend_taylor(
+        training.numbers(order), Y[order], present, iterations=4, batch=50, l2=0.1, share=60 / 180
+    )
+    assert np.abs(weights - w).max() < 1e-4
+    losses_of = training.query("host", "SELECT loss FROM training_log")
+    assert [loss for (loss,) in losses_of[::2]] == pytest.approx(losses[::2], abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"iterations": 6, "noise": 0.5}, "bits about 60 rows"),
+        ({"iterations": 2, "batch": 90, "noise": 0.5}, "bits about 8 rows"),
+    ],
+)
+def test_where_both_lack_rows_bits_are_counted_against_the_common_ones(
+    tmp_path, settings: dict, text: str
+) -> None:
+    """Of one of two batches of 90 rows 30 are common on average, and hardly ever fewer than 8."""
+    training = BothLack(tmp_path, 60, 70, 50)
+    results = training.train("s1", settings, settings)
+    assert text in str(results["guest"])
+
+
+def test_where_both_lack_rows_views_are_those_of_any_overlap(tmp_path) -> None:
+    """Other common rows, as many: the same messages with the same headers."""
+    shapes = []
+    for seed in (1, 2):
+        training = BothLack(tmp_path / str(seed), 20, 15, 15, seed)
+        both_trained(training, iterations=2, batch=25)
+        found = {}
+        for file in sorted((training.folder / "mailbox" / "s1").glob("**/*.arrow")):
+            rows = pa.ipc.open_stream(file.read_bytes()).read_all()
+            if "ct" in rows.column_names:
+                cts = rows["ct"].to_pylist()
+                others = rows.drop_columns("ct").to_pydict()
+                layouts = [(len(ct), str(layout_of(ct)).split("scale")[1]) for ct in cts]
+                found[str(file.relative_to(training.folder))] = (others, layouts)
+        assert any("lr.mask" in name for name in found)
+        assert len(found) == 1 + 2 * 8
+        shapes.append(found)
+    assert shapes[0] == shapes[1]
+
+
+def test_predictions_where_both_lack_rows(tmp_path) -> None:
+    """Who asks, asks about the whole union; the other's mean stands for rows that it lacks."""
+    training = BothLack(tmp_path, 20, 15, 10)
+    _, w = both_trained(training, iterations=2)
+    for asker, peer in (("host", "guest"), *thorough(("guest", "host"))):
+        results = training.run(
+            f"p-{asker}",
+            **{
+                asker: ("lr_joint_key/predict", {"peer": peer}),
+                peer: ("lr_joint_key/predict_peer", {"peer": asker, "unmatched": "mean"}),
+            },
+        )
+        assert results[peer] == [{"rows": 45}]
+        own = training.host if asker == "host" else training.guest
+        a = training.numbers(own)
+        lacks = ~np.isin(own, training.common)
+        a[lacks, 6 if asker == "host" else 1 : 10 if asker == "host" else 6] = 0
+        scores = dict(training.query(asker, "SELECT id, score FROM predictions"))
+        expected = 1 / (1 + np.exp(-a @ w))
+        assert [scores[name] for name in IDS[own]] == pytest.approx(list(expected), abs=1e-5)
+
+
+def test_no_row_in_common(tmp_path) -> None:
+    training = BothLack(tmp_path, 0, 10, 10)
+    results = training.train("s1", FAST, FAST)
+    for me in ("host", "guest"):
+        assert "the parties have no row in common" in str(results[me])
+
+
 def test_who_asks_for_predictions_gets_them_and_no_others(hidden) -> None:
     training, _, host, guest = hidden
     common = IDS[np.intersect1d(host, guest)]

@@ -97,10 +97,18 @@ TRAINING: tuple[Function, ...] = (
             UNDER,
             Parameter("present", "BOOLEAN", "false: you have no record; the result is 0", "true"),
             Parameter("noise", "DOUBLE", "is added to the factor: 1 or, without record, 0", "0"),
+            Parameter(
+                "weight",
+                "BLOB",
+                "how often your score counts, encrypted: the peer's 1 or 0",
+                "NULL",
+            ),
         ),
         returns="BLOB",
         about="Adds a quarter of your score to an encrypted residual, and multiplies it by 1, or "
-        "by 0 where you have no record, plus the noise: by the same work and with the same header.",
+        "by 0 where you have no record, plus the noise: by the same work and with the same header. "
+        "With `weight`, a number that the peer has encrypted, your score is taken as often: "
+        "not at all where the peer has no record either. All rows have one, or none has.",
         reveals=HIDDEN + " Not which rows were replaced.",
         example="SELECT row, octet_length(lr_residual_add(ct, 0.5, 'host', present := row > 1)) AS "
         "bytes "
@@ -109,7 +117,7 @@ TRAINING: tuple[Function, ...] = (
         udfs=(
             volatile_udf(
                 training.lr_residual_add,
-                ("BLOB", "DOUBLE", "VARCHAR", "BOOLEAN", "DOUBLE"),
+                ("BLOB", "DOUBLE", "VARCHAR", "BOOLEAN", "DOUBLE", "BLOB"),
                 "BLOB",
                 pa.binary(),
             ),

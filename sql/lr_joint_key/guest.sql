@@ -21,6 +21,7 @@
 -- set result = model       the name of the table with the weights, in your current schema
 -- set log = training_log   the name of the table with what each step did
 
+SET VARIABLE leads = false;
 -- include shared/settings.sql
 
 SELECT require(getvariable('modulus') = 'rsa-2048' OR (getvariable('modulus') = 'assistant' AND getvariable('assistant') <> ''),
@@ -36,6 +37,8 @@ SET VARIABLE id_column = duckpriv_written(getvariable('table'), getvariable('id'
 -- part alignment if getvariable('id') = ''
 
 -- include ../shared/alignment.sql
+-- include ../shared/lacking.sql
+SET VARIABLE settings = getvariable('settings') || getvariable('lacking_text');
 -- include ../shared/id_column.sql
 
 -- part rows
@@ -50,11 +53,10 @@ CREATE OR REPLACE TEMP TABLE lr_all AS
 
 -- part rows-by-id if getvariable('id') <> ''
 CREATE OR REPLACE TEMP TABLE lr_named AS SELECT psi_id(id) AS name, x FROM lr_all;
-CREATE OR REPLACE TEMP TABLE lr_absent (name VARCHAR);
+-- include ../shared/none_lacking.sql
 
 -- part rows-by-alignment if getvariable('id') = ''
 CREATE OR REPLACE TEMP TABLE lr_named AS SELECT pid::VARCHAR AS name, x FROM "${alignment}" LEFT JOIN lr_all USING (id);
-CREATE OR REPLACE TEMP TABLE lr_absent AS SELECT pid::VARCHAR AS name FROM "${alignment}_unmatched";
 SELECT require(count(*) = 0, count(*) || ' ids of the alignment are not in the table any more; run private matching again')
 FROM lr_named WHERE x IS NULL;
 
@@ -64,7 +66,7 @@ FROM lr_named WHERE x IS NULL;
 SET VARIABLE policy = {tbl: getvariable('table'), peers: [getvariable('peer')],
                        uses: policy_uses(getvariable('features'), 'train') || policy_uses(CASE WHEN getvariable('id') <> '' THEN split_names(getvariable('id_column')) ELSE [] END, 'match'),
                        minimum: (SELECT CASE WHEN getvariable('id') <> '' THEN count(*) // greatest(ceil(count(*) / getvariable('batch')::INTEGER), 1)::BIGINT
-                                     WHEN count(*) + (SELECT count(*) FROM lr_absent) <= getvariable('batch')::INTEGER THEN count(*) END FROM lr_named), epsilon: NULL::DOUBLE};
+                                     WHEN count(*) + (SELECT count(*) FROM rows_lacking) <= getvariable('batch')::INTEGER THEN coalesce(getvariable('common_rows'), count(*)) END FROM lr_named), epsilon: NULL::DOUBLE};
 -- include ../shared/policy.sql
 
 -- what cannot be trained on
@@ -76,7 +78,8 @@ FROM lr_named;
 
 -- All names of the alignment, with standardised features. Those that we have no record of get the features of one that
 -- we have, so that the work is the same; their residuals are replaced by 0. This is done before we receive anything,
--- since its time depends on how many records we have, and the host sees when we answer.
+-- since its time depends on how many records we have, and the host sees when we answer. Where both lack rows, the host knows how many
+-- records we have, and they are 0.
 CREATE OR REPLACE TEMP TABLE lr_matrix AS SELECT row_number() OVER () AS row, name AS id, x FROM lr_named;
 CREATE OR REPLACE TEMP TABLE lr_records AS FROM standardise('lr_matrix');
 SET VARIABLE standardised = 'lr_records';
@@ -85,8 +88,8 @@ CREATE OR REPLACE TEMP TABLE lr_names AS
     SELECT id, x, present FROM (
         SELECT id, x, true AS present FROM lr_records
         UNION ALL
-        SELECT name, x, false
-        FROM (SELECT name, 1 + row_number() OVER () % (SELECT count(*) FROM lr_records) AS row FROM lr_absent)
+        SELECT name, CASE WHEN getvariable('both_lack') THEN list_resize([]::DOUBLE[], len(x), 0.0::DOUBLE) ELSE x END, false
+        FROM (SELECT name, 1 + row_number() OVER () % (SELECT count(*) FROM lr_records) AS row FROM rows_lacking)
         JOIN lr_records USING (row))
     ORDER BY id;
 
@@ -118,7 +121,8 @@ SET VARIABLE peer_width = (SELECT width FROM lr_start);
 -- enough rows, and only our own records count, to hide one among them
 -- include shared/opened.sql
 
-SELECT require_hidden(getvariable('accept_disclosure'), getvariable('opened') * noisy_bits(getvariable('noise')::DOUBLE), min(records))
+SELECT require_hidden(getvariable('accept_disclosure'), getvariable('opened') * noisy_bits(getvariable('noise')::DOUBLE),
+                      coalesce(getvariable('fewest_common'), min(records)))
 FROM (SELECT sum(present::BIGINT) AS records FROM lr_rows
       GROUP BY (row - 1) * getvariable('batches') // getvariable('rows'));
 
@@ -130,6 +134,18 @@ SET VARIABLE release = {what: 'gradients of the peer''s weights, the loss, and w
 CALL exchange_send(getvariable('peer'), 'lr/shape', $$ SELECT getvariable('width')::BIGINT AS width $$);
 
 -- include shared/joint_key.sql
+
+-- which rows the host has, encrypted; if it can lack none, the same for all
+CREATE OR REPLACE TEMP TABLE lr_mask (row BIGINT, ct BLOB);
+
+-- part mask if getvariable('both_lack')
+
+INSERT INTO lr_mask FROM exchange_recv(getvariable('peer'), 'lr/mask', columns := 'row BIGINT, ct BLOB') ORDER BY row;
+SELECT require(is_numbered(row, getvariable('rows')), 'the host did not encrypt once for each row whether it has it'),
+       require(bool_and((l.scale, l.bound, l.count, l.doublings) = (8, 15, 1, 0)), 'what the host says of its rows does not have the agreed scale and bound')
+FROM (SELECT row, he_layout(ct) AS l FROM lr_mask);
+
+-- part weights
 
 -- our first weights
 CREATE OR REPLACE TEMP TABLE lr_weights AS
@@ -152,7 +168,7 @@ CREATE OR REPLACE TEMP TABLE lr_batch AS
     SELECT row, x, present, list_dot_product(x, w) AS score
     FROM lr_rows, (SELECT list(weight ORDER BY feature) AS w FROM lr_weights)
     WHERE (row - 1) * getvariable('batches') // getvariable('rows') = (getvariable('iteration') - 1) % getvariable('batches');
-SET VARIABLE batch_rows = (SELECT count(*) FROM lr_batch);
+SET VARIABLE batch_rows = coalesce(getvariable('batch_common'), (SELECT count(*) FROM lr_batch));
 -- a large residual stands out of the noise, and a peer that changes our gradient could make ours large
 SELECT require(max(abs(score)) < 16, 'a score of ours is beyond 16: the training diverges, or a row is far from all others; start again '
                || 'with a smaller learning_rate, or take the logarithm of columns with few large numbers')
@@ -168,13 +184,14 @@ SELECT require((SELECT list(row ORDER BY row) FROM lr_received) = (SELECT list(r
 
 -- residuals: add ours; times 1, or 0 for rows that we have no record of, with noise
 CREATE OR REPLACE TEMP TABLE lr_residuals AS
-    SELECT row, lr_residual_add(ct, score, getvariable('joint'), present := present,
-                                noise := gaussian_noise(row, getvariable('noise'))) AS ct
-    FROM lr_received JOIN lr_batch USING (row);
+    SELECT row, lr_residual_add(r.ct, score, getvariable('joint'), present := present, noise := gaussian_noise(row, getvariable('noise')),
+                                weight := m.ct) AS ct
+    FROM lr_received r JOIN lr_batch USING (row) LEFT JOIN lr_mask m USING (row);
 CALL exchange_send(getvariable('peer'), 'lr/intermediate-' || getvariable('iteration'),
     $$ SELECT row, ct FROM lr_residuals ORDER BY row $$);
 
--- loss: the host's terms where we have a record, and the terms with our scores, where it is to be computed
+-- loss: the host's terms where we have a record, and the terms with our scores, where it is to be computed; where both lack rows, with their squares
+-- only where the host has a record, too
 CREATE OR REPLACE TEMP TABLE lr_losses AS
     FROM exchange_recv(getvariable('peer'), 'lr/loss-part-' || getvariable('iteration'), columns := 'row BIGINT, ct BLOB');
 SELECT require((SELECT list(row ORDER BY row) FROM lr_losses)
@@ -189,8 +206,11 @@ CALL exchange_send(getvariable('peer'), 'lr/loss-' || getvariable('iteration'), 
                       he_sum(lr_residual_add(l.ct, 0, getvariable('joint'), present := present,
                                              noise := gaussian_noise(row, getvariable('noise'))), getvariable('joint')),
                       getvariable('joint')) AS ct,
-               coalesce(sum(score * score / 8) FILTER (present), 0) AS own
-        FROM lr_residuals d JOIN lr_losses l USING (row) JOIN lr_batch USING (row) GROUP BY row // 8192)
+               CASE WHEN getvariable('both_lack') THEN 0 ELSE coalesce(sum(score * score / 8) FILTER (present), 0) END AS own
+        FROM lr_residuals d JOIN lr_losses l USING (row) JOIN lr_batch USING (row) GROUP BY row // 8192
+        UNION ALL
+        SELECT he_dot(list(ct ORDER BY row), list(-score * score / 8 ORDER BY row), getvariable('joint'), scale := 36, bound := 42), 0
+        FROM lr_mask JOIN lr_batch USING (row) WHERE getvariable('with_loss') GROUP BY row // 8192)
     HAVING count(*) > 0 $$);
 
 -- gradient: encrypted and masked

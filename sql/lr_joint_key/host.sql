@@ -22,6 +22,7 @@
 -- set result = model       the name of the table with the weights, in your current schema
 -- set log = training_log   the name of the table with what each step did
 
+SET VARIABLE leads = true;
 -- include shared/settings.sql
 
 SELECT require(getvariable('modulus') = 'rsa-2048' OR (getvariable('modulus') = 'assistant' AND getvariable('assistant') <> ''),
@@ -37,6 +38,8 @@ SET VARIABLE id_column = duckpriv_written(getvariable('table'), getvariable('id'
 -- part alignment if getvariable('id') = ''
 
 -- include shared/alignment.sql
+-- include ../shared/lacking.sql
+SET VARIABLE settings = getvariable('settings') || getvariable('lacking_text');
 -- include ../shared/id_column.sql
 
 -- part rows
@@ -51,6 +54,7 @@ CREATE OR REPLACE TEMP TABLE lr_all AS
 
 -- part rows-by-id if getvariable('id') <> ''
 CREATE OR REPLACE TEMP TABLE lr_named AS SELECT psi_id(id) AS name, x[:-2] AS x, x[-1] AS y FROM lr_all;
+-- include ../shared/none_lacking.sql
 
 -- part rows-by-alignment if getvariable('id') = ''
 CREATE OR REPLACE TEMP TABLE lr_named AS
@@ -60,11 +64,13 @@ FROM lr_named WHERE x IS NULL;
 
 -- part set-up
 
--- what the owner of the table allows; with an alignment only the guest knows how many rows of a batch are common
+-- what the owner of the table allows; after psi only the guest knows how many rows of a batch are common, and where both lack rows nobody does, unless
+-- there is one batch
 SET VARIABLE policy = {tbl: getvariable('table'), peers: [getvariable('peer')],
                        uses: policy_uses(list_append(getvariable('features'), getvariable('label_column')), 'train')
                              || policy_uses(CASE WHEN getvariable('id') <> '' THEN split_names(getvariable('id_column')) ELSE [] END, 'match'),
-                       minimum: (SELECT CASE WHEN getvariable('id') <> '' THEN count(*) // greatest(ceil(count(*) / getvariable('batch')::INTEGER), 1)::BIGINT END FROM lr_named), epsilon: NULL::DOUBLE};
+                       minimum: (SELECT CASE WHEN getvariable('id') <> '' THEN count(*) // greatest(ceil(count(*) / getvariable('batch')::INTEGER), 1)::BIGINT
+                                     WHEN count(*) + (SELECT count(*) FROM rows_lacking) <= getvariable('batch')::INTEGER THEN getvariable('common_rows') END FROM lr_named), epsilon: NULL::DOUBLE};
 -- include ../shared/policy.sql
 
 -- what cannot be trained on
@@ -75,12 +81,16 @@ SELECT require(count(*) > 0, 'there are no rows'),
 FROM lr_named;
 -- include ../shared/features.sql
 
--- the rows in an order that both parties find, and that says nothing: sorted by a hash of seed and id
+-- The rows in an order that both parties find, and that says nothing: sorted by a hash of seed and id. Those that we lack are 0.
 SET VARIABLE seed = (SELECT random_id(1)::VARCHAR);
-CREATE OR REPLACE TEMP TABLE lr_matrix AS
-    SELECT row_number() OVER (ORDER BY sha256(getvariable('seed') || '/' || name)) AS row, name AS id, x FROM lr_named;
+CREATE OR REPLACE TEMP TABLE lr_ordered AS
+    SELECT row_number() OVER (ORDER BY sha256(getvariable('seed') || '/' || name)) AS row, name
+    FROM (SELECT name FROM lr_named UNION ALL FROM rows_lacking);
+CREATE OR REPLACE TEMP TABLE lr_matrix AS SELECT row, name AS id, x FROM lr_named JOIN lr_ordered USING (name);
 CREATE OR REPLACE TEMP TABLE lr_rows AS
-    SELECT m.row, [1.0::DOUBLE] || m.x AS x, y FROM standardise('lr_matrix') m JOIN lr_named ON name = m.id;
+    SELECT m.row, [1.0::DOUBLE] || m.x AS x, y, 1 AS present FROM standardise('lr_matrix') m JOIN lr_named ON name = m.id
+    UNION ALL
+    SELECT row, list_resize([]::DOUBLE[], len(getvariable('features')) + 1, 0.0::DOUBLE), 0, 0 FROM lr_ordered JOIN rows_lacking USING (name);
 SET VARIABLE standardised = 'lr_rows';
 -- include shared/far.sql
 SET VARIABLE rows = (SELECT count(*) FROM lr_rows);
@@ -94,8 +104,8 @@ SET VARIABLE release = {what: 'gradients of the peer''s weights, and what else a
 -- message 1: what is trained; a hash that shows whether both have the same rows
 CALL exchange_send(getvariable('peer'), 'lr/start', $$
     SELECT getvariable('settings') AS settings, getvariable('seed') AS seed, getvariable('rows') AS rows,
-           sha256(string_agg(id, ',' ORDER BY row)) AS digest, getvariable('width')::BIGINT AS width
-    FROM lr_matrix $$);
+           sha256(string_agg(name, ',' ORDER BY row)) AS digest, getvariable('width')::BIGINT AS width
+    FROM lr_ordered $$);
 
 -- message 2: how many features the guest has
 SET VARIABLE peer_width = (SELECT CASE WHEN count(*) = 1 THEN any_value(width) END
@@ -104,9 +114,18 @@ SET VARIABLE peer_width = (SELECT CASE WHEN count(*) = 1 THEN any_value(width) E
 
 SELECT require(getvariable('peer_width') BETWEEN 1 AND 1000000, 'the guest did not say how many features it has'),
        require_hidden(getvariable('accept_disclosure'), getvariable('opened') * noisy_bits(getvariable('noise')::DOUBLE),
-                      getvariable('rows') // getvariable('batches'));
+                      coalesce(getvariable('fewest_common'), getvariable('rows') // getvariable('batches')));
 
 -- include shared/joint_key.sql
+
+-- part mask if getvariable('both_lack')
+
+-- Which rows we have, encrypted, with noise that stays the same: so that a guest that has these decrypted, or takes its score a thousand times,
+-- learns no more of a row than from a residual.
+CALL exchange_send(getvariable('peer'), 'lr/mask', $$
+    SELECT row, joint_encrypt(present + gaussian_noise(row, getvariable('noise')), getvariable('joint'), scale := 8, bound := 15) AS ct FROM lr_rows ORDER BY row $$);
+
+-- part weights
 
 -- our first weights; feature 1 is the intercept
 CREATE OR REPLACE TEMP TABLE lr_weights AS
@@ -126,10 +145,10 @@ SET VARIABLE bytes_before = exchange_bytes();
 SET VARIABLE with_loss = getvariable('loss_every')::INTEGER > 0
     AND (getvariable('iteration') - 1) % greatest(getvariable('loss_every')::INTEGER, 1) = 0;
 CREATE OR REPLACE TEMP TABLE lr_batch AS
-    SELECT row, x, y, list_dot_product(x, w) AS score
+    SELECT row, x, y, present, list_dot_product(x, w) AS score
     FROM lr_rows, (SELECT list(weight ORDER BY feature) AS w FROM lr_weights)
     WHERE (row - 1) * getvariable('batches') // getvariable('rows') = (getvariable('iteration') - 1) % getvariable('batches');
-SET VARIABLE batch_rows = (SELECT count(*) FROM lr_batch);
+SET VARIABLE batch_rows = coalesce(getvariable('batch_common'), (SELECT count(*) FROM lr_batch));
 -- a large residual stands out of the noise, and a peer that changes our gradient could make ours large
 SELECT require(max(abs(score)) < 16, 'a score of ours is beyond 16: the training diverges, or a row is far from all others; start again '
                || 'with a smaller learning_rate, or take the logarithm of columns with few large numbers')
@@ -137,13 +156,13 @@ FROM lr_batch;
 
 -- residuals: encrypt ours
 CALL exchange_send(getvariable('peer'), 'lr/residual-' || getvariable('iteration'), $$
-    SELECT row, joint_encrypt(lr_residual(score, y) + gaussian_noise(row, getvariable('noise')), getvariable('joint'),
+    SELECT row, joint_encrypt(present * lr_residual(score, y) + gaussian_noise(row, getvariable('noise')), getvariable('joint'),
                               scale := 20, bound := 32) AS ct
     FROM lr_batch ORDER BY row $$);
 
 -- loss: encrypt ours, if it is to be computed in this step
 CALL exchange_send(getvariable('peer'), 'lr/loss-part-' || getvariable('iteration'), $$
-    SELECT row, joint_encrypt(lr_loss(score, y), getvariable('joint'), scale := 36, bound := 62) AS ct
+    SELECT row, joint_encrypt(present * lr_loss(score, y), getvariable('joint'), scale := 36, bound := 62) AS ct
     FROM lr_batch WHERE getvariable('with_loss') ORDER BY row $$);
 
 -- residuals: the guest has added its own

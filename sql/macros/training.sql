@@ -57,8 +57,10 @@ CREATE MACRO lr_residual(score, y) AS duckpriv.main.exact_double(score) / 4 + 0.
 CREATE MACRO lr_loss(score, y) AS
     (0.5 - duckpriv.main.exact_double(y)) * duckpriv.main.exact_double(score) + duckpriv.main.exact_double(score) ** 2 / 8;
 
-CREATE MACRO lr_residual_add(ct, score, key, present := true, noise := 0) AS
-    duckpriv_udf_lr_residual_add(ct, duckpriv.main.exact_double(score), key, present, duckpriv.main.exact_double(noise));
+-- CASE, not coalesce: see joint_decrypt.
+CREATE MACRO lr_residual_add(ct, score, key, present := true, noise := 0, weight := NULL) AS
+    duckpriv_udf_lr_residual_add(ct, duckpriv.main.exact_double(score), key, present, duckpriv.main.exact_double(noise),
+                                 CASE WHEN weight IS NULL THEN ''::BLOB ELSE weight END);
 
 -- In blocks of rows, so that no list of ciphertexts gets long. A row without features is an error.
 CREATE MACRO lr_encrypted_gradient(residuals, features, key, scale := 16, bound := 27) AS TABLE

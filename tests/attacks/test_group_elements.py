@@ -70,8 +70,9 @@ def test_a_marked_residual_does_not_tell_which_rows_the_guest_has(tmp_path) -> N
         host.con.create_function("look", look, [BLOB, BIGINT], BIGINT, side_effects=True)
 
     encrypted = (
-        "joint_encrypt(lr_residual(score, y) + gaussian_noise(row, getvariable('noise')), "
-        "getvariable('joint'),\n                              scale := 20, bound := 32)"
+        "joint_encrypt(present * lr_residual(score, y) + "
+        "gaussian_noise(row, getvariable('noise')), getvariable('joint'),\n"
+        "                              scale := 20, bound := 32)"
     )
     answer = "-- gradient: encrypted and masked; feature 0 is the loss"
     evil = changed(
@@ -99,6 +100,10 @@ ANSWERS = {
     "partial_decrypt": f"partial_decrypt({MARKED}, {KEY})",
     "lr_residual_add": f"lr_residual_add({MARKED}, 1, {KEY})",
     "lr_residual_add, absent": f"lr_residual_add({MARKED}, 1, {KEY}, present := false)",
+    "lr_residual_add, weighted": (
+        f"lr_residual_add({MARKED}, 1, {KEY}, "
+        "weight := mark(joint_encrypt(1, 'part1', scale := 0, bound := 1)))"
+    ),
 }
 
 

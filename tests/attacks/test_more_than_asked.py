@@ -13,6 +13,7 @@ from duckpriv import ProtocolError
 from duckpriv.columns.ciphertext import HEADER_BYTES, layout_of
 from tests.attacks.evil import HiddenRows, changed
 from tests.effort import thorough
+from tests.test_lr_joint_key import BothLack
 
 
 def test_what_a_peer_packs_into_a_number_beyond_its_bound_is_not_opened(party) -> None:
@@ -72,3 +73,37 @@ def test_a_host_that_asks_for_a_wider_window_is_refused(tmp_path, lie: dict) -> 
     assert isinstance(guest, ProtocolError)
     assert "asks for more than a number of a gradient" in str(guest)
     assert "lr.partial-1" not in rows.sent("guest", "host")
+
+
+def test_which_rows_a_host_has_is_not_read_from_what_it_sends_encrypted(tmp_path) -> None:
+    """A guest that has the host's 1 or 0 of single rows decrypted in the place of its gradient sees
+    them with noise, the same whenever it asks."""
+    training = BothLack(tmp_path, 20, 15, 15)
+    gradient = "FROM lr_encrypted_gradient('lr_residuals', 'lr_batch', getvariable('joint'));"
+    opened = "SELECT require((SELECT list(feature ORDER BY feature) FROM lr_opened)"
+    evil = changed(
+        "lr_joint_key/guest",
+        tmp_path,
+        (
+            gradient,
+            "SELECT row AS feature, m.ct, m.mask FROM (SELECT row, joint_mask(ct, "
+            "getvariable('joint')) AS m FROM lr_mask WHERE row <= 4);",
+        ),
+        (opened, f"CREATE TABLE IF NOT EXISTS seen (feature BIGINT, total DOUBLE);\n{opened}"),
+        (
+            "-- update\n",
+            "INSERT INTO seen SELECT feature, total FROM lr_opened;\n-- update\n",
+        ),
+    )
+    settings = {"iterations": 2, "loss_every": 0, "accept_disclosure": "yes", "noise": 0.5}
+    results = training.run(
+        "s1",
+        host=("lr_joint_key/host", {"peer": "guest", "label": "y", **settings}),
+        guest=(str(evil), {"peer": "host", **settings}),
+    )
+    assert not isinstance(results["host"], BaseException), results
+    seen = training.query("guest", "SELECT feature, total FROM seen ORDER BY feature")
+    values = [{total for row, total in seen if row == i} for i in range(1, 5)]
+    assert all(len(one) == 1 for one in values)
+    off = [min(abs(value - m) for m in (0, 1)) for one in values for value in one]
+    assert max(off) > 0.02

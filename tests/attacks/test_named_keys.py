@@ -63,7 +63,7 @@ def test_residuals_under_another_key_of_the_keyring_are_refused(tmp_path, rogue)
 
         host.con.create_function("under", encrypt, [DOUBLE], BLOB, side_effects=True)
 
-    value = "lr_residual(score, y) + gaussian_noise(row, getvariable('noise'))"
+    value = "present * lr_residual(score, y) + gaussian_noise(row, getvariable('noise'))"
     evil = changed(
         "lr_joint_key/host",
         tmp_path,
@@ -109,6 +109,7 @@ def test_a_key_is_imported_as_the_kind_that_is_expected(party, rogue) -> None:
         "joint_mask(ct, 'other')",
         "partial_decrypt(ct, 'other')",
         "lr_residual_add(ct, 1, 'other')",
+        "lr_residual_add(joint_encrypt(1, 'other'), 1, 'other', weight := ct)",
     ],
 )
 def test_no_function_takes_a_ciphertext_under_another_key(party, rogue, call: str) -> None:

@@ -346,6 +346,10 @@ WHERE_BOTH_LACK: list[Scripts] = [
         ),
         "guest": ("aggregate/guest", {"table": "t", "peer": "host", "minimum": 1}),
     },
+    {
+        "host": ("lr_joint_key/host", {**JOINT, "peer": "guest", "label": "y"}),
+        "guest": ("lr_joint_key/guest", {**JOINT, "peer": "host"}),
+    },
 ]
 CASES = [
     *(
