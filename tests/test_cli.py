@@ -63,7 +63,7 @@ def matched(folder: Path) -> list:
 
 
 def test_the_two_commands_of_private_matching(folder: Path) -> None:
-    host = start(folder, *party("host", "--set", "bits=2048"))
+    host = start(folder, *party("host", "--memory", "200MB"))
     code, output, errors = command(folder, *party("guest"))
     host_output, host_errors = host.communicate(timeout=60)
     assert (code, host.returncode) == (0, 0), errors + host_errors
@@ -79,7 +79,7 @@ def test_the_two_commands_of_private_matching(folder: Path) -> None:
     assert [line[:4] for line in lines] == [
         ["bank", "shop", "psi/key", "1"],
         ["shop", "bank", "psi/blinded", "3"],
-        ["bank", "shop", "psi/signed", "3"],
+        ["bank", "shop", "psi/evaluated-1", "1"],
         ["bank", "shop", "psi/tokens", "3"],
         ["shop", "bank", "psi/map", "3"],
     ]
@@ -88,7 +88,7 @@ def test_the_two_commands_of_private_matching(folder: Path) -> None:
 
     code, output, _ = command(folder, "keys", "list", "--keyring", "bank.keys")
     assert code == 0
-    assert "psi-s1-bank  RSA private key  2048" in output
+    assert "psi-s1-bank  OPRF private key" in output
     code, output, _ = command(folder, "keys", "show", "psi-s1-bank", DUCKPRIV_KEYRING="bank.keys")
     assert code == 0
     assert re.search(r"fingerprint\s+[0-9a-f]{64}", output)
@@ -257,3 +257,10 @@ def _uses(folder: Path, process: subprocess.Popen[str]) -> bool:
         return any("shop.duckdb" in str(file.readlink()) for file in files.iterdir())
     except OSError:
         return False
+
+
+@pytest.mark.parametrize("size", ["400", "much", "1MB; DROP TABLE t"])
+def test_a_size_of_memory_that_is_none(folder: Path, size: str) -> None:
+    code, _, errors = command(folder, *party("guest", "--memory", size))
+    assert code == 2
+    assert "is no size" in errors

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,6 +42,12 @@ from .options import (
 from .policies import policy_table
 
 
+def _memory(_context: click.Context, _parameter: click.Parameter, given: str | None) -> str | None:
+    if given is not None and not re.fullmatch(r"\d+(\.\d+)? ?[KMGT]i?B", given, re.IGNORECASE):
+        raise click.BadParameter(f"{given!a} is no size, such as 400MB or 2GB")
+    return given
+
+
 @cli.command()
 @click.argument("script", shell_complete=complete_script)
 @click.option(
@@ -78,6 +85,13 @@ from .policies import policy_table
     help="Let the peers that you trust use your dir: mailbox at grpc+tls://HOST:PORT meanwhile.",
 )
 @limit_option
+@click.option(
+    "--memory",
+    metavar="SIZE",
+    callback=_memory,
+    help="Memory that DuckDB takes before it writes to disk, such as 400MB; all else takes some "
+    "300 MB.  [default: most of the machine's]",
+)
 @unprotected_option
 @click.option("--dry-run", is_flag=True, help="Only list every message that would be sent.")
 @click.option("--yes", is_flag=True, help="Do not ask on a terminal whether to send them.")
@@ -95,6 +109,7 @@ def run(
     silence: float,
     serve: str | None,
     limits: Limits,
+    memory: str | None,
     unprotected: bool,
     dry_run: bool,
     yes: bool,
@@ -149,6 +164,8 @@ def run(
         ) as party,
     ):
         party.con.execute("SET enable_progress_bar = false")  # we have our own
+        if memory:
+            party.con.execute(f"SET memory_limit = '{memory}'")
         if quiet:
             party.activity.display = lambda: None
             party.run(parsed, **variables)  # type: ignore[arg-type]
