@@ -8,6 +8,12 @@
 #include "kernel.h"
 
 #define INLINE static inline __attribute__((always_inline))
+/* Before loops that have to be unrolled, so that what they work on stands in registers. */
+#ifdef __clang__
+#define UNROLL _Pragma("unroll")
+#else
+#define UNROLL _Pragma("GCC unroll 20")
+#endif
 
 #if defined(PLAIN_C)
 #elif defined(BACKEND_IFMA)

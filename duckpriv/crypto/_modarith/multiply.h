@@ -102,7 +102,7 @@ INLINE factor low_product(vec a, factor b) {
 }
 #else
 INLINE void multiply_add(vec *low, vec *high, factor a, factor b) {
-    for (int i = 0; i < LANES; i++) {
+    UNROLL for (int i = 0; i < LANES; i++) {
         unsigned __int128 product = (unsigned __int128)(a[i] & LIMB_MASK) * (b[i] & LIMB_MASK);
         (*low)[i] += (uint64_t)product & LIMB_MASK;
         (*high)[i] += (uint64_t)(product >> LIMB_BITS);

@@ -14,8 +14,6 @@
 #define FIELD_BITS 51
 #define FIELD_MASK ((UINT64_C(1) << FIELD_BITS) - 1)
 
-/* Limbs are to stand in registers: all loops over them have to be unrolled. */
-#define UNROLL _Pragma("GCC unroll 20")
 #define EACH_LIMB(i) UNROLL for (int i = 0; i < LIMBS; i++)
 
 typedef struct {
