@@ -41,7 +41,7 @@ lint: .venv/lint
 	$(BIN)/mypy
 
 # make bench ONLY=psi runs a part
-bench: .venv/test
+bench: .venv/bench
 	$(BIN)/python -m benchmarks.run $(ONLY)
 
 # Writes docs/functions.md anew from the registry.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
@@ -150,17 +150,15 @@ def _tokens(inputs: Sequence[bytes], elements: ByteMatrix) -> pa.Array:
     return to_blobs(oprf.outputs(inputs, elements)[:, : oprf.TOKEN_BYTES])
 
 
-def _batches(lists: pa.Array, what: str) -> list[ByteMatrix]:
-    return [_batch(values, what) for values in lists]
-
-
-def _batch(values: pa.ListScalar, what: str) -> ByteMatrix:
-    batch = to_matrix(values.values, oprf.ELEMENT_BYTES, what)
-    if not 0 < len(batch) <= oprf.MOST_IN_BATCH:
-        raise InvalidValue(
-            f"a list of {len(batch)} {what}; lists have 1 to {oprf.MOST_IN_BATCH} of them"
-        )
-    return batch
+def _batches(lists: pa.Array, what: str) -> Iterator[ByteMatrix]:
+    """One after the other, since a vector of DuckDB's may hold millions of values."""
+    for values in lists:
+        batch = to_matrix(values.values, oprf.ELEMENT_BYTES, what)
+        if not 0 < len(batch) <= oprf.MOST_IN_BATCH:
+            raise InvalidValue(
+                f"a list of {len(batch)} {what}; lists have 1 to {oprf.MOST_IN_BATCH} of them"
+            )
+        yield batch
 
 
 def _lists(lists: Sequence[pa.Array]) -> pa.Array:
