@@ -46,30 +46,30 @@ static void store(uint8_t *bytes, uint64_t x) {
 }
 
 static void compress(uint64_t h[8], const uint8_t block[BLOCK]) {
-    uint64_t w[ROUNDS];
+    uint64_t w[16], s[8];
     for (int t = 0; t < 16; t++)
         w[t] = load(block + 8 * t);
-    for (int t = 16; t < ROUNDS; t++) {
-        uint64_t x = w[t - 15], y = w[t - 2];
-        w[t] = w[t - 16] + w[t - 7] + (rotated(x, 1) ^ rotated(x, 8) ^ x >> 7) +
-               (rotated(y, 19) ^ rotated(y, 61) ^ y >> 6);
-    }
-    uint64_t s[8];
     memcpy(s, h, sizeof s);
-    /* Variable i of the standard stands at s[(i - t) mod 8], so that nothing moves. */
-#define AT(i) s[((i) + 8 - j) % 8]
-    for (int t = 0; t < ROUNDS; t += 8) {
-#pragma GCC unroll 8
-        for (int j = 0; j < 8; j++) {
+    /* Variable i of the standard stands at s[(i - t) mod 8], and W_t at w[t mod 16], so that
+     * nothing moves. */
+#define AT(i) s[((i) + 16 - j) % 8]
+#define W(i) w[(j + (i)) % 16]
+    for (int t = 0; t < ROUNDS; t += 16) {
+#pragma GCC unroll 16
+        for (int j = 0; j < 16; j++) {
             uint64_t a = AT(0), e = AT(4);
             AT(7) += (rotated(e, 14) ^ rotated(e, 18) ^ rotated(e, 41)) +
-                     ((e & AT(5)) ^ (~e & AT(6))) + K[t + j] + w[t + j];
+                     ((e & AT(5)) ^ (~e & AT(6))) + K[t + j] + W(0);
             AT(3) += AT(7);
             AT(7) += (rotated(a, 28) ^ rotated(a, 34) ^ rotated(a, 39)) +
                      ((a & AT(1)) ^ (a & AT(2)) ^ (AT(1) & AT(2)));
+            uint64_t x = W(1), y = W(14); /* of W_(t + 16) */
+            W(0) += W(9) + (rotated(x, 1) ^ rotated(x, 8) ^ x >> 7) +
+                    (rotated(y, 19) ^ rotated(y, 61) ^ y >> 6);
         }
     }
 #undef AT
+#undef W
     for (int i = 0; i < 8; i++)
         h[i] += s[i];
     erase(w, sizeof w);
