@@ -118,10 +118,10 @@ class Cell:
     row: list
     place: tuple  # in its line: the largest group of the whole table first
     minimum: int
+    persons: list[int]  # of the rows, and of those with a number, by measure
 
     def __post_init__(self) -> None:
-        self.counts = [self.row[0], *self.row[1::4]]
-        self.few = [count < self.minimum for count in self.counts]
+        self.few = [count < self.minimum for count in self.persons]
         self.hidden = [few or self.few[0] for few in self.few]
 
     def shown(self, *, totals: bool) -> tuple:
@@ -144,6 +144,10 @@ def plain(tables: Tables, host: dict, guest: dict, minimum: int, *, totals: bool
             f"avg({m}::DECIMAL(30,6))",
             f"var_samp({m}::DOUBLE)",
         ]
+    values = len(statistics)
+    statistics += ["count(DISTINCT who)"]
+    for m in names(host, "measures") + names(guest, "measures"):
+        statistics += [f"count(DISTINCT CASE WHEN {m} IS NOT NULL THEN who END)"]
 
     def ask(what: str, table: str, columns: list[str], values: list) -> list:
         where = [f"{c} IS NOT DISTINCT FROM ${i}" for i, c in enumerate(columns, 1)]
@@ -174,11 +178,11 @@ def plain(tables: Tables, host: dict, guest: dict, minimum: int, *, totals: bool
             if along
             else ()
         )
-        cells.append(Cell(a + b, False, row, here, minimum))
+        cells.append(Cell(a + b, False, row[:values], here, minimum, row[values:]))
         lines.setdefault(repr(b if along == "h" and not one_line else ""), []).append(cells[-1])
     in_order = {key: sorted(line, key=lambda cell: cell.place) for key, line in lines.items()}
     for line in in_order.values() if minimum > 1 and (along or one_line) else []:
-        hide_beside(line, minimum)
+        hide_beside(line)
     if totals and along:
         other = "g" if along == "h" else "h"
         sums: list[Cell] = []
@@ -186,27 +190,29 @@ def plain(tables: Tables, host: dict, guest: dict, minimum: int, *, totals: bool
             row = ask(", ".join(statistics), "j", by[other], label)
             nothing = [None] * len(by[along])
             labels = nothing + label if along == "h" else label + nothing
-            sums.append(Cell(labels, True, row, place(other, label), minimum))
+            sums.append(
+                Cell(labels, True, row[:values], place(other, label), minimum, row[values:])
+            )
         cells += sums
         if tables.both_lack and along == "h":
             hide_totals(sorted(sums, key=lambda cell: cell.place), in_order, minimum)
     return [cell.shown(totals=totals) for cell in cells]
 
 
-def hide_beside(line: list[Cell], minimum: int) -> None:
+def hide_beside(line: list[Cell]) -> None:
     """Hide the last that is shown beside what alone is hidden."""
-    for k in range(len(line[0].counts)):
+    for k in range(len(line[0].few)):
         alone = [cell for cell in line if cell.hidden[k]]
         shown = [cell for cell in line if not cell.hidden[k]]
-        if alone and shown and all(cell.counts[k] < minimum for cell in alone):
-            for j in range(len(line[0].counts)) if k == 0 else [k]:
+        if alone and shown and all(cell.few[k] for cell in alone):
+            for j in range(len(line[0].few)) if k == 0 else [k]:
                 shown[-1].hidden[j] = True
 
 
 def hide_totals(sums: list[Cell], lines: dict[str, list[Cell]], minimum: int) -> None:
     """Hide the last total beside what alone is hidden, of which then a cell is hidden, too."""
-    few = [cell for cell in sums if cell.counts[0] < minimum]
-    shown = [cell for cell in sums if cell.counts[0] >= minimum]
+    few = [cell for cell in sums if cell.few[0]]
+    shown = [cell for cell in sums if not cell.few[0]]
     if few and shown and minimum > 1:
         shown[-1].hidden = [True] * len(shown[-1].hidden)
         groups = len(shown[-1].labels)
@@ -464,6 +470,116 @@ def test_rows_that_do_not_fit_are_refused(tmp_path) -> None:
     tables.query("guest", "DELETE FROM t WHERE who = 1")
     found = tables.run("a1", {}, {"groups": "half"})
     assert "not in the table any more" in str(found[1])
+
+
+# Rows that repeat an id
+
+
+def repeat(tables: Tables, me: str, times: str) -> None:
+    """Each row as often as `times` says of its `who`, with other values of the columns."""
+    # columns follow from i, and so do those of the copies, but for the id
+    tables.query(
+        me,
+        f"CREATE TABLE u AS SELECT i % {tables.rows} AS who, {tables.columns[me]} FROM "
+        f"(SELECT who + k * {tables.rows} AS i FROM t, range(40) r(k) "
+        f"WHERE who < {tables.rows} AND k < {times}); INSERT INTO t FROM u "
+        f"WHERE who < {tables.rows}; DROP TABLE u",
+    )
+
+
+@pytest.mark.parametrize(
+    ("me", "host", "guest", "totals"),
+    [
+        ("guest", {"measures": "p"}, {"groups": "b"}, "no"),
+        ("guest", {"measures": "p"}, {"groups": "b", "measures": "q"}, "yes"),
+        ("guest", {"groups": "a", "measures": "p"}, {"groups": "b", "measures": "q"}, "yes"),
+        ("guest", {}, {"groups": "b", "measures": "q"}, "yes"),
+        ("host", {"groups": "a", "measures": "p"}, {"groups": "b", "measures": "q"}, "yes"),
+        ("host", {"groups": "a"}, {"measures": "q"}, "yes"),
+        ("host", {"measures": "p"}, {"groups": "b"}, "no"),
+        *thorough(
+            ("guest", {"groups": "a"}, {"groups": "b"}, "no"),
+            ("guest", {"groups": "a"}, {"measures": "q"}, "yes"),
+            ("host", {"measures": "p"}, {"groups": "b"}, "yes"),
+            ("host", {"groups": "a"}, {"groups": "b"}, "yes"),
+            ("host", {}, {}, "no"),
+            ("guest", {}, {}, "yes"),
+        ),
+    ],
+)
+def test_rows_that_repeat_an_id(tmp_path, me: str, host: dict, guest: dict, totals: str) -> None:
+    """One to many, as the plain JOIN has it; the minimum is of persons."""
+    tables = Tables(
+        tmp_path,
+        f"i % 3 AS a, {SPEND} AS p",
+        "CASE WHEN i % 180 = 1 THEN 'one' WHEN i % 7 = 0 THEN 'few' ELSE 'r' || i % 4 END AS b, "
+        "CASE WHEN i % 5 > 0 THEN i * 13 % 101 - 50 END AS q",
+    )
+    repeat(tables, me, "CASE WHEN who % 30 = 1 THEN 30 WHEN who % 4 = 0 THEN 0 ELSE who % 3 END")
+    (host if me == "host" else guest)["duplicates"] = "all"
+    expected = check(tables, "a1", host, guest, minimum=8, totals=totals)
+    joined = tables.joined().execute("SELECT count(*), count(DISTINCT who) FROM j").fetchone()
+    assert joined[0] > 2 * joined[1] > 80
+    assert any(row[-1] is not None for row in expected)
+
+
+def test_one_person_with_many_rows_lifts_no_group_over_the_minimum(tmp_path) -> None:
+    """Not the group with its rows, not the total of its groups, and not the rows with a number."""
+    tables = Tables(tmp_path, "i AS x", "'none' AS part, NULL::BIGINT AS n", rows=60)
+    tables.query(
+        "guest",
+        "UPDATE t SET part = 'many' WHERE who % 2 = 0; DELETE FROM t WHERE who > 40; "
+        "INSERT INTO t SELECT 1, ['many', 'single', 'p' || i % 9][1 + i % 3], i "
+        "FROM range(1000) r(i)",
+    )
+    tables.query("guest", "DELETE FROM alignment WHERE id > 40")
+    tables.query("host", "DELETE FROM alignment WHERE id > 40")
+    tables.query(
+        "guest",
+        "DELETE FROM alignment_unmatched; INSERT INTO alignment_unmatched "
+        "SELECT pid(who) FROM range(41) r(who) WHERE who % 3 = 0",
+    )
+    check(tables, "a1", {}, {"groups": "part", "measures": "n", "duplicates": "all"}, minimum=3)
+    rows = dict(tables.query("host", "SELECT part, rows FROM aggregate"))
+    assert rows["single"] is None
+    assert rows["many"] == 334 + 14
+    assert tables.query("host", "SELECT count(n_sum) FROM aggregate") == [(0,)]
+
+
+@pytest.mark.parametrize("me", ["host", "guest"])
+def test_the_first_row_of_an_id(tmp_path, me: str) -> None:
+    """As of a table that has no other rows."""
+    tables = Tables(tmp_path, "i % 3 AS a, i AS p", "i % 2 AS b, i AS q")
+    tables.query(me, "CREATE TABLE firsts AS FROM t; INSERT INTO t SELECT who, 10, -who FROM t")
+    own = {"duplicates": "first", "groups": "a" if me == "host" else "b"}
+    other = {"measures": "q" if me == "host" else "p"}
+    host, guest = (own, other) if me == "host" else (other, own)
+    found = tables.run("a1", host, guest, minimum=5)
+    assert not any(isinstance(one, BaseException) for one in found), found
+    tables.query(me, "DROP TABLE t; ALTER TABLE firsts RENAME TO t")
+    compare(tables.query(me, "FROM aggregate"), plain(tables, host, guest, 5, totals=False))
+
+
+@pytest.mark.parametrize(
+    ("host", "guest", "both", "words"),
+    [
+        (
+            {},
+            {},
+            {},
+            "an id occurs in more than one row; each id needs one row, or set duplicates=first",
+        ),
+        ({"duplicates": "all"}, {"duplicates": "all"}, {}, "only one of them can have several"),
+        ({}, {"duplicates": "some"}, {}, "duplicates is refuse, first or all"),
+        ({}, {"duplicates": "all"}, {"epsilon": 1}, "noise hides one row for each id"),
+    ],
+)
+def test_rows_that_repeat_are_refused(tmp_path, host, guest, both, words: str) -> None:
+    tables = Tables(tmp_path, "i AS x", "i % 2 AS half")
+    tables.query("guest", "INSERT INTO t FROM t WHERE who < 12")
+    found = tables.run("a1", host, {"groups": "half", **guest}, **both)
+    errors = [str(one) for one in found if isinstance(one, DuckprivError)]
+    assert any(words in error for error in errors), errors
 
 
 class Told(Tables):

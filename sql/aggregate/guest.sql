@@ -2,8 +2,10 @@
 -- sql/aggregate/README.md says what each message reveals.
 --
 -- set peer                 the host's name
--- set table                your table or view, one row for each record
+-- set table                your table or view
 -- set groups =             your columns to group by, with commas between; empty: none
+-- set duplicates = refuse  where several rows have the same id: refuse; first: only the first counts; all: each does, as in a JOIN,
+--                          and the minimum is of persons. Only one party can have all
 -- set measures =           your columns of numbers to sum, with commas between; empty: none
 -- set key =                your column of the ids; empty: the one that holds all ids of the alignment
 -- set alignment = alignment  the name of the table that private matching left
@@ -28,6 +30,7 @@ SET VARIABLE leads = false;
 -- include shared/rows.sql
 -- include shared/policy.sql
 
+-- include shared/repeats.sql
 -- include shared/begin_guest.sql
 
 -- include shared/plan.sql
@@ -35,6 +38,8 @@ SET VARIABLE leads = false;
 -- include shared/encrypt.sql
 -- include shared/sum.sql
 -- include shared/shares.sql
+-- include shared/persons.sql
+-- include shared/forget.sql
 -- include shared/test.sql
 -- include shared/open.sql
 -- include shared/result.sql

@@ -45,6 +45,7 @@ SET VARIABLE leads = false;
 -- include ../aggregate/shared/encrypt.sql
 -- include ../aggregate/shared/sum.sql
 -- include ../aggregate/shared/shares.sql
+-- include ../aggregate/shared/forget.sql
 -- include shared/collapse.sql
 -- include ../aggregate/shared/test.sql
 -- include ../aggregate/shared/open.sql

@@ -91,6 +91,48 @@ def test_where_both_lack_rows_messages_are_those_of_any_overlap(tmp_path, groups
     assert any(channel == "aggregate/masked" for channel, *_ in sizes[0])
 
 
+@pytest.mark.parametrize("measures", ["spend", ""])
+def test_a_curious_host_sees_uniform_numbers_of_persons(tmp_path, measures: str) -> None:
+    """The guest has one row for each id, or five of them, three of a person: messages are alike
+    but for the result, and what the host decrypts is uniform."""
+    persons = "-- part persons-with-there if"
+    with_numbers = "-- part person-shares if getvariable('many')"
+    curious = changed(
+        "aggregate/host",
+        tmp_path,
+        (
+            persons,
+            "CREATE TABLE seen AS SELECT unnest(wide_decode(share)) AS share "
+            f"FROM aggregate_person_vectors;\n{persons}",
+        ),
+        (
+            with_numbers,
+            "INSERT INTO seen SELECT unnest(wide_decode(share)) "
+            f"FROM aggregate_person_with_vectors;\n{with_numbers}",
+        ),
+    )
+    sizes = []
+    for name, copies in (("one", 0), ("five", 4)):
+        tables = Tables(tmp_path / name, SPEND, "i % 30 AS part, i AS n", rows=300)
+        tables.query(
+            "guest", f"INSERT INTO t SELECT who, part, n FROM t, range({copies}) WHERE who % 3 = 1"
+        )
+        found = tables.run(
+            "a1",
+            {"measures": measures, "groups": "half"},
+            {"groups": "part", "measures": "n", "duplicates": "all"},
+            scripts={"host": str(curious)},
+            minimum=1000,
+            to="guest",
+        )
+        assert not failed(found), found
+        seen = np.array([int(x) for (x,) in tables.query("host", "SELECT share FROM seen")], float)
+        assert len(seen) == 20 * 2 * (4 if measures else 1) + 20 * 2
+        assert kstest(seen / 2.0**128, "uniform").pvalue > UNLIKELY
+        sizes.append(messages(tables.folder))
+    assert sizes[0] == sizes[1]
+
+
 def test_who_compares_learns_one_bit_of_each_count(tmp_path) -> None:
     """Groups of 1 to 12 rows with a minimum of 7: one token is equal, or none, and nothing is
     opened of those that are few."""
@@ -126,6 +168,24 @@ EVIL = {
         "SELECT 1::BIGINT AS place, s.send AS ct FROM aggregate_split",
         "guest",
         "did not answer for each of its groups once",
+    ),
+    "persons of a group twice": (
+        "SELECT place, s.send AS ct FROM aggregate_person_split ORDER BY place",
+        "SELECT 1::BIGINT AS place, s.send AS ct FROM aggregate_person_split",
+        "guest",
+        "did not count persons of each of its groups once",
+    ),
+    "persons without a total": (
+        "SELECT place, s.send AS ct FROM aggregate_person_split ORDER BY place",
+        "SELECT place, s.send AS ct FROM aggregate_person_split WHERE place > 0",
+        "guest",
+        "did not count persons of each of its groups once",
+    ),
+    "ids that repeat at both": (
+        "SELECT getvariable('own_many') AS many",
+        "SELECT unnest([true, false]) AS many",
+        "guest",
+        "has to say once whether ids repeat",
     ),
     "another layout": (
         "SELECT row, paillier_encrypt_measures(x, slots",
@@ -178,11 +238,13 @@ def test_what_cannot_be_right_is_refused(tmp_path, what: str) -> None:
     evil = changed(f"aggregate/{who}", tmp_path, (before, after))
     tables = Tables(tmp_path / "run", SPEND, "i % 3 AS part", rows=60)
     many = what == "too many comparisons"
+    repeats = {"duplicates": "all"} if what.startswith("persons") else {}
     found = tables.run(
         "a1",
         {"measures": "spend", "groups": "half" if many else ""},
-        {"groups": "part"},
+        {"groups": "part", **repeats},
         scripts={who: str(evil)},
+        totals="yes" if repeats else "no",
         minimum=1000 if many else 2,
         max_groups=10_000 if many else 1000,
     )

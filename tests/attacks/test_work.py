@@ -222,8 +222,11 @@ def shared_prediction(
     }
 
 
-def aggregates(folder: Folder, rows: int, much: bool, secret: str, across: str) -> Scripts:
-    """`secret` is which records the guest has, or what the numbers are; `across` who has groups."""
+def aggregates(
+    folder: Folder, rows: int, much: bool, secret: str, across: str, twice: bool = False
+) -> Scripts:
+    """`secret` is which records the guest has, or what the numbers are; `across` who has groups;
+    with `twice` each of the guest's ids has two rows."""
     has = share_of(rows, much or secret != "records")
     x = numbers(rows, 4).round(2) * (much or secret != "numbers")
     records(folder, rows, has, balanced(rows), x)
@@ -231,6 +234,9 @@ def aggregates(folder: Folder, rows: int, much: bool, secret: str, across: str) 
         folder.query(me, "ALTER TABLE t ADD part BIGINT; UPDATE t SET part = hash(id) % 3")
     groups = {me: {"groups": "part"} if across in (me, "both") else {} for me in ("host", "guest")}
     settings = {"table": "t", "minimum": 1}
+    if twice:
+        folder.query("guest", "INSERT INTO t FROM t")
+        groups["guest"]["duplicates"] = "all"
     return {
         "host": (
             "aggregate/host",
@@ -445,6 +451,12 @@ CASES = [
             many_rows=10_000,
         )
         for across in ("both", *thorough("guest", "host"))
+    ),
+    Case(
+        "aggregate/guest",
+        "guest",
+        "it has a fifth of the rows, or all, each twice",
+        partial(aggregates, secret="records", across="both", twice=True),
     ),
     Case(
         "aggregate/host",

@@ -8,14 +8,14 @@ FROM aggregate_start;
 SET VARIABLE peer_places = (SELECT groups FROM aggregate_start);
 
 CREATE OR REPLACE TEMP TABLE aggregate_rows AS
-    SELECT row_number() OVER (ORDER BY sha256((SELECT seed FROM aggregate_start) || '/' || name)) AS row, name, place, x FROM aggregate_named;
+    SELECT dense_rank() OVER (ORDER BY sha256((SELECT seed FROM aggregate_start) || '/' || name)) AS row, name, place, x FROM aggregate_named;
 DROP TABLE aggregate_named;
 -- include check_rows.sql
-SET VARIABLE rows = (SELECT count(*) FROM aggregate_rows);
+SET VARIABLE rows = (SELECT count(DISTINCT row) FROM aggregate_rows);
 SELECT require(count(*) = (SELECT rows FROM aggregate_start) AND sha256(getvariable('lacking_text') || string_agg(name, ',' ORDER BY row)) = (SELECT digest FROM aggregate_start),
                'the host has other rows: it has ' || (SELECT rows FROM aggregate_start) || ' and we have ' || count(*)
                || '. Use the alignments of one and the same matching')
-FROM aggregate_rows;
+FROM (SELECT DISTINCT row, name FROM aggregate_rows);
 
 -- include ../../shared/release.sql
 

@@ -41,7 +41,3 @@ SELECT require(is_numbered((place - 1) * 4 * getvariable('s_measures') + feature
 FROM (SELECT place, feature, he_layout(ct) AS l FROM aggregate_masked);
 CREATE OR REPLACE TEMP TABLE aggregate_weighted_vectors AS
     SELECT place, feature, paillier_decrypt_share_wide([ct], getvariable('key')) AS share FROM aggregate_masked;
-
--- part forget if getvariable('encrypts') AND (getvariable('with_measures') OR getvariable('with_places'))
-
-CALL key_forget(getvariable('key'));

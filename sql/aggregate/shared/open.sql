@@ -2,7 +2,7 @@
 
 -- our shares of what is shown
 CREATE OR REPLACE TEMP TABLE aggregate_opened AS
-    SELECT cell, wide_encode(list(share ORDER BY what)) AS share FROM aggregate_shares JOIN aggregate_shown USING (cell) WHERE shown GROUP BY cell;
+    SELECT cell, wide_encode(list(share ORDER BY what)) AS share FROM aggregate_shares JOIN aggregate_shown USING (cell) WHERE shown AND what < 3 GROUP BY cell;
 CREATE OR REPLACE TEMP TABLE aggregate_labels AS
     SELECT place, CAST(labels::JSON AS VARCHAR[]) AS labels FROM aggregate_groups;
 

@@ -37,7 +37,9 @@ SELECT require(getvariable('tokens') <= 4000000, 'there are ' || getvariable('ho
 
 -- Bits. Numbers have up to 40; sums of their squares over all rows, with which variances are exact, stay below 2^126. A slot has room for such a
 -- sum, for its sign, and for a mask.
-SET VARIABLE row_bits = (SELECT len(bin(getvariable('rows'))));
+SET VARIABLE many = getvariable('own_many') OR getvariable('peer_many');
+SET VARIABLE row_bits = (SELECT len(bin(getvariable('rows')))) + CASE WHEN getvariable('many') THEN 10 ELSE 0 END;
+SELECT require(count(*) < 1::BIGINT << getvariable('row_bits'), 'there are more than 1000 rows for each id; add some up in a view') FROM aggregate_rows;
 SET VARIABLE number_bits = least(40, 63 - getvariable('row_bits'));
 SET VARIABLE slot_bits = 2 * getvariable('number_bits') + getvariable('row_bits') + 4 + getvariable('sigma');
 SET VARIABLE slots = (getvariable('bits') - 2) // getvariable('slot_bits');
@@ -46,8 +48,9 @@ SELECT require(coalesce(bool_and(coalesce(number > -(1::BIGINT << getvariable('n
 FROM (SELECT unnest(x) AS number FROM aggregate_rows);
 
 -- One party encrypts its rows, each in the slots of its group; the other sums them by its own groups, also with its own measures as weights.
--- Who encrypts is who has the shorter rows to send. A host without groups need not tell the guest, which knows its common rows, that it has
--- a row: then the guest counts for itself. Where both lack rows, it does not know them.
+-- Who encrypts is who has the shorter rows to send; but who may have several rows for an id sums, since it can use a ciphertext for each. A host
+-- without groups need not tell the guest, which knows its common rows, that it has a row: then the guest counts for itself. Where both lack rows,
+-- it does not know them.
 SET VARIABLE host_bodies =
     CASE WHEN getvariable('host_measures') > 0 THEN ceil(getvariable('host_places') * (1 + 3 * getvariable('host_measures')) / getvariable('slots')::DOUBLE) ELSE 0 END
     + CASE WHEN (getvariable('host_places') > 1 OR getvariable('both_lack')) AND (getvariable('guest_measures') > 0 OR getvariable('host_measures') = 0)
@@ -55,8 +58,8 @@ SET VARIABLE host_bodies =
 SET VARIABLE guest_bodies =
     CASE WHEN getvariable('guest_measures') > 0 THEN ceil(getvariable('guest_places') * (1 + 3 * getvariable('guest_measures')) / getvariable('slots')::DOUBLE) ELSE 0 END
     + CASE WHEN getvariable('host_measures') > 0 OR getvariable('guest_measures') = 0 THEN ceil(getvariable('guest_places') / getvariable('slots')::DOUBLE) ELSE 0 END;
-SET VARIABLE host_encrypts = getvariable('host_bodies') <= getvariable('guest_bodies');
-SELECT require(least(getvariable('host_bodies'), getvariable('guest_bodies')) <= 1000, 'the groups and measures are too many for a row to be encrypted; group by fewer');
+SET VARIABLE host_encrypts = CASE WHEN getvariable('many') THEN getvariable('own_many') <> getvariable('leads') ELSE getvariable('host_bodies') <= getvariable('guest_bodies') END;
+SELECT require(CASE WHEN getvariable('host_encrypts') THEN getvariable('host_bodies') ELSE getvariable('guest_bodies') END <= 1000, 'the groups and measures are too many for a row to be encrypted; group by fewer');
 SET VARIABLE encrypts = getvariable('leads') = getvariable('host_encrypts');
 SET VARIABLE e_places = CASE WHEN getvariable('host_encrypts') THEN getvariable('host_places') ELSE getvariable('guest_places') END;
 SET VARIABLE e_measures = CASE WHEN getvariable('host_encrypts') THEN getvariable('host_measures') ELSE getvariable('guest_measures') END;
@@ -70,5 +73,9 @@ SET VARIABLE each = 1 + 3 * getvariable('e_measures');
 SET VARIABLE e_first = CASE WHEN getvariable('host_encrypts') THEN 0 ELSE getvariable('host_measures') END;
 SET VARIABLE s_first = CASE WHEN getvariable('host_encrypts') THEN getvariable('host_measures') ELSE 0 END;
 SET VARIABLE k = 0;
--- shares: by the groups of both, by number of the measure (0: rows), and of what: its count, sum, or sum of squares
+-- pids at a time, of about 65,536 rows
+SET VARIABLE chunk = (SELECT greatest(1, 65536 * getvariable('rows') // greatest(count(*), 1)) FROM aggregate_rows);
+-- where ids repeat, persons are counted too, and those of totals over the groups of who sums in a place of their own, 0
+SET VARIABLE persons_from = CASE WHEN getvariable('totals') = 'yes' AND getvariable('s_places') > 1 AND (NOT getvariable('host_encrypts') OR getvariable('host_places') = 1) THEN 0 ELSE 1 END;
+-- shares: by the groups of both, by number of the measure (0: rows), and of what: its count, sum, or sum of squares (0 to 2), or its persons (3)
 CREATE OR REPLACE TEMP TABLE aggregate_parts (host_place BIGINT, guest_place BIGINT, measure BIGINT, what BIGINT, share UHUGEINT);

@@ -20,17 +20,25 @@ FROM aggregate_own WHERE use = 'measure';
 SET VARIABLE own_most = (SELECT coalesce(list(most ORDER BY position), []::BIGINT[]) FROM aggregate_own WHERE use = 'measure');
 SET VARIABLE own_scales = (SELECT coalesce(list(scale ORDER BY position), []::BIGINT[]) FROM aggregate_own WHERE use = 'measure');
 
--- Our rows, and the groups of the whole table, whether they have a common row or not: the largest first, since what is hidden beside a small
--- group is the last one.
+-- our rows
 CREATE OR REPLACE TEMP TABLE aggregate_table AS
-    SELECT id, to_json(list_transform(labels, lambda label, i: CASE WHEN label = '-0.0' AND getvariable('own_group_types')[i] IN ('FLOAT', 'DOUBLE') THEN '0.0' ELSE label END))::VARCHAR
+    SELECT row_number() OVER () AS nth, id, to_json(list_transform(labels, lambda label, i: CASE WHEN label = '-0.0' AND getvariable('own_group_types')[i] IN ('FLOAT', 'DOUBLE') THEN '0.0' ELSE label END))::VARCHAR
            AS labels, x, unfit
     FROM measure_rows(getvariable('table'), getvariable('id_column'), getvariable('own_groups'), getvariable('own_measures'),
                       getvariable('own_types'), getvariable('own_scales'));
+
+-- part first-rows if getvariable('duplicates') = 'first'
+
+DELETE FROM aggregate_table WHERE nth NOT IN (SELECT min(nth) FROM aggregate_table WHERE id IS NOT NULL GROUP BY id) AND id IS NOT NULL;
+
+-- part groups
+
 -- include check_numbers.sql
 SET VARIABLE own_nullable = (SELECT list(nulls > 0 ORDER BY position)
                              FROM (SELECT position, count(*) FILTER (number IS NULL) AS nulls
                                    FROM (SELECT generate_subscripts(x, 1) AS position, unnest(x) AS number FROM aggregate_table) GROUP BY position));
+-- The groups of the whole table, whether they have a common row or not: the largest first, since what is hidden beside a small
+-- group is the last one.
 CREATE OR REPLACE TEMP TABLE aggregate_groups AS
     SELECT row_number() OVER (ORDER BY count(*) DESC, labels) AS place, labels FROM aggregate_table GROUP BY labels;
 SET VARIABLE own_places = (SELECT count(*) FROM aggregate_groups);
@@ -39,7 +47,7 @@ SELECT require(getvariable('own_places') > 0, 'the table has no rows'),
        require(getvariable('own_places') <= getvariable('max_groups')::BIGINT, 'there are ' || getvariable('own_places')
                || ' groups, and max_groups allows ' || getvariable('max_groups') || '; group by fewer, or set max_groups');
 CREATE OR REPLACE TEMP TABLE aggregate_placed AS
-    SELECT id, place, CASE WHEN getvariable('eps') = 0 THEN x
+    SELECT nth, id, place, CASE WHEN getvariable('eps') = 0 THEN x
                            ELSE list_transform(list_zip(x, getvariable('own_most')), lambda t: CASE WHEN t[1] IS NOT NULL THEN greatest(least(t[1], t[2]), -t[2]) END) END AS x
     FROM aggregate_table JOIN aggregate_groups USING (labels);
 DROP TABLE aggregate_table;

@@ -60,19 +60,19 @@ CREATE OR REPLACE TEMP TABLE aggregate_split AS
 CALL exchange_send(getvariable('peer'), 'aggregate/masked', $$ SELECT place, s.send AS ct FROM aggregate_split ORDER BY place $$);
 CREATE OR REPLACE TEMP TABLE aggregate_vectors AS SELECT place, s.keep AS share FROM aggregate_split;
 
--- part weigh while NOT getvariable('encrypts') AND getvariable('with_places') AND getvariable('s_measures') > 0 AND getvariable('k') * 65536 < getvariable('rows')
+-- part weigh while NOT getvariable('encrypts') AND getvariable('with_places') AND getvariable('s_measures') > 0 AND getvariable('k') * getvariable('chunk') < getvariable('rows')
 
 -- Sums of our measures, times whether the peer has the row in its group: of whether there is a number, of the number, and of its square
 -- in two halves.
 SET VARIABLE k = getvariable('k') + 1;
 CREATE OR REPLACE TEMP TABLE aggregate_encrypted AS
     SELECT row, ct FROM exchange_recv(getvariable('peer'), 'aggregate/places', columns := 'row BIGINT, ct BLOB')
-    WHERE row > (getvariable('k') - 1) * 65536 AND row <= getvariable('k') * 65536
+    WHERE row > (getvariable('k') - 1) * getvariable('chunk') AND row <= getvariable('k') * getvariable('chunk')
     UNION ALL FROM aggregate_zeros;
 CREATE OR REPLACE TEMP TABLE aggregate_weights AS
     SELECT row, place, flatten(list_transform(x, lambda v: CASE WHEN v IS NULL THEN [0.0::DOUBLE, 0, 0, 0] ELSE
         [1.0::DOUBLE, v, (v::HUGEINT * v % 1099511627776)::DOUBLE, (v::HUGEINT * v // 1099511627776)::DOUBLE] END)) AS x
-    FROM aggregate_summed WHERE NOT there OR row > (getvariable('k') - 1) * 65536 AND row <= getvariable('k') * 65536;
+    FROM aggregate_summed WHERE NOT there OR row > (getvariable('k') - 1) * getvariable('chunk') AND row <= getvariable('k') * getvariable('chunk');
 INSERT INTO aggregate_weighted
     FROM he_weighted_sums_by('aggregate_encrypted', 'aggregate_weights', getvariable('peer_key'));
 
@@ -95,7 +95,3 @@ INSERT INTO aggregate_parts
                   FROM numbers, range(3) t(what) GROUP BY place, measure, what)
     SELECT 1, place, measure, what, wide_element(total)
     FROM sums;
-
--- part sum-forget if NOT getvariable('encrypts') AND (getvariable('with_measures') OR getvariable('with_places'))
-
-CALL key_forget(getvariable('peer_key'));

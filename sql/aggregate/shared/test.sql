@@ -29,16 +29,18 @@ CREATE OR REPLACE TEMP TABLE aggregate_cells AS
       AND (guest_place > 0 OR getvariable('totals') = 'yes' AND getvariable('lines') = 'guest'));
 SET VARIABLE cells = (SELECT count(*) FROM aggregate_cells);
 SET VARIABLE questions = (SELECT count(question) FROM aggregate_cells);
+-- what is compared with the minimum: rows, or, where ids repeat, persons
+SET VARIABLE tested = CASE WHEN getvariable('many') THEN 3 ELSE 0 END;
 -- our share of each
 CREATE OR REPLACE TEMP TABLE aggregate_shares AS
     WITH sums AS (SELECT host_place, guest_place, measure, what, wide_sum(share) AS share
-                  FROM (SELECT unnest(CASE WHEN getvariable('totals') = 'yes' AND getvariable('lines') = 'host' THEN [host_place, 0] ELSE [host_place] END) AS host_place,
-                               CASE WHEN getvariable('totals') = 'yes' AND getvariable('lines') = 'guest' THEN [guest_place, 0] ELSE [guest_place] END AS guest_places,
-                               measure, what, share FROM aggregate_parts
+                  FROM (SELECT unnest(CASE WHEN getvariable('totals') = 'yes' AND getvariable('lines') = 'host' AND added THEN [host_place, 0] ELSE [host_place] END) AS host_place,
+                               CASE WHEN getvariable('totals') = 'yes' AND getvariable('lines') = 'guest' AND added THEN [guest_place, 0] ELSE [guest_place] END AS guest_places,
+                               measure, what, share FROM (SELECT *, what < 3 OR getvariable('persons_from') = 1 AS added FROM aggregate_parts)
                         WHERE host_place <= getvariable('host_places') AND guest_place <= getvariable('guest_places')), unnest(guest_places) AS t(guest_place)
                   GROUP BY host_place, guest_place, measure, what)
     SELECT cell, what, coalesce(share, 0) AS share
-    FROM (SELECT *, unnest(CASE WHEN measure = 0 THEN [0] ELSE [0, 1, 2] END) AS what FROM aggregate_cells)
+    FROM (SELECT *, unnest(CASE WHEN measure = 0 THEN [0] ELSE [0, 1, 2] END || CASE WHEN getvariable('many') THEN [3] ELSE [] END) AS what FROM aggregate_cells)
     LEFT JOIN sums USING (host_place, guest_place, measure, what);
 
 -- part tokens if NOT getvariable('encrypts')
@@ -52,7 +54,7 @@ CALL exchange_send(getvariable('peer'), 'aggregate/test-key',
     $$ SELECT rsa_public_key(getvariable('test_key')) AS key, rsa_key_proof(getvariable('test_key')) AS proof $$);
 CREATE OR REPLACE TEMP TABLE aggregate_tokens AS
     SELECT question, rsa_token(question || '/' || (4294967296 + below - (share % 4294967296)::BIGINT) % 4294967296, getvariable('test_key')) AS token
-    FROM aggregate_shares JOIN aggregate_cells USING (cell), range(-getvariable('margin'), getvariable('minimum')) t(below) WHERE what = 0 AND question IS NOT NULL;
+    FROM aggregate_shares JOIN aggregate_cells USING (cell), range(-getvariable('margin'), getvariable('minimum')) t(below) WHERE what = getvariable('tested') AND question IS NOT NULL;
 SELECT require(is_numbered(question, getvariable('questions')), 'the peer did not ask for each count once')
 FROM exchange_recv(getvariable('peer'), 'aggregate/blinded', columns := 'question BIGINT, blinded BLOB');
 CALL exchange_send(getvariable('peer'), 'aggregate/signed', $$
@@ -71,7 +73,7 @@ SELECT require(count(*) = 1 AND min(octet_length(proof)) > 0, 'the peer has to s
 FROM exchange_recv(getvariable('peer'), 'aggregate/test-key', columns := 'key BLOB, proof BLOB');
 CREATE OR REPLACE TEMP TABLE aggregate_asked AS
     SELECT question, question || '/' || (share % 4294967296)::BIGINT AS asked
-    FROM aggregate_shares JOIN aggregate_cells USING (cell) WHERE what = 0 AND question IS NOT NULL;
+    FROM aggregate_shares JOIN aggregate_cells USING (cell) WHERE what = getvariable('tested') AND question IS NOT NULL;
 CALL exchange_send(getvariable('peer'), 'aggregate/blinded', $$
     SELECT question, rsa_blind(asked, getvariable('peer_test_key')) AS blinded FROM aggregate_asked ORDER BY question $$);
 CREATE OR REPLACE TEMP TABLE aggregate_mine AS

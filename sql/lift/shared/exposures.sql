@@ -44,7 +44,7 @@ SET VARIABLE own_places = (SELECT count(*) * getvariable('buckets') FROM aggrega
 SELECT require(getvariable('own_places') <= getvariable('max_groups')::BIGINT, 'there are ' || getvariable('own_places')
                || ' pairs of group and bucket, and max_groups allows ' || getvariable('max_groups') || '; take fewer segments, larger buckets, or set max_groups');
 CREATE OR REPLACE TEMP TABLE aggregate_placed AS
-    SELECT id, coalesce((place - 1) * getvariable('buckets') + bucket, getvariable('own_places') + 1) AS place, []::BIGINT[] AS x
+    SELECT 1 AS nth, id, coalesce((place - 1) * getvariable('buckets') + bucket, getvariable('own_places') + 1) AS place, []::BIGINT[] AS x
     FROM lift_persons LEFT JOIN aggregate_groups USING (labels);
 SET VARIABLE left_out = (SELECT count(*) FROM lift_persons WHERE bucket IS NULL);
 DROP TABLE lift_persons;

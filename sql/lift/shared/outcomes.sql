@@ -37,7 +37,7 @@ SELECT require(EXISTS (FROM "${alignment}" SEMI JOIN lift_sums USING (id)), 'no 
 
 -- who is not in the table has no outcome
 CREATE OR REPLACE TEMP TABLE aggregate_placed AS
-    SELECT id, 1::BIGINT AS place, coalesce(x, list_resize([]::BIGINT[], len(getvariable('own_measures')))) AS x
+    SELECT 1 AS nth, id, 1::BIGINT AS place, coalesce(x, list_resize([]::BIGINT[], len(getvariable('own_measures')))) AS x
     FROM "${alignment}" LEFT JOIN (SELECT id, list(total::BIGINT ORDER BY position) AS x FROM lift_sums GROUP BY id) USING (id);
 DROP TABLE lift_sums;
 CREATE OR REPLACE TEMP TABLE aggregate_groups AS SELECT 1::BIGINT AS place, '[]' AS labels;

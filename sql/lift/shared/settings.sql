@@ -1,6 +1,9 @@
 SET VARIABLE totals = 'no';
 SET VARIABLE epsilon = '0';
 SET VARIABLE max_measures = '100';
+SET VARIABLE duplicates = 'refuse';
+SET VARIABLE own_many = false;
+SET VARIABLE peer_many = false;
 -- include ../../aggregate/shared/settings.sql
 SET VARIABLE exposes = getvariable('arm') <> '';
 SET VARIABLE with_days = getvariable('first_day') <> '';
