@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -546,10 +547,11 @@ def test_one_person_with_many_rows_lifts_no_group_over_the_minimum(tmp_path) -> 
     assert tables.query("host", "SELECT count(n_sum) FROM aggregate") == [(0,)]
 
 
+@pytest.mark.parametrize("kind", [Tables, BothLack])
 @pytest.mark.parametrize("me", ["host", "guest"])
-def test_the_first_row_of_an_id(tmp_path, me: str) -> None:
+def test_the_first_row_of_an_id(tmp_path, me: str, kind: type[Tables]) -> None:
     """As of a table that has no other rows."""
-    tables = Tables(tmp_path, "i % 3 AS a, i AS p", "i % 2 AS b, i AS q")
+    tables = kind(tmp_path, "i % 3 AS a, i AS p", "i % 2 AS b, i AS q")
     tables.query(me, "CREATE TABLE firsts AS FROM t; INSERT INTO t SELECT who, 10, -who FROM t")
     own = {"duplicates": "first", "groups": "a" if me == "host" else "b"}
     other = {"measures": "q" if me == "host" else "p"}
@@ -572,6 +574,7 @@ def test_the_first_row_of_an_id(tmp_path, me: str) -> None:
         ({"duplicates": "all"}, {"duplicates": "all"}, {}, "only one of them can have several"),
         ({}, {"duplicates": "some"}, {}, "duplicates is refuse, first or all"),
         ({}, {"duplicates": "all"}, {"epsilon": 1}, "noise hides one row for each id"),
+        ({"max_measures": 0}, {"duplicates": "all"}, {}, "of which max_measures allows 0"),
     ],
 )
 def test_rows_that_repeat_are_refused(tmp_path, host, guest, both, words: str) -> None:
@@ -580,6 +583,20 @@ def test_rows_that_repeat_are_refused(tmp_path, host, guest, both, words: str) -
     found = tables.run("a1", host, {"groups": "half", **guest}, **both)
     errors = [str(one) for one in found if isinstance(one, DuckprivError)]
     assert any(words in error for error in errors), errors
+
+
+@pytest.mark.parametrize("me", ["host", "guest"])
+def test_rows_that_repeat_where_both_lack_rows_are_refused(tmp_path, me: str) -> None:
+    """At both, before anything of the rows is sent: each id has a row in both of its party's
+    groups, so each of these is known to add up to as many as are common."""
+    tables = BothLack(tmp_path, "i % 3 AS a, 0 AS b", "i % 3 AS a, 0 AS b")
+    tables.query(me, "INSERT INTO t SELECT who, a, 1 FROM t")
+    both = {"host": {"groups": "a"}, "guest": {"groups": "a"}}
+    both[me] = {"groups": "b", "duplicates": "all"}
+    found = tables.run("a1", both["host"], both["guest"])
+    assert all("duplicates=all does not go where both parties lack" in str(x) for x in found), found
+    sent = [json.loads(file.read_text()) for file in tables.folder.glob("mailbox/a1/*/*/*.json")]
+    assert {message["channel"] for message in sent} == {"aggregate/repeats"}
 
 
 class Told(Tables):

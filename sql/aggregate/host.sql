@@ -5,7 +5,7 @@
 -- set table                your table or view
 -- set groups =             your columns to group by, with commas between; empty: none
 -- set duplicates = refuse  where several rows have the same id: refuse; first: only the first counts; all: each does, as in a JOIN,
---                          and the minimum is of persons. Only one party can have all
+--                          and the minimum is of persons. Only one party can have all, and none where both lack rows
 -- set measures =           your columns of numbers to sum, with commas between; empty: none
 -- set key =                your column of the ids; empty: the one that holds all ids of the alignment
 -- set alignment = alignment  the name of the table that private matching left
@@ -18,7 +18,7 @@
 -- set decimals = 2         of columns of FLOAT and DOUBLE
 -- set limits =             with epsilon: for each of your measures how far it goes; numbers beyond that are cut
 -- set max_groups = 1000    refuse more groups than this, of either party
--- set max_measures = 100  refuse a peer with more measures than this
+-- set max_measures = 100  refuse a peer with more measures than this; with 0 also one with duplicates=all
 -- set result = aggregate   the name of the table with the result, in your current schema
 
 SET VARIABLE leads = true;
