@@ -394,6 +394,10 @@ def test_any_tables(tmp_path_factory, data: st.DataObject) -> None:
     every = data.draw(st.integers(2 if kind is Tables else 3, 5))
     folder = tmp_path_factory.mktemp("any")
     tables = kind(folder, columns["host"], columns["guest"], rows=rows, every=every)
+    many = data.draw(st.sampled_from(["host", "guest", None])) if kind is Tables else None
+    if many:
+        repeat(tables, many, f"(who * 7) % {data.draw(st.integers(1, 9))}")
+        settings_of[many]["duplicates"] = "all"
     check(
         tables,
         "a1",
@@ -560,6 +564,21 @@ def test_the_first_row_of_an_id(tmp_path, me: str, kind: type[Tables]) -> None:
     assert not any(isinstance(one, BaseException) for one in found), found
     tables.query(me, "DROP TABLE t; ALTER TABLE firsts RENAME TO t")
     compare(tables.query(me, "FROM aggregate"), plain(tables, host, guest, 5, totals=False))
+
+
+def test_an_id_with_several_pids_counts_for_each(tmp_path) -> None:
+    """As psi/guest leaves it, with several keys and duplicates=all."""
+    tables = Tables(tmp_path, "i AS x", "i % 2 AS half", rows=30)
+    tables.query(
+        "guest",
+        "INSERT INTO alignment SELECT 1, pid(who) FROM range(0, 30, 3) t(who); "
+        "DELETE FROM alignment_unmatched",
+    )
+    found = tables.run("a1", {"measures": "x"}, {"groups": "half"}, minimum=1)
+    assert not any(isinstance(one, BaseException) for one in found), found
+    odd = sum(i for i in range(30) if i % 3 == 0 or i % 2)
+    rows = tables.query("host", "SELECT half, rows, x_sum FROM aggregate ORDER BY half")
+    assert rows == [(0, 10, sum(range(30)) - odd), (1, 20, odd)]
 
 
 @pytest.mark.parametrize(

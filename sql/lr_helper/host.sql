@@ -64,7 +64,7 @@ SET VARIABLE policy = {tbl: getvariable('table'), peers: string_split(getvariabl
 -- what cannot be trained on
 SELECT require(count(*) > 0, 'there are no rows'),
        require(count(id) = count(*) AND count(DISTINCT id) = count(*),
-               'an id is missing or occurs more than once; a model needs one row for each id'),
+               'an id is missing or occurs more than once; a model needs one row for each id: take a view that has one'),
        require(count(y) = count(*) AND bool_and(isfinite(y)), 'the label has to be a number in every row'),
        require(getvariable('kind') <> 'logistic' OR bool_and(y IN (0, 1)), 'the label has to be 0 or 1 in every row'),
        require(getvariable('kind') <> 'exp' OR bool_and(y >= 0), 'the label of a Poisson regression is not negative')

@@ -53,7 +53,7 @@ SET VARIABLE policy = {tbl: getvariable('table'), peers: string_split(getvariabl
 
 -- what cannot be scored
 SELECT require(count(*) > 0, 'there are no rows'),
-       require(count(name) = count(*) AND count(DISTINCT name) = count(*), 'an id is missing or occurs more than once')
+       require(count(name) = count(*) AND count(DISTINCT name) = count(*), 'an id is missing or occurs more than once; each id needs one row: take a view that has one')
 FROM lr_named;
 SET VARIABLE scored = 'lr_named';
 -- include ../shared/scored.sql

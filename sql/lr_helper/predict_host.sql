@@ -43,7 +43,7 @@ SET VARIABLE policy = {tbl: getvariable('table'), peers: string_split(getvariabl
 
 -- what cannot be scored
 SELECT require(count(*) > 0, 'there are no rows'),
-       require(count(id) = count(*) AND count(DISTINCT id) = count(*), 'an id is missing or occurs more than once')
+       require(count(id) = count(*) AND count(DISTINCT id) = count(*), 'an id is missing or occurs more than once; each id needs one row: take a view that has one')
 FROM lr_named;
 SET VARIABLE scored = 'lr_named';
 -- include ../shared/scored.sql

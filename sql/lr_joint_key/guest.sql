@@ -72,7 +72,7 @@ SET VARIABLE policy = {tbl: getvariable('table'), peers: [getvariable('peer')],
 -- what cannot be trained on
 SELECT require(count(*) > 0, 'there are no rows'),
        require(count(name) = count(*) AND count(DISTINCT name) = count(*),
-               'an id is missing or occurs more than once; a model needs one row for each id')
+               'an id is missing or occurs more than once; a model needs one row for each id: take a view that has one')
 FROM lr_named;
 -- include ../shared/features.sql
 

@@ -51,7 +51,7 @@ SET VARIABLE policy = {tbl: getvariable('table'), peers: [getvariable('peer')],
 -- what makes no sense
 SELECT require(count(*) > 0, 'there are no rows'),
        require(count(name) = count(*) AND count(DISTINCT name) = count(*),
-               'an id is missing or occurs more than once; each id needs one row')
+               'an id is missing or occurs more than once; each id needs one row: take a view that has one')
 FROM lr_named;
 -- include ../shared/features.sql
 

@@ -55,7 +55,7 @@ SET VARIABLE policy = {tbl: getvariable('table'), peers: [getvariable('peer')],
 -- what makes no sense
 SELECT require(count(*) > 0, 'there are no rows'),
        require(count(name) = count(*) AND count(DISTINCT name) = count(*),
-               'an id is missing or occurs more than once; each id needs one row')
+               'an id is missing or occurs more than once; each id needs one row: take a view that has one')
 FROM lr_named;
 SET VARIABLE features = getvariable('names');
 -- include ../shared/features.sql

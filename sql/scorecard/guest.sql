@@ -51,7 +51,7 @@ FROM scorecard_ours WHERE duckpriv_internal_present IS NULL;
 -- what makes no sense
 SELECT require(count(*) > 0, 'there are no rows'),
        require(count(duckpriv_internal_name) = count(*) AND count(DISTINCT duckpriv_internal_name) = count(*),
-               'an id is missing or occurs more than once; each id needs one row'),
+               'an id is missing or occurs more than once; each id needs one row: take a view that has one'),
        require(count(*) >= getvariable('minimum')::BIGINT, 'fewer rows are common than minimum asks for, so there would be no bin')
 FROM scorecard_ours;
 

@@ -48,7 +48,7 @@ FROM scorecard_named WHERE x IS NULL;
 
 -- what makes no sense
 SELECT require(count(*) > 0, 'there are no rows'),
-       require(count(name) = count(*) AND count(DISTINCT name) = count(*), 'an id is missing or occurs more than once; each id needs one row'),
+       require(count(name) = count(*) AND count(DISTINCT name) = count(*), 'an id is missing or occurs more than once; each id needs one row: take a view that has one'),
        require(count(y) = count(*), count(*) - count(y) || ' rows have no label; match again with a view of those that have one'),
        require(bool_and(y IN (0, 1)), 'a label is neither 0 nor 1'),
        require(min(y) <> max(y), 'all labels are the same')

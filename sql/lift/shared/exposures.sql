@@ -30,7 +30,7 @@ CREATE OR REPLACE TEMP TABLE lift_persons AS
                            duckpriv_day(day) BETWEEN TRY_CAST(getvariable('first_day') AS DATE) AND TRY_CAST(getvariable('last_day') AS DATE) AS agreed
                     FROM labelled)
     SELECT id, to_json(labels)::VARCHAR AS labels, CASE WHEN NOT getvariable('with_days') OR agreed THEN bucket END AS bucket FROM placed;
-SELECT require(count(DISTINCT id) = count(id), 'an id occurs more than once in the table; each person needs one row') FROM lift_persons;
+SELECT require(count(DISTINCT id) = count(id), 'an id occurs more than once in the table; each person needs one row: take a view that has one') FROM lift_persons;
 -- the groups of segment and arm, the largest first, since what is hidden beside a small group is the last one
 CREATE OR REPLACE TEMP TABLE aggregate_groups AS
     SELECT row_number() OVER (ORDER BY count(*) DESC, labels) AS place, labels, count(*) AS persons FROM lift_persons WHERE bucket IS NOT NULL GROUP BY labels;
