@@ -4,12 +4,13 @@ import gc
 import os
 import tempfile
 import threading
-from collections import deque
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from multiprocessing import get_context
 from pathlib import Path
+from types import SimpleNamespace
 
 import duckdb
 import pytest
@@ -66,29 +67,32 @@ def macros_of_a_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     engine._attach_macros = attach_anew
 
 
-@pytest.fixture(scope="session", autouse=True)
-def keys_in_turn() -> Iterator[None]:
-    """Let a process make a few keys of RSA and Paillier of each size, and take them in turn: one
-    takes a tenth of a second and more. `make test-all` makes all anew, and so do the processes that
-    tests start."""
+_KEYS: dict[tuple[int, int], list[rsa.RSAPrivateKey]] = {}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def keys_of_before() -> Iterator[None]:
+    """Let duckpriv take the RSA keys, and the primes of Paillier keys, that the process made for
+    earlier files: one takes a tenth of a second and more. No key comes twice in a file. `make
+    test-all` makes all anew, and so do the processes that tests start."""
     if THOROUGH:
         yield
         return
-    make, lock = rsa.generate_private_key, threading.Lock()
-    made: dict[tuple[int, int], deque[rsa.RSAPrivateKey]] = {}
+    lock, taken = threading.Lock(), Counter[tuple[int, int]]()
 
     def take(exponent: int, bits: int) -> rsa.RSAPrivateKey:
         with lock:
-            keys_of_size = made.setdefault((exponent, bits), deque())
-            if len(keys_of_size) < 8:
-                keys_of_size.append(make(exponent, bits))
-            else:
-                keys_of_size.rotate(-1)
-            return keys_of_size[-1]
+            made = _KEYS.setdefault((exponent, bits), [])
+            if len(made) == taken[exponent, bits]:
+                made.append(rsa.generate_private_key(exponent, bits))
+            taken[exponent, bits] += 1
+            return made[taken[exponent, bits] - 1]
 
-    rsa.generate_private_key = take
-    yield
-    rsa.generate_private_key = make
+    taking = SimpleNamespace(**{**vars(rsa), "generate_private_key": take})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("duckpriv.keyring.rsa", taking)
+        patch.setattr("duckpriv.crypto.paillier.rsa", taking)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -672,6 +672,7 @@ def test_a_host_without_features_and_odd_names(tmp_path) -> None:
     assert "nor be a feature if it is the id or the label: y" in str(results["host"])
 
 
+@takes_long
 def test_a_batch_without_any_record_of_the_guest(tmp_path) -> None:
     training = Training(tmp_path)
     training.make_table("host", table(np.arange(20), slice(0, 2), label=True))

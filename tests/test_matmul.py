@@ -152,7 +152,7 @@ def test_who_encrypts_and_who_sees_what(two, tmp_path, encrypts: str, reveal: st
     assert sent("right/left/matmul.right-masked") == (n if encrypts == "left" else 0)
 
 
-@pytest.mark.parametrize("encrypts", SHAPES)
+@pytest.mark.parametrize("encrypts", ["right", *thorough("left")])
 def test_what_comes_back_is_masked_modulo_n(two, tmp_path, encrypts: str) -> None:
     """For a product that is all zeros. tests/test_masking.py shows that masks are uniform."""
     m, k, n = SHAPES[encrypts]
@@ -205,9 +205,13 @@ def test_bad_input_at_the_left(two, name: str) -> None:
 @pytest.mark.parametrize(
     "x, w, bound, scale",
     [
-        (-5000.0, 2000.0, 33, 18),
         (2.0**31 - 1, 2.0**31 - 1, 51, 0),
-        *thorough((5000.0, 2000.0, 33, 18), (4096.0, 2048.0, 33, 18), (50_000.0, 100.0, 36, 15)),
+        *thorough(
+            (-5000.0, 2000.0, 33, 18),
+            (5000.0, 2000.0, 33, 18),
+            (4096.0, 2048.0, 33, 18),
+            (50_000.0, 100.0, 36, 15),
+        ),
     ],
 )
 def test_large_products_are_right(two, x, w, bound, scale) -> None:

@@ -399,7 +399,7 @@ def run(folder: Path, settings: dict[str, str], runs: dict[str, Scripts] = RUNS)
 
 
 # Those of each kind that `make test` runs.
-SHORT = {"match", "joint", "helper", "moments", "regression", "aggregate", "scorecard", "matmul"}
+SHORT = {"match", "joint", "helper", "moments", "aggregate", "scorecard", "matmul"}
 CASES = {"plain": {}, "all": SETTINGS} | {name: {name: value} for name, value in SETTINGS.items()}
 
 

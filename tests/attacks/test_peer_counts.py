@@ -128,7 +128,7 @@ def test_a_helper_refuses_a_plan_beyond_its_limits(game, plan: str, problem: str
     assert problem in found["outcome"]
 
 
-@pytest.mark.parametrize("width", ["(1::BIGINT << 40)", "(1::BIGINT << 62)"])
+@pytest.mark.parametrize("width", ["(1::BIGINT << 62)", *thorough("(1::BIGINT << 40)")])
 def test_parties_refuse_a_peer_with_countless_features(game, width: str) -> None:
     guest = game.changed(
         "lr_helper/guest",

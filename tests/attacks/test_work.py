@@ -572,7 +572,7 @@ LONG = [
         for name in NAMES
         if name.startswith(("lr_helper", "moments/host", "aggregate/host", "lift/host"))
         or name.startswith(("scorecard/host", "moments/predict_peer", "psi_size/guest"))
-        or name.startswith(("private_id/guest", "lr_joint_key/host", "lr_joint_key/predict-"))
+        or name.startswith(("private_id/guest", "lr_joint_key/host", "lr_joint_key/predict"))
     ),
     *[name for name in NAMES if name.startswith("matmul")][1:],
 ]
