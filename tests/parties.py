@@ -57,7 +57,7 @@ class Folder:
             con.register("rows", rows)
             con.execute(f"CREATE TABLE {name} AS FROM rows").fetchall()
 
-    def align(self, host: list, guest: list) -> None:
+    def align_both(self, host: list, guest: list) -> None:
         """Alignments of two parties of which both lack rows, as private_id leaves them."""
         pids = {one: uuid.uuid4() for one in dict.fromkeys([*host, *guest])}
         for me, its in (("host", host), ("guest", guest)):

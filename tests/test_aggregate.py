@@ -107,7 +107,7 @@ class BothLack(Tables):
                 f"CREATE TABLE t AS SELECT i AS who, {columns} FROM range({rows}) r(i) "
                 f"WHERE i % {every} <> {lacking[me]}",
             )
-        self.align(*([i for i in range(rows) if i % every != lacking[me]] for me in lacking))
+        self.align_both(*([i for i in range(rows) if i % every != lacking[me]] for me in lacking))
 
 
 @dataclass

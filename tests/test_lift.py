@@ -60,7 +60,7 @@ class Trial(Folder):
         ids[self.of["outcomes"]] |= set(range(0, 420, 5)) - {0}
         self.matched = ids["host"] & ids["guest"]
         if both_lack:
-            self.align(sorted(ids["host"]), sorted(ids["guest"]))
+            self.align_both(sorted(ids["host"]), sorted(ids["guest"]))
             return
         for me, name, whom in (
             ("host", "alignment", ids["host"]),

@@ -53,11 +53,18 @@ class Seen:
             return
         if ("lr_order",) in tables:
             query = "SELECT epoch, id FROM lr_order JOIN lr_matrix USING (row) ORDER BY place"
+        elif ("lr_drawn",) in tables:  # the random id of a row that the host lacks
+            query = """
+                SELECT (getvariable('iteration') - 1) // getvariable('batches'), id, name
+                FROM lr_drawn ORDER BY row"""
         else:
             query = """
                 SELECT (getvariable('iteration') - 1) // getvariable('batches'), id
                 FROM lr_matrix ORDER BY row"""
-        found = self.con.execute(query).fetchall()
+        found = [
+            (epoch, next(name for name in names if name is not None))
+            for epoch, *names in self.con.execute(query).fetchall()
+        ]
         if found and (not self.order or self.order[-1][0] != found[0][0]):
             self.order += found
 
@@ -691,10 +698,12 @@ def test_mistakes_end_all_parties(tmp_path) -> None:
 
 
 def test_what_the_helper_is_told_follows_from_rows_and_settings() -> None:
-    """The plan has nothing of a table but how many rows it has, and `most` neither."""
+    """The plan has nothing of a table but how many rows there are, and whether the host lacks some;
+    `most` neither."""
     public = {"kind", "rows", "batches", "iterations", "learning_rate", "decay", "l2"}
     own = {"largest_batch", "smallest_batch", "reach", "most", "last_rate", "score_range"}
     own |= {"furthest", "bits", "room", "label_scale", "range", "with_loss", "activation"}
+    own |= {"both_lack"}
     for form in ("blind", "open"):
         limits = (sql_folder() / "lr_helper" / form / "limits.sql").read_text("utf-8")
         assert set(re.findall(r"getvariable\('(\w+)'\)", limits)) <= public | own
@@ -703,3 +712,136 @@ def test_what_the_helper_is_told_follows_from_rows_and_settings() -> None:
         told = set(re.findall(r"getvariable\('(\w+)'\)", plan))
         assert told <= {"helper", "parties", "asker", *own, *public}
         assert " FROM " not in plan
+
+
+def both_lack(folder: Path, seed: int = 0, sizes: tuple = (70, 40, 50), **more) -> tuple:
+    """`sizes` common rows, and such of the host and of the guest alone; what a training leaves."""
+    rng = np.random.default_rng(seed)
+    both, host, guest = sizes
+    people = both + host + guest
+    x, ids = (
+        np.random.default_rng(9).normal(size=(people, 4)),
+        np.array([f"p{i}" for i in range(people)]),
+    )
+    y = np.random.default_rng(8).random(people) < 1 / (1 + np.exp(-x.sum(axis=1)))
+    order = rng.permutation(people)
+    at_host, at_guest = order[: both + host], np.concatenate([order[:both], order[both + host :]])
+    folder.mkdir(exist_ok=True)
+    training = Training(folder)
+    training.make("host", ids[at_host], x[at_host][:, :2] + 1, y=y[at_host].astype(int))
+    training.make("guest", ids[at_guest], x[at_guest][:, 2:])
+    training.align_both(ids[at_host].tolist(), ids[at_guest].tolist())
+    settings = {"iterations": 6, "batch": 1000, "learning_rate": 1, "l2": 0.1, **more}
+    a = np.column_stack(
+        [np.ones(people), standard(x, x[at_host])[:, :2], standard(x, x[at_guest])[:, 2:]]
+    )
+    return training, training.train("s1", **settings), a, y, order[:both]
+
+
+@pytest.mark.parametrize(
+    ("kind", "sizes"),
+    [
+        ("logistic", (70, 40, 50)),
+        *thorough(("identity", (70, 40, 50)), ("exp", (70, 40, 50))),
+        *thorough(("logistic", (1, 20, 20)), ("logistic", (40, 0, 20))),
+    ],
+)
+def test_where_both_lack_rows_it_trains_as_on_the_common_ones(tmp_path, kind, sizes) -> None:
+    """With the learning rate of so many of all rows, in one batch."""
+    training, results, a, y, common = both_lack(tmp_path, sizes=sizes, kind=kind, loss="yes")
+    assert results["host"][0]["rows"] == sum(sizes), results
+    order = {epoch: np.arange(len(common)) for epoch in range(6)}
+    share = len(common) / sum(sizes)
+    w, losses = descend(
+        a[common], y[common], np.ones(len(common)), order,
+        iterations=6, batch=1000, rate=share, l2=0.1, kind=kind,
+    )  # fmt: skip
+    assert np.abs(training.weights() - w).max() < 1e-3
+    log = training.query("host", "SELECT loss FROM training_log ORDER BY iteration")
+    assert [loss for (loss,) in log] == pytest.approx(losses, abs=2e-3)
+
+
+def test_where_both_lack_rows_in_batches(tmp_path) -> None:
+    """Each batch has the common rows that it happens to have, and is divided by all its rows."""
+    training, results, a, y, common = both_lack(tmp_path, iterations=4, batch=50)
+    pids = dict(training.query("guest", "SELECT pid::VARCHAR, id FROM alignment"))
+    names = [pids.get(name, name) for epoch, name in results["order"] if epoch == 0]
+    steps = [int(name[1:]) for name in names]
+    assert sorted(steps) == list(range(160))
+    w = np.zeros(5)
+    for i in range(4):
+        rows = np.array(steps)[np.arange(160) * 4 // 160 == i % 4]
+        rows = rows[np.isin(rows, common)]
+        pull = 0.1 * 70 / 160 * w
+        pull[0] = 0
+        residual = 1 / (1 + np.exp(-a[rows] @ w)) - y[rows]
+        w = w - (a[rows].T @ residual / 40 + pull)
+    assert np.abs(training.weights() - w).max() < 1e-3
+
+
+def test_where_both_lack_rows_views_are_those_of_any_overlap(tmp_path) -> None:
+    """Other common rows, as many: the same messages, and in them uniform numbers."""
+    shapes = []
+    for seed in (1, 2):
+        training, results, *_ = both_lack(tmp_path / str(seed), seed, (20, 15, 15), iterations=2)
+        assert not isinstance(results["host"], BaseException), results
+        found, opened = {}, []
+        for me in ("host", "guest", "helper"):
+            for name, table in training.received(me, "s1").items():
+                columns = {
+                    column: [len(v) if isinstance(v, list) else type(v) for v in values]
+                    for column, values in table.to_pydict().items()
+                }
+                found[me, name] = columns
+                if "open-" in name:
+                    numbers = [c for v in table.to_pydict().values() for c in v]
+                    opened += [n for many in numbers if isinstance(many, list) for n in many]
+        shapes.append(found)
+        bits = np.array([[n >> i & 1 for i in range(32)] for n in opened])
+        assert len(bits) > 1000
+        assert np.abs(bits.mean(axis=0) - 0.5).max() < 6 * 0.5 / np.sqrt(len(bits))
+    assert shapes[0] == shapes[1]
+    assert ("host", "guest/lrh.open-all-2") in shapes[0]
+
+
+def test_predictions_where_both_lack_rows(tmp_path) -> None:
+    """Not with a helper, which would tell the guest which rows the host has."""
+    training, results, a, _, common = both_lack(tmp_path, 0, (20, 10, 10), iterations=2)
+    assert not isinstance(results["host"], BaseException), results
+    found = training.predict("p1", "t", guest={"unmatched": "mean"})
+    for me in ("host", "guest"):
+        assert "Predict a logistic model of reveal=own" in str(found[me])
+    training.run(
+        "p2",
+        {
+            "host": ("lr_joint_key/predict", {"peer": "guest", "table": "t"}),
+            "guest": (
+                "lr_joint_key/predict_peer",
+                {"peer": "host", "table": "t", "unmatched": "mean"},
+            ),
+        },
+    )
+    scores = dict(training.query("host", "SELECT id, score FROM predictions"))
+    expected = 1 / (1 + np.exp(-a[common] @ training.weights()))
+    assert [scores[f"p{i}"] for i in common] == pytest.approx(list(expected), abs=1e-4)
+
+
+def test_what_is_refused_where_both_lack_rows(tmp_path) -> None:
+    _, results, *_ = both_lack(tmp_path / "a", sizes=(20, 10, 10), **OPENED)
+    for me in ("host", "guest"):
+        assert "use activation=blind" in str(results[me])
+    _, results, *_ = both_lack(tmp_path / "b", sizes=(0, 10, 10))
+    for me in ("host", "guest"):
+        assert "the parties have no row in common" in str(results[me])
+    several = Training(tmp_path / "c", ("g1", "g2"))
+    several.folder.mkdir()
+    x = np.random.default_rng(0).normal(size=(30, 1))
+    several.make("host", np.arange(30), x, y=np.arange(30) % 2)
+    for guest in several.guests:
+        several.make(guest, np.arange(20), x[:20])
+    several.align()
+    several.query("host", "CREATE TABLE alignment_g2_unmatched AS SELECT gen_random_uuid() AS pid")
+    results = several.train("s1", iterations=2)
+    assert "with several guests you need alignments in which you have all rows" in str(
+        results["host"]
+    )

@@ -31,7 +31,7 @@ class Pair(Folder):
             columns = {f"{name}{i}": x[its, i] for i in range(x.shape[1])}
             label = {"y": y[its]} if me == "host" else {}
             self.make_table(me, pa.table({"who": its, **columns, **label}))
-        self.align(at_host.tolist(), at_guest.tolist())
+        self.align_both(at_host.tolist(), at_guest.tolist())
         self.id = {}
 
     def make(self, hx, gx, y, has=None) -> None:
@@ -655,7 +655,7 @@ def test_alignments_that_do_not_go_together(tmp_path) -> None:
     pair.make_both(hx, gx, y, at_host, at_guest)
     pair.query("host", "ALTER TABLE alignment_sizes RENAME TO sizes")
     at_host_end, _ = pair.moments("m1")
-    assert "alignment_sizes does not belong to alignment, or there is none" in str(at_host_end)
+    assert "a table alignment_sizes that belongs to alignment is not there" in str(at_host_end)
     pair.query("host", "ALTER TABLE sizes RENAME TO alignment_sizes")
     pair.query("guest", "ALTER TABLE alignment_sizes RENAME TO sizes")
     _, at_guest_end = pair.moments("m2")
@@ -663,7 +663,7 @@ def test_alignments_that_do_not_go_together(tmp_path) -> None:
     pair.query("guest", "ALTER TABLE sizes RENAME TO alignment_sizes")
     pair.query("guest", "UPDATE alignment_sizes SET union_ids = 31")
     _, at_guest_end = pair.moments("m3")
-    assert "alignment_sizes does not belong to alignment" in str(at_guest_end)
+    assert "a table alignment_sizes that belongs to alignment is not there" in str(at_guest_end)
     none = Pair(tmp_path / "none")
     none.folder.mkdir()
     none.make_both(hx, gx, y, np.arange(15), np.arange(15, 30))

@@ -36,6 +36,8 @@ SELECT require(list_contains(getvariable('guest_list'), getvariable('me')),
 -- part alignment if getvariable('id') = ''
 
 -- include ../shared/alignment.sql
+-- include ../shared/lacking.sql
+-- include shared/both_lack.sql
 -- include ../shared/id_column.sql
 
 -- part rows
@@ -51,11 +53,10 @@ SET VARIABLE width = len(getvariable('features'));
 
 -- part rows-by-id if getvariable('id') <> ''
 CREATE OR REPLACE TEMP TABLE lr_named AS SELECT psi_id(id) AS name, x FROM lr_all;
-CREATE OR REPLACE TEMP TABLE lr_absent (name VARCHAR);
+-- include ../shared/none_lacking.sql
 
 -- part rows-by-alignment if getvariable('id') = ''
 CREATE OR REPLACE TEMP TABLE lr_named AS SELECT pid::VARCHAR AS name, x FROM "${alignment}" LEFT JOIN lr_all USING (id);
-CREATE OR REPLACE TEMP TABLE lr_absent AS SELECT pid::VARCHAR AS name FROM "${alignment}_unmatched";
 SELECT require(count(*) = 0, count(*) || ' ids of the alignment are not in the table any more; run private matching again')
 FROM lr_named WHERE x IS NULL;
 
@@ -66,7 +67,7 @@ SET VARIABLE policy = {tbl: getvariable('table'), peers: string_split(getvariabl
                        uses: policy_uses(getvariable('features'), 'train') || policy_uses(CASE WHEN getvariable('id') <> '' THEN split_names(getvariable('id_column')) ELSE [] END, 'match'),
                        minimum: (SELECT CASE WHEN getvariable('activation') = 'open' THEN 1
                                      WHEN len(getvariable('guest_list')) > 1 AND getvariable('id') = '' THEN NULL
-                                     WHEN NOT getvariable('with_loss') THEN count(*)
+                                     WHEN NOT getvariable('with_loss') THEN coalesce(getvariable('common_rows'), count(*))
                                      WHEN getvariable('id') <> '' THEN count(*) // greatest(ceil(count(*) / getvariable('batch')::INTEGER), 1)::BIGINT END::BIGINT
                                 FROM lr_named), epsilon: NULL::DOUBLE};
 -- include ../shared/policy.sql
@@ -84,9 +85,9 @@ CREATE OR REPLACE TEMP TABLE lr_matrix AS SELECT row_number() OVER () AS row, na
 CREATE OR REPLACE TEMP TABLE lr_names AS
     SELECT id AS name, ring_encode(x) AS x, 1::UBIGINT AS present FROM standardise('lr_matrix')
     UNION ALL
-    SELECT name, list_resize([]::UBIGINT[], getvariable('width'), 0::UBIGINT), 0 FROM lr_absent
+    SELECT name, list_resize([]::UBIGINT[], getvariable('width'), 0::UBIGINT), 0 FROM rows_lacking
     ORDER BY name;
-SET VARIABLE records = (SELECT count(*) FROM lr_named);
+SET VARIABLE records = coalesce(getvariable('common_rows'), (SELECT count(*) FROM lr_named));
 SET VARIABLE names = (SELECT count(*) FROM lr_names);
 DROP TABLE lr_all;
 DROP TABLE lr_named;
@@ -134,6 +135,7 @@ DROP TABLE lr_spine;
 -- part limits if getvariable('activation') = 'blind'
 
 -- include blind/limits.sql
+-- include blind/pull.sql
 
 -- the activation as a series: all need the very same numbers, and two machines may round one differently
 CREATE OR REPLACE TEMP TABLE lr_series AS SELECT series FROM lr_start;

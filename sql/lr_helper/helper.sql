@@ -19,12 +19,13 @@ SELECT require(getvariable('me') = getvariable('helper'),
 -- how much there is to do
 CREATE OR REPLACE TEMP TABLE lr_plan AS
     FROM exchange_recv(getvariable('host'), 'lrh/plan',
-                       columns := 'parties VARCHAR[], activation VARCHAR, kind VARCHAR, with_loss BOOLEAN, rows BIGINT, batches BIGINT, iterations BIGINT, most DOUBLE, score_range BIGINT, bits BIGINT, label_scale BIGINT');
+                       columns := 'parties VARCHAR[], activation VARCHAR, kind VARCHAR, with_loss BOOLEAN, rows BIGINT, batches BIGINT, iterations BIGINT, most DOUBLE, score_range BIGINT, bits BIGINT, label_scale BIGINT, both_lack BOOLEAN');
 SELECT require(count(*) = 1 AND bool_and(parties = getvariable('parties')), 'the host has other parties than we do'),
        require(bool_and(activation = getvariable('activation')), 'the host plans activation=' || any_value(left(activation, 20)) || ', and we have '
                || getvariable('activation') || '; agree on one and start a new session'),
        require(bool_and(rows > 0 AND batches BETWEEN 1 AND rows AND iterations > 0 AND kind IN ('logistic', 'identity', 'exp')
-                        AND most > 0 AND (activation = 'blind' OR most <= 1024) AND (activation = 'open' OR bits BETWEEN 1 AND 62)),
+                        AND most > 0 AND (activation = 'blind' OR most <= 1024) AND (activation = 'open' OR bits BETWEEN 1 AND 62)
+                        AND NOT (both_lack AND (activation = 'open' OR len(parties) > 2))),
                'the host''s plan makes no sense'),
        require(bool_and(rows <= getvariable('most_rows')::BIGINT),
                'the host plans ' || any_value(rows) || ' rows, and most_rows is ' || getvariable('most_rows')
@@ -42,6 +43,7 @@ SET VARIABLE most = (SELECT most FROM lr_plan);
 SET VARIABLE score_range = (SELECT score_range FROM lr_plan);
 SET VARIABLE bits = (SELECT bits FROM lr_plan);
 SET VARIABLE label_scale = (SELECT label_scale FROM lr_plan);
+SET VARIABLE both_lack = (SELECT both_lack FROM lr_plan);
 -- include shared/plan.sql
 
 -- include shared/dealt_widths.sql

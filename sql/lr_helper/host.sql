@@ -38,7 +38,12 @@ SELECT require(getvariable('me') = getvariable('host'),
 -- part alignment if getvariable('id') = ''
 
 -- include shared/alignments.sql
+-- include shared/both_lack.sql
 -- include ../shared/id_column.sql
+
+-- part no-alignment if getvariable('id') <> ''
+
+-- include ../shared/none_lacking.sql
 
 -- part rows
 
@@ -52,11 +57,12 @@ CREATE OR REPLACE TEMP TABLE lr_named AS
     FROM matrix_rows(getvariable('table'), getvariable('id_column'),
                      names := list_append(getvariable('features'), getvariable('label_column')));
 
--- what the owner of the table allows; with an alignment only the guests know how many rows are common
+-- what the owner of the table allows; after psi only the guests know how many rows are common
 SET VARIABLE policy = {tbl: getvariable('table'), peers: string_split(getvariable('everybody'), ','),
                        uses: policy_uses(list_append(getvariable('features'), getvariable('label_column')), 'train')
                              || policy_uses(CASE WHEN getvariable('id') <> '' THEN split_names(getvariable('id_column')) ELSE [] END, 'match'),
-                       minimum: (SELECT CASE WHEN getvariable('activation') = 'open' THEN 1 WHEN getvariable('id') = '' THEN NULL
+                       minimum: (SELECT CASE WHEN getvariable('activation') = 'open' THEN 1
+                                     WHEN getvariable('id') = '' THEN CASE WHEN NOT getvariable('with_loss') THEN getvariable('common_rows') END
                                      WHEN getvariable('with_loss') THEN count(*) // greatest(ceil(count(*) / getvariable('batch')::INTEGER), 1)::BIGINT
                                      ELSE count(*) END::BIGINT FROM lr_named), epsilon: NULL::DOUBLE};
 -- include ../shared/policy.sql
@@ -71,11 +77,15 @@ SELECT require(count(*) > 0, 'there are no rows'),
 FROM lr_named;
 -- include ../shared/features.sql
 
--- the rows in random order, standardised, with a column of ones for the intercept
-CREATE OR REPLACE TEMP TABLE lr_matrix AS
-    SELECT row_number() OVER (ORDER BY draw) AS row, id, x, y FROM lr_named;
+-- The rows in random order, standardised, with a column of ones for the intercept. Those that we lack, with their random ids, are 0.
+CREATE OR REPLACE TEMP TABLE lr_drawn AS
+    SELECT row_number() OVER (ORDER BY draw) AS row, id, x, y, name
+    FROM (SELECT id, draw, x, y, NULL::VARCHAR AS name FROM lr_named UNION ALL SELECT NULL, random_id(name), NULL, NULL, name FROM rows_lacking);
+CREATE OR REPLACE TEMP TABLE lr_matrix AS SELECT row, id, x, y FROM lr_drawn WHERE name IS NULL;
 CREATE OR REPLACE TEMP TABLE lr_rows AS
-    SELECT s.row, ring_encode([1.0::DOUBLE] || s.x) AS x, m.y FROM standardise('lr_matrix') s JOIN lr_matrix m USING (row);
+    SELECT s.row, ring_encode([1.0::DOUBLE] || s.x) AS x, m.y, 1::UBIGINT AS present FROM standardise('lr_matrix') s JOIN lr_matrix m USING (row)
+    UNION ALL
+    SELECT row, list_resize([]::UBIGINT[], len(getvariable('features')) + 1, 0::UBIGINT), 0, 0 FROM lr_drawn WHERE name IS NOT NULL;
 SET VARIABLE rows = (SELECT count(*) FROM lr_rows);
 SET VARIABLE batches = ceil(getvariable('rows') / getvariable('batch')::INTEGER)::BIGINT;
 SET VARIABLE width = len(getvariable('features')) + 1;
@@ -83,6 +93,7 @@ SET VARIABLE width = len(getvariable('features')) + 1;
 -- part limits if getvariable('activation') = 'blind'
 
 -- include blind/limits.sql
+-- include blind/pull.sql
 
 -- part open-limits if getvariable('activation') = 'open'
 
@@ -106,7 +117,7 @@ FROM (SELECT stddev_pop(y) AS deviation,
              sqrt(avg((y - round(y * 2.0::DOUBLE ** getvariable('label_scale')) / 2.0::DOUBLE ** getvariable('label_scale')) ** 2)) AS rounded,
              CASE WHEN getvariable('kind') = 'identity' THEN 0.5::DOUBLE ** (getvariable('label_scale') + 1)
                   ELSE 2.0::DOUBLE ** (13 - getvariable('room')) * sqrt(activation_width(getvariable('kind'), getvariable('score_range'), false) / 24) END AS noise
-      FROM lr_rows);
+      FROM lr_rows WHERE present = 1);
 
 -- part name-seed
 SET VARIABLE name_seed = (SELECT random_id(1)::VARCHAR);
@@ -124,7 +135,9 @@ SET VARIABLE k = getvariable('k') + 1;
 SET VARIABLE alignment = getvariable('alignments')[getvariable('k')];
 INSERT INTO lr_spine
     SELECT getvariable('guest_list')[getvariable('k')], row, pid::VARCHAR
-    FROM lr_matrix JOIN query_table(getvariable('alignment')) USING (id);
+    FROM lr_matrix JOIN query_table(getvariable('alignment')) USING (id)
+    UNION ALL
+    SELECT getvariable('guest_list')[getvariable('k')], row, name FROM lr_drawn WHERE name IS NOT NULL;
 SELECT require(count(*) = getvariable('rows'),
                getvariable('alignment') || ' does not have exactly the ids of the table; run private matching again')
 FROM lr_spine WHERE guest = getvariable('guest_list')[getvariable('k')];
@@ -170,12 +183,12 @@ CALL exchange_send(getvariable('helper'), 'lrh/plan', $$
     SELECT getvariable('parties') AS parties, getvariable('activation') AS activation, getvariable('kind') AS kind,
            getvariable('with_loss') AS with_loss, getvariable('rows') AS rows, getvariable('batches') AS batches,
            getvariable('iterations')::BIGINT AS iterations, getvariable('most') AS most, getvariable('score_range')::BIGINT AS score_range,
-           getvariable('bits')::BIGINT AS bits, getvariable('label_scale')::BIGINT AS label_scale $$);
+           getvariable('bits')::BIGINT AS bits, getvariable('label_scale')::BIGINT AS label_scale, getvariable('both_lack') AS both_lack $$);
 
 -- include shared/plan.sql
 -- include shared/widths.sql
 
-SET VARIABLE records = getvariable('rows');
+SET VARIABLE records = coalesce(getvariable('common_rows'), getvariable('rows'));
 -- include shared/hidden.sql
 
 -- shares of which rows all guests have: so far of the first guest's rows
@@ -184,11 +197,12 @@ SET VARIABLE stage = 0;
 
 -- part masks while getvariable('stage') < getvariable('stages')
 
--- shares of the product with the next guest's rows; at the end, with the labels
+-- shares of the product with the next guest's rows, or with ours if we lack some; at the end, with the labels
 SET VARIABLE stage = getvariable('stage') + 1;
 CREATE OR REPLACE TEMP TABLE lr_factors AS
-    SELECT share AS x, CASE WHEN getvariable('stage') >= len(getvariable('guest_list'))
+    SELECT share AS x, CASE WHEN getvariable('stage') >= getvariable('counted')
                             THEN (SELECT ring_encode(list(y ORDER BY row), scale := getvariable('label_scale')) FROM lr_rows)
+                            WHEN getvariable('stage') = len(getvariable('guest_list')) THEN (SELECT list(present ORDER BY row) FROM lr_rows)
                             ELSE list_resize([]::UBIGINT[], getvariable('rows'), 0::UBIGINT) END AS y
     FROM lr_masks WHERE stage = getvariable('stage') - 1;
 CREATE OR REPLACE TEMP TABLE lr_deal AS

@@ -26,6 +26,8 @@ SELECT require(getvariable('unmatched') IN ('refuse', 'mean'), 'unmatched is ref
 -- part alignment if getvariable('id') = ''
 
 -- include ../shared/alignment.sql
+-- include ../shared/lacking.sql
+-- include shared/no_predictions.sql
 -- include ../shared/id_column.sql
 
 -- part rows

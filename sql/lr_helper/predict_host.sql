@@ -27,6 +27,7 @@ SELECT require(getvariable('batch')::INTEGER > 0, 'batch has to be more than 0')
 -- part alignment if getvariable('id') = ''
 
 -- include shared/alignments.sql
+-- include shared/no_predictions.sql
 -- include ../shared/id_column.sql
 
 -- part rows

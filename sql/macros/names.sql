@@ -40,9 +40,10 @@ CREATE MACRO duckpriv_written(tbl, names) AS (
                 THEN duckpriv.main.duckpriv_quoted(trim(names)) ELSE names END
     FROM duckpriv.main.table_columns(tbl));
 
--- Whether DuckDB finds a table or view of this name in the database that is used, without its schema.
+-- Whether DuckDB finds a table or view of this name in the database that is used, without its schema. A column of the caller's is not taken for one of these.
 CREATE MACRO has_table(name) AS CASE WHEN name IS NOT NULL THEN EXISTS (
-    FROM (SELECT database_name, schema_name, table_name AS found FROM duckdb_tables()
+    FROM (SELECT database_name AS duckpriv_internal_database, schema_name AS duckpriv_internal_schema, table_name AS duckpriv_internal_found FROM duckdb_tables()
           UNION ALL SELECT database_name, schema_name, view_name FROM duckdb_views())
-    WHERE database_name IN (current_database(), 'temp') AND duckpriv.main.duckpriv_folded(found) = duckpriv.main.duckpriv_folded(name)
-      AND list_contains(current_schemas(true), schema_name)) END;
+    WHERE duckpriv_internal_database IN (current_database(), 'temp')
+      AND duckpriv.main.duckpriv_folded(duckpriv_internal_found) = duckpriv.main.duckpriv_folded(name)
+      AND list_contains(current_schemas(true), duckpriv_internal_schema)) END;

@@ -151,7 +151,7 @@ INSERT INTO moments_sums
 -- split into shares: what goes back is masked
 CREATE OR REPLACE TEMP TABLE moments_split AS
     SELECT feature, he_share_split_wide(he_sum(ct, getvariable('peer_key')), getvariable('peer_key'), sigma := getvariable('sigma')::INTEGER) AS s
-    FROM moments_sums GROUP BY feature;
+    FROM (FROM moments_sums ORDER BY feature) GROUP BY feature;
 CALL exchange_send(getvariable('peer'), 'moments/own-masked', $$ SELECT feature, s.send AS ct FROM moments_split ORDER BY feature $$);
 SET VARIABLE first = getvariable('width') + 1;
 SET VARIABLE last = getvariable('width') + getvariable('peer_width');

@@ -292,7 +292,7 @@ def both_lack(folder: Folder, rows: int, much: bool, scripts: Scripts) -> Script
         )
         label = "y, " if me == "host" else ""
         folder.query(me, f"CREATE VIEW t AS SELECT id, {label}{me[0]}0, {me[0]}1 FROM rows")
-    folder.align(names[: 2 * third], here)
+    folder.align_both(names[: 2 * third], here)
     return scripts
 
 
@@ -340,6 +340,7 @@ class Case:
 
 
 # Scripts that go where both parties lack rows.
+BOTH_HELPED = {**HELPED, "iterations": 2, "loss": "yes", "accept_disclosure": "yes"}
 WHERE_BOTH_LACK: list[Scripts] = [
     {
         "host": ("moments/host", {"table": "t", "label": "y", "peer": "guest", "bits": 2048}),
@@ -356,6 +357,13 @@ WHERE_BOTH_LACK: list[Scripts] = [
         "host": ("lr_joint_key/host", {**JOINT, "peer": "guest", "label": "y"}),
         "guest": ("lr_joint_key/guest", {**JOINT, "peer": "host"}),
     },
+    *thorough(
+        {
+            "host": ("lr_helper/host", {**BOTH_HELPED, "label": "y"}),
+            "guest": ("lr_helper/guest", BOTH_HELPED),
+            "helper": ("lr_helper/helper", {"guests": "guest"}),
+        }
+    ),
 ]
 CASES = [
     *(

@@ -19,8 +19,7 @@ SET VARIABLE room = floor(getvariable('bits') + log2(getvariable('last_rate') / 
 SET VARIABLE label_scale = CASE getvariable('kind') WHEN 'logistic' THEN 0
     ELSE greatest(0, least(12, greatest(getvariable('room') - 10, getvariable('room') // 2))) END;
 SELECT require(activation_width(getvariable('kind'), getvariable('score_range'), false) > 0, 'the range makes no sense'),
-       require(getvariable('room') >= 12 AND (getvariable('l2')::DOUBLE = 0
-                                              OR getvariable('last_rate') * getvariable('l2')::DOUBLE >= 2.0 ** (8 - getvariable('bits'))),
+       require(getvariable('room') >= 12,
                'steps do not fit into 64 bits: the last learning rate, or l2, is too small beside the first one, the batch or the range. '
                || 'Have all parties set a smaller decay, batch or range, or a larger learning_rate'),
        require(NOT getvariable('with_loss') OR getvariable('largest_batch') * getvariable('furthest')

@@ -1,7 +1,6 @@
 -- include sizes.sql
 
 -- which rows count, and their labels, masked for good, to the other parties
-SET VARIABLE counted = len(getvariable('guest_list'));
 CREATE OR REPLACE TEMP TABLE lr_masked AS
     SELECT ring_sub(m.share, a) AS m, CASE WHEN getvariable('with_loss') THEN ring_sub(my.share, b) ELSE [] END AS my
     FROM lr_masks m, lr_masks my,

@@ -37,7 +37,7 @@ CALL exchange_send(getvariable('others'), 'lrh/open-residual-' || getvariable('i
 -- scores are in the range, and to the host the loss: sums over rows, with noise
 CREATE OR REPLACE TEMP TABLE lr_step AS
     SELECT ring_scale(ring_add(ring_add(c2, g), ring_scale(list_prepend(0::UBIGINT, w[2:]),
-               round(getvariable('rate') * getvariable('l2')::DOUBLE * 2.0::DOUBLE ** getvariable('bits'))::BIGINT)), -1) AS v
+               round(getvariable('rate') * getvariable('pull') * 2.0::DOUBLE ** getvariable('bits'))::BIGINT)), -1) AS v
     FROM lr_deal, lr_weights, (
         SELECT flatten(list(part ORDER BY position)) AS g FROM (
             SELECT position, ring_vecmat(t2, e) AS part
@@ -76,6 +76,6 @@ CREATE OR REPLACE TEMP TABLE lr_weights AS
                   || ', or take the logarithm of columns with few large numbers');
 INSERT INTO lr_log
     SELECT getvariable('iteration'),
-           ring_decode(loss, scale := getvariable('loss_scale'))[1] / getvariable('size') / getvariable('loss_unit'),
+           ring_decode(loss, scale := getvariable('loss_scale'))[1] / (getvariable('size') * getvariable('share')) / getvariable('loss_unit'),
            NULL, (epoch_ms(now()) - getvariable('before').time) / 1000, exchange_bytes() - getvariable('before').bytes
     FROM lr_weights;

@@ -10,4 +10,4 @@ SELECT require_hidden(getvariable('accept_disclosure'),
                       CASE WHEN getvariable('id') = '' AND len(getvariable('guest_list')) > 1 THEN 0 ELSE getvariable('records')::BIGINT END),
        require_hidden(getvariable('accept_disclosure'),
                       CASE WHEN getvariable('activation') = 'blind' THEN 0.12 * getvariable('iterations')::BIGINT * ceil(getvariable('largest_batch') / 256) ELSE 0 END,
-                      getvariable('rows')::BIGINT);
+                      coalesce(getvariable('common_rows'), getvariable('rows'))::BIGINT);
