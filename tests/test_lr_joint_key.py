@@ -329,9 +329,9 @@ def test_where_both_lack_rows_it_trains_as_on_the_common_ones(tmp_path, sizes: t
     assert np.abs(weights - w).max() < 1e-4 * max(1, np.abs(w).max())
     log = training.query("host", "SELECT loss, gradient_norm FROM training_log")
     # Quarters of scores have 12 bits behind the point, which one row does not average.
-    assert [loss for loss, _ in log[::2]] == pytest.approx(losses[::2], abs=3e-4)
+    assert [loss for loss, _ in log[::2]] == pytest.approx(losses[::2], abs=5e-4)
     norms = [np.linalg.norm(g[:6]) for g in gradients]
-    assert [norm for _, norm in log] == pytest.approx(norms, rel=1e-3, abs=1e-4)
+    assert [norm for _, norm in log] == pytest.approx(norms, abs=5e-4)
     assert results["guest"][0]["rows"] == sum(sizes)
 
 

@@ -557,3 +557,15 @@ def test_integers_with_noise(con) -> None:
     for scale in ("0", "-1", "'nan'::DOUBLE", "'inf'::DOUBLE", "1e16"):
         with pytest.raises(duckdb.Error, match="scale of noise has to be more than 0"):
             con.execute(f"SELECT noise_integer(10, {scale})").fetchall()
+
+
+def test_where_both_lack_rows_there_is_none(tmp_path) -> None:
+    """The guest could not count the rows of its bins, and they would be wrong."""
+    pair = Pair(tmp_path)
+    pair.make_table("host", pa.table({"who": range(40), "y": [i % 2 for i in range(40)]}))
+    pair.make_table("guest", pa.table({"who": range(10, 50), "x": [i % 5 for i in range(40)]}))
+    pair.align_both(list(range(40)), list(range(10, 50)))
+    for found in pair.run(both={"minimum": 1}):
+        assert "a scorecard needs an alignment by which the guest knows its common rows" in str(
+            found
+        )

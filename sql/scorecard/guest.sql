@@ -16,6 +16,7 @@
 -- set sigma = 64           a count is wrong with probability 2^-sigma, 40 at least, the same at both
 -- set result = scorecard   results go into tables of this name and _bins, _woe and _information_value
 
+SET VARIABLE leads = false;
 -- include shared/settings.sql
 SELECT require(duckpriv_is_integer(getvariable('bins')) AND TRY_CAST(getvariable('bins') AS INTEGER) >= 1, 'bins is a whole number, 1 at least'),
        require_result(getvariable('result') || '_bins', ['feature', 'bin', 'kind', 'lower', 'upper', 'category', 'rows']),
@@ -25,6 +26,7 @@ SELECT require(duckpriv_is_integer(getvariable('bins')) AND TRY_CAST(getvariable
 -- part alignment if getvariable('id') = ''
 
 -- include ../shared/alignment.sql
+-- include shared/alignment.sql
 -- include ../shared/id_column.sql
 
 -- part rows

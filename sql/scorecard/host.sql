@@ -14,6 +14,7 @@
 -- set sigma = 64           a count is wrong with probability 2^-sigma, 40 at least, the same at both
 -- set bits = 2048          size of our Paillier key
 
+SET VARIABLE leads = true;
 -- include shared/settings.sql
 
 -- part noise if getvariable('epsilon') > 0
@@ -24,6 +25,7 @@ SELECT noise_integer(0, 1 / getvariable('epsilon')) IS NOT NULL AS noise;
 -- part alignment if getvariable('id') = ''
 
 -- include ../lr_joint_key/shared/alignment.sql
+-- include shared/alignment.sql
 -- include ../shared/id_column.sql
 
 -- part rows
