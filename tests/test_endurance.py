@@ -48,7 +48,9 @@ def test_a_wrong_result_and_an_error_are_found_and_kept(endurance, monkeypatch) 
     def refused(folder, choice):
         (step,) = PROTOCOLS["psi"](folder, choice)
         script, settings = step.scripts["host"]
-        yield Step("s1", {"host": (script, {**settings, "bits": 1024})}, lambda: None)
+        yield Step(
+            "s1", {"host": (script, {**settings, "scheme": "rsa", "bits": 1024})}, lambda: None
+        )
 
     monkeypatch.setattr(lives, "planned", lambda *_: [])
     for number, steps in enumerate((wrong, refused)):
