@@ -6,6 +6,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -13,7 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from duckpriv import DuckprivError, ExchangeTimeout
 from duckpriv.columns.ids import KINDS
 from tests.attacks.evil import changed
-from tests.effort import THOROUGH, examples
+from tests.effort import THOROUGH, examples, thorough
 from tests.parties import Folder, at_once
 from tests.test_psi import ids
 
@@ -265,3 +266,41 @@ def test_more_ids_than_are_allowed(tmp_path) -> None:
     errors = pair.run(most_ids=2)
     with pytest.raises(DuckprivError, match="the peer has 3 ids, more than most_ids allows"):
         raise errors[0]
+
+
+TRAINING = {"iterations": 1, "accept_disclosure": "yes", "columns": "x"}
+
+
+@pytest.mark.parametrize("then", ["aggregate", *thorough("moments", "lr_joint_key")])
+def test_tables_and_trainings_go_on_from_it(tmp_path, then: str) -> None:
+    """From a real run on, neither party knowing which records are common."""
+    rng = np.random.default_rng(3)
+    numbers = {f"p{i}": rng.normal(size=2) for i in range(90)}
+    names = list(numbers)
+    pair = Pair(tmp_path, names[:60], names[20:])
+    for me, own, column in (("host", names[:60], 0), ("guest", names[20:], 1)):
+        columns = {"id": own, "x": [numbers[name][column] for name in own]}
+        pair.make_table(me, pa.table({**columns, "y": [i % 2 for i in range(len(own))]}), "u")
+    succeeded(pair.run())
+    own: dict[str, dict] = {
+        "aggregate": {"host": {"measures": "y"}, "guest": {"measures": "x", "decimals": 9}},
+        "moments": {"host": {"label": "y", "bits": 2048}, "guest": {"bits": 2048}},
+        "lr_joint_key": {"host": {"label": "y", **TRAINING}, "guest": TRAINING},
+    }[then]
+    more = {"minimum": 1} if then == "aggregate" else {}
+
+    def work(me: str) -> object:
+        with pair.connect(me, "s2") as party:
+            settings = {"table": "u", "peer": PEERS[me], **own[me], **more}
+            return party.run(f"{then}/{me}", **settings)
+
+    succeeded(at_once(*(partial(work, me) for me in PEERS)))
+    if then == "aggregate":
+        common = names[20:60]
+        (found,) = pair.query("host", "SELECT rows, x_sum FROM aggregate")
+        assert found[0] == len(common)
+        assert found[1] == pytest.approx(sum(numbers[name][1] for name in common), abs=1e-6)
+    elif then == "moments":
+        assert pair.query("host", "SELECT DISTINCT common FROM moments_columns") == [(40,)]
+    else:
+        assert len(pair.query("host", "FROM model")) == 2
