@@ -50,7 +50,7 @@ def test_both_parties_have_every_message(matched) -> None:
         assert [row[5] for row in rows] == MESSAGES
         assert {row[4] for row in rows} == {peer}
         assert all(str(row[10]).startswith("sealed, signed by ") for row in rows)
-        assert {row[11] for row in rows} == {"psi/1 kind=raw columns=1"}
+        assert {row[11] for row in rows} == {"psi/1 kind=raw columns=1 scheme=rsa"}
         told.append([(row[3], row[6], row[7], row[9]) for row in rows])
     assert [row[1:] for row in told[0]] == [row[1:] for row in told[1]]
     assert [row[0] for row in told[0]] != [row[0] for row in told[1]]
