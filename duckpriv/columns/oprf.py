@@ -63,15 +63,8 @@ def oprf_finalize(
     """Check each list's proof, unblind its values, and return the ids' tokens."""
     public = context.need_keyring().oprf_public(constant(key, "the key"))
     lists = []
-    batches = zip(
-        ids,
-        _batches(blinded, "blinded values"),
-        _batches(evaluated, "evaluated values"),
-        proofs.to_pylist(),
-        strict=True,
-    )
-    for texts, before, after, proof in batches:
-        _check_proof(proof, before, after, public)
+    proven = _proven(blinded, evaluated, proofs, public)
+    for texts, (before, after) in zip(ids, proven, strict=True):
         if len(texts.values) != len(before) or texts.values.null_count:
             raise InvalidValue("there have to be as many ids as blinded values, and no NULL")
         inputs = _inputs(context, texts.values)
@@ -109,25 +102,21 @@ def oprf_verify(
 ) -> pa.Array:
     """Return True for each list whose proof holds. Raises ProtocolError where one does not."""
     public = context.need_keyring().oprf_public(constant(key, "the key"))
-    batches = zip(
-        _batches(blinded, "blinded values"),
-        _batches(evaluated, "evaluated values"),
-        proofs.to_pylist(),
-        strict=True,
-    )
-    for before, after, proof in batches:
-        _check_proof(proof, before, after, public)
-    return pa.array([True] * len(proofs), pa.bool_())
+    return pa.array([True for _ in _proven(blinded, evaluated, proofs, public)], pa.bool_())
 
 
-def _check_proof(
-    proof: bytes, before: ByteMatrix, after: ByteMatrix, public: OprfPublicKey
-) -> None:
-    if len(before) != len(after) or not oprf.proves(proof, before, after, public.element):
-        raise ProtocolError(
-            f"the proof of {len(before)} evaluated values does not hold; the peer evaluated with "
-            "another key, or its answer belongs to other ids or another session"
-        )
+def _proven(
+    blinded: pa.Array, evaluated: pa.Array, proofs: pa.Array, public: OprfPublicKey
+) -> Iterator[tuple[ByteMatrix, ByteMatrix]]:
+    """Return each list before and after it was evaluated, once its proof has been checked."""
+    befores, afters = _batches(blinded, "blinded values"), _batches(evaluated, "evaluated values")
+    for before, after, proof in zip(befores, afters, proofs.to_pylist(), strict=True):
+        if len(before) != len(after) or not oprf.proves(proof, before, after, public.element):
+            raise ProtocolError(
+                f"the proof of {len(before)} evaluated values does not hold; the peer evaluated "
+                "with another key, or its answer belongs to other ids or another session"
+            )
+        yield before, after
 
 
 def _inputs(context: Context, ids: pa.Array) -> list[bytes]:
