@@ -268,12 +268,7 @@ class Keyring:
         """Return the private key `name`. Raises KeyNotFound."""
         key = self._load(name, _PRIVATE, lambda data: RsaPrivateKey(private_from_pem(name, data)))
         if key is None:
-            if self._has(name, _PUBLIC):
-                raise KeyNotFound(
-                    f"key '{name}' is a peer's public key; this function needs a "
-                    "private key, which only the party that made it has"
-                )
-            raise self._not_found(name)
+            raise self._no_private(name, _PUBLIC)
         return key
 
     def rsa_public(self, name: str) -> RsaPublicKey:
@@ -302,12 +297,7 @@ class Keyring:
         """Return the OPRF's private key `name`. Raises KeyNotFound."""
         key = self._load(name, _OPRF_PRIVATE, lambda data: OprfPrivateKey.from_bytes(data, name))
         if key is None:
-            if self._has(name, _OPRF_PUBLIC):
-                raise KeyNotFound(
-                    f"key '{name}' is a peer's public key; this function needs a "
-                    "private key, which only the party that made it has"
-                )
-            raise self._not_found(name)
+            raise self._no_private(name, _OPRF_PUBLIC)
         return key
 
     def oprf_public(self, name: str) -> OprfPublicKey:
@@ -599,6 +589,14 @@ class Keyring:
             f"the name '{name}' is taken in this keyring; choose another one (a script "
             "makes its keys from the session's name: start a new session)"
         )
+
+    def _no_private(self, name: str, public: str) -> KeyNotFound:
+        if self._has(name, public):
+            return KeyNotFound(
+                f"key '{name}' is a peer's public key; this function needs a "
+                "private key, which only the party that made it has"
+            )
+        return self._not_found(name)
 
     def _not_found(self, name: str) -> KeyNotFound:
         known = ", ".join(self._names()) or "none yet"
