@@ -68,19 +68,18 @@ def psi_id(context: Context, values: pa.Array, sql_types: pa.Array, kinds: pa.Ar
             "both parties"
         )
     normalise = KINDS[kind]
-    results = []
-    for encoded in values.to_pylist():
-        value = json.loads(encoded)[0]
-        if isinstance(value, list):
-            parts = [None if part is None else _part(part, normalise, kind) for part in value]
-            missing = not parts or None in parts
-            results.append(None if missing else json.dumps(parts, ensure_ascii=False))
-        else:
-            results.append(None if value is None else _part(value, normalise, kind))
-    return pa.array(results, pa.string())
+    in_one = ",".join([encoded[1:-1] for encoded in values.to_pylist()])
+    return pa.array(
+        [_text(value, normalise, kind) for value in json.loads(f"[{in_one}]")], pa.string()
+    )
 
 
-def _part(value: str | int, normalise: Callable[[str], str], kind: str) -> str | None:
+def _text(value: object, normalise: Callable[[str], str], kind: str) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, list):
+        parts = [_text(part, normalise, kind) for part in value]
+        return None if not parts or None in parts else json.dumps(parts, ensure_ascii=False)
     text = normalise(value if isinstance(value, str) else str(value))
     return text if text or kind == "raw" else None
 

@@ -9,11 +9,11 @@ from importlib import import_module
 from types import ModuleType
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .bytecolumns import from_rows
 from .parallel import ByteMatrix, map_rows
 
+Messages = Sequence[bytes] | ByteMatrix  # a matrix has one message a row
 SHA384_BYTES, SHA512_BYTES, _SHA512_BLOCK = 48, 64, 128
 
 
@@ -51,25 +51,9 @@ def shake256(before: bytes, messages: Sequence[bytes], after: bytes, length: int
     )
 
 
-def sha512(before: bytes, messages: Sequence[bytes], after: bytes) -> ByteMatrix:
+def sha512(before: bytes, messages: Messages, after: bytes) -> ByteMatrix:
     """SHA-512 of before || message || after, for each message: (rows, 64)."""
     data, places = _in_one_piece(messages)
-    return _sha512(before, data, places, after)
-
-
-def expand_message_xmd(messages: Sequence[bytes], dst: bytes, before: bytes = b"") -> ByteMatrix:
-    """expand_message_xmd with SHA-512 (RFC 9380, 5.3.1) of before || message, for each message,
-    to as many bytes as one hash has: (rows, 64)."""
-    if not 0 < len(dst) < 256:
-        raise ValueError("expand_message_xmd: the tag is empty, or longer than 255 bytes")
-    dst_prime = dst + bytes([len(dst)])
-    length = SHA512_BYTES.to_bytes(2, "big")
-    b_0 = sha512(bytes(_SHA512_BLOCK) + before, messages, length + b"\x00" + dst_prime)
-    ends = np.arange(len(b_0) + 1, dtype=np.int64) * SHA512_BYTES
-    return _sha512(b"", memoryview(b_0.tobytes()), _places(ends), b"\x01" + dst_prime)
-
-
-def _sha512(before: bytes, data: memoryview, places: ByteMatrix, after: bytes) -> ByteMatrix:
     compiled = _compiled()
     if compiled is None:
         start = hashlib.sha512(before)
@@ -84,6 +68,17 @@ def _sha512(before: bytes, data: memoryview, places: ByteMatrix, after: bytes) -
         *(data, places, SHA512_BYTES),
         lambda out, data, ends: compiled.sha512(out, before, data, ends, after),
     )
+
+
+def expand_message_xmd(messages: Messages, dst: bytes, before: bytes = b"") -> ByteMatrix:
+    """expand_message_xmd with SHA-512 (RFC 9380, 5.3.1) of before || message, for each message,
+    to as many bytes as one hash has: (rows, 64)."""
+    if not 0 < len(dst) < 256:
+        raise ValueError("expand_message_xmd: the tag is empty, or longer than 255 bytes")
+    dst_prime = dst + bytes([len(dst)])
+    length = SHA512_BYTES.to_bytes(2, "big")
+    b_0 = sha512(bytes(_SHA512_BLOCK) + before, messages, length + b"\x00" + dst_prime)
+    return sha512(b"", b_0, b"\x01" + dst_prime)
 
 
 def pss_encode_one(message: bytes, bits: int, salt: bytes = b"") -> bytes:
@@ -110,14 +105,15 @@ def _mgf1(seed: bytes, length: int) -> bytes:
     return mask[:length]
 
 
-def _in_one_piece(messages: Sequence[bytes]) -> tuple[memoryview, ByteMatrix]:
+def _in_one_piece(messages: Messages) -> tuple[memoryview, ByteMatrix]:
     """Return all messages one behind the other, and where each begins and ends there."""
-    ends = np.cumsum([0, *map(len, messages)], dtype=np.int64)
-    return memoryview(b"".join(messages)), _places(ends)
-
-
-def _places(ends: NDArray[np.int64]) -> ByteMatrix:
-    return np.stack([ends[:-1], ends[1:]], axis=1).view(np.uint8)
+    if isinstance(messages, np.ndarray):
+        data = messages.tobytes()
+        ends = np.arange(len(messages) + 1, dtype=np.int64) * messages.shape[1]
+    else:
+        data = b"".join(messages)
+        ends = np.cumsum([0, *map(len, messages)], dtype=np.int64)
+    return memoryview(data), np.stack([ends[:-1], ends[1:]], axis=1).view(np.uint8)
 
 
 def _each(

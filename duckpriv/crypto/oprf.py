@@ -120,11 +120,10 @@ def _weights(public: bytes, blinded: ByteMatrix, evaluated: ByteMatrix) -> ByteM
     if len(blinded) > 2:
         transcript += hashlib.sha512(blinded.tobytes() + evaluated.tobytes()).digest()
     seed = _prefixed(hashlib.sha512(transcript).digest())
-    pairs = zip(rows_of(blinded), rows_of(evaluated), strict=True)
-    composites = [
-        i.to_bytes(2, "big") + _prefixed(c) + _prefixed(d) + b"Composite"
-        for i, (c, d) in enumerate(pairs)
-    ]
+    rows = len(blinded)
+    places = np.arange(rows, dtype=">u2").view(np.uint8).reshape(rows, 2)
+    length, end = (from_rows([x] * rows, len(x)) for x in (b"\0\x20", b"Composite"))
+    composites = np.hstack([places, length, blinded, length, evaluated, end])
     return ristretto.reduce(ristretto.expand(composites, _TO_SCALAR, seed))
 
 

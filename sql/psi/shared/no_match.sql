@@ -1,5 +1,5 @@
 -- what our ids, as they were compared, have that may keep them from matching: numbers, and no id. Found out whether
--- any matches or not, since the host sees when we end; of 100,000 ids at most, which are in random order.
+-- any matches or not, since the host sees when we end; of 10,000 ids at most, which are in random order.
 CREATE OR REPLACE TEMP TABLE psi_notes AS
     WITH columns_of AS (
         SELECT *, row_number() OVER (ORDER BY key, nth) AS i, count(*) OVER () AS width
@@ -8,7 +8,7 @@ CREATE OR REPLACE TEMP TABLE psi_notes AS
                     FROM range(1, getvariable('keys') + 1) t(key), (SELECT string_split(getvariable('kind'), ';') AS all_kinds)))
     ), of_keys AS (
         SELECT CASE WHEN getvariable('keys') = 1 THEN ['1', psi_id] ELSE from_json(psi_id, '["VARCHAR"]') END AS id
-        FROM psi_sequence WHERE seq <= 100000
+        FROM psi_sequence WHERE seq <= 10000
     ), parts AS (
         SELECT unnest(texts) AS text, generate_subscripts(texts, 1) AS nth, key
         FROM (SELECT id[1]::BIGINT AS key, CASE WHEN len(getvariable('id_keys')[id[1]::BIGINT]) = 1 THEN [id[2]]
