@@ -12,7 +12,7 @@ from .errors import (
     ProtocolError,
 )
 from .keyring import Keyring
-from .session import Party, connect, register
+from .party import Party, connect, register
 
 __version__ = "0.1.0"
 

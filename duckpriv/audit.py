@@ -61,6 +61,12 @@ class Audit:
             last = self._last or self._read_last(self._con)
             self._last = self._add(self._con, last, messages)
 
+    def catch_up(self, moved: list[Manifest]) -> None:
+        """Add what was moved since the last statement of a script, and empty the list."""
+        self.forget()
+        self.record(moved)
+        moved.clear()
+
     def record_apart(self, messages: Sequence[Manifest]) -> None:
         """Add messages in a transaction of its own, while a statement runs on the connection: what
         was moved stays so if that is rolled back."""

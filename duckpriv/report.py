@@ -17,7 +17,7 @@ from .database import open_database
 from .disk import utf8_path
 from .engine import extend_search_path, literal, quoted
 from .errors import InvalidValue
-from .session import connect
+from .party import connect
 from .visible import visible
 
 if TYPE_CHECKING:

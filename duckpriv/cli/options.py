@@ -14,8 +14,8 @@ from rich.text import Text
 from ..exchange import Limits
 from ..functions import FUNCTIONS
 from ..keyring import Keyring
+from ..party import default_keyring
 from ..scripts import bundled
-from ..session import default_keyring
 from ..visible import visible
 
 MOST_ROWS = 20

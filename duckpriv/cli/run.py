@@ -18,10 +18,11 @@ from ..errors import InvalidValue
 from ..exchange import Limits
 from ..exchange.addresses import DEFAULT_TIMEOUT
 from ..exchange.exchange import DEFAULT_SILENCE
+from ..party import connect
 from ..policies import read_policies, uses_of
 from ..progress import Progress
+from ..runner import Rows
 from ..scripts import PARTIES, Script, Statement, load
-from ..session import Rows, connect
 from ..visible import visible
 from .group import cli
 from .options import (

@@ -70,7 +70,7 @@ def exchange_begin(
             constant(parameters, "the parameters"),
             running,
         )
-    # A script is ended by its own thread (`session.py`): it need not ask again and again, which
+    # A script is ended by its own thread (`runner.py`): it need not ask again and again, which
     # takes DuckDB longer to plan than all the rest.
     waits = context.runs_script
     published = _PUBLISHED.format(handle=handle, waits=waits)

@@ -1,0 +1,383 @@
+"""A party: a DuckDB connection with duckpriv's functions, a keyring, an exchange."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import duckdb
+import platformdirs
+
+from .audit import Audit
+from .columns.context import Activity, Context
+from .connection import plain_settings, refuse_without_files
+from .ctrlc import CtrlC
+from .database import open_database, refuse_read_only, refuse_transaction, with_remedy
+from .engine import extend_search_path, install, literal, quoted
+from .errors import Cancelled, InvalidValue, disk_errors_explained, interruptible, translated
+from .exchange import FileExchange, Limits, Manifest, open_exchange
+from .exchange import serve as serve_mailbox
+from .exchange.addresses import DEFAULT_TIMEOUT
+from .exchange.exchange import DEFAULT_SILENCE
+from .exchange.folder import Folder
+from .keyring import Keyring
+from .names import check_name
+from .runner import Observer, Rows, Runner, refuse_unsure
+from .scripts import PROVIDED, Script, Statement, load
+
+if TYPE_CHECKING:
+    from .exchange.server import MailboxServer
+
+_POLL_SECONDS = 0.1
+# How long `close` waits for functions that it has ended.
+_END_SECONDS = 2.0
+_LOG = logging.getLogger("duckpriv")
+
+
+def default_keyring() -> Path:
+    """Return `$DUCKPRIV_KEYRING`, or the keyring in the user's configuration folder."""
+    return Path(
+        os.environ.get("DUCKPRIV_KEYRING") or platformdirs.user_config_path("duckpriv") / "keyring"
+    )
+
+
+class Party:
+    """One organisation's side of a session. Made by `connect` or `register`.
+
+    `con` is an ordinary DuckDB connection with duckpriv's functions. A party is a context
+    manager; leaving it discards unfinished messages, and closes `con` if `connect` opened it.
+    """
+
+    def __init__(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        context: Context,
+        exchange: FileExchange | None,
+        server: MailboxServer | None,
+        owns: bool,
+    ) -> None:
+        self.con = con
+        self._context = context
+        self._exchange = exchange
+        self._server = server
+        self._owns = owns
+        self._audit = Audit(con, context.me or "")
+        if exchange is not None:
+            exchange.know(*self._audit.moved(exchange.session))
+            exchange.keep_record = self._keep_record
+
+    @property
+    def keyring(self) -> Keyring:
+        """The party's keyring."""
+        return self._context.need_keyring()
+
+    @property
+    def activity(self) -> Activity:
+        """What the party's functions are doing, for a progress display."""
+        return self._context.activity
+
+    def sql(self, query: str) -> duckdb.DuckDBPyRelation:
+        """Run SQL, as `con.sql` does; duckpriv's errors come as their own classes.
+
+        A relation is lazy: an error of a function may come when its rows are fetched, then as
+        DuckDB's exception. `duckpriv.errors.from_text` finds ours in its text.
+        """
+        refuse_unsure(query)
+        try:
+            with self._reading(query):
+                return self.con.sql(query)
+        except duckdb.Error as error:
+            raise with_remedy(self.con, translated(error)) from None
+
+    @interruptible()
+    def run(
+        self,
+        script: str | Script,
+        *,
+        observer: Observer | None = None,
+        on_rows: Callable[[Statement, Rows], None] | None = None,
+        on_resume: Callable[[int, bool], None] | None = None,
+        **variables: object,
+    ) -> Rows:
+        """Run a bundled script ('psi/host'), a file, or what `scripts.load` made of one; return the
+        rows of its last query.
+
+        `variables` are set as DuckDB variables; a script says at its top which it takes. A frame of
+        pandas, Polars or Arrow, or a relation, can be given as `table`, and a list of names where
+        several columns are named.
+        Each statement is a transaction of its own. On an error or Ctrl-C the statement
+        that runs is undone, and messages that were begun are deleted. Afterwards the connection's
+        variables are as before, and the script's working tables (TEMP) are gone. It sends only what
+        `duckpriv run --dry-run` lists (`consent.py`); anything else raises NotAccepted.
+
+        With an exchange, a journal in the database (`journal.py`) lets the same call go on after
+        the last finished statement, also if the process was killed: then `on_resume` is called
+        with the number of finished statements, and with whether all were, so that only their
+        result is returned. A run that has sent nothing begins anew if it failed or was finished.
+
+        Raises a DuckprivError, DuckDB's own error (a missing table), or KeyboardInterrupt.
+        """
+        refuse_transaction(self.con)
+        refuse_read_only(self.con, writes=self._exchange is not None)
+        try:
+            with (
+                plain_settings(self.con),
+                _frames_as_views(self.con, variables) as named,
+                self._context.script(),
+                CtrlC() as ctrl_c,
+            ):
+                parsed = script if isinstance(script, Script) else load(script)
+                values = _values(parsed, named)
+                parsed = parsed.with_tables(values)
+                extend_search_path(self.con)
+                if self._exchange is not None:
+                    refuse_without_files(self.con)
+                runner = Runner(
+                    *(self.con, self._context, self._exchange, self._audit),
+                    *(ctrl_c, observer, on_rows),
+                )
+                result = runner.run(parsed, values, on_resume)
+                if self._exchange is not None and self._server is not None:
+                    with suppress(KeyboardInterrupt, Cancelled):
+                        self._exchange.linger(observer.tick if observer else lambda: None)
+                return result
+        except duckdb.Error as error:
+            raise with_remedy(self.con, error) from None
+
+    def cancel(self) -> None:
+        """End what this party does, from another thread: a wait, a transfer, a script, a statement
+        on `con`. It raises Cancelled where it runs, or duckdb.InterruptException; what is on
+        another cursor and none of duckpriv's functions, DuckDB's `interrupt` ends. Without effect
+        where nothing runs. Afterwards the party goes on as after any error.
+        """
+        self._context.cancel()
+        with suppress(duckdb.Error):  # the connection may be closed
+            self.con.interrupt()
+
+    @contextmanager
+    def _reading(self, query: str) -> Iterator[None]:
+        with ExitStack() as entered:
+            if self._exchange is not None:
+                entered.enter_context(self._exchange.permission.reading(query))
+            yield
+
+    def _keep_record(self, messages: Sequence[Manifest]) -> bool:
+        """Note in the audit table what a statement by hand has moved; return whether that could
+        be."""
+        try:
+            self._audit.record_apart(messages)
+        except duckdb.Error as error:  # such as a database that is read only
+            _LOG.warning(
+                "a message was moved, and duckpriv_audit does not have it (%s)",
+                type(error).__name__,
+            )
+            return False
+        return True
+
+    @interruptible()
+    def close(self) -> None:
+        """End what the party does, discard unfinished messages and received copies, and close an
+        own connection."""
+        self._context.cancel()
+        if self._owns:
+            with suppress(duckdb.Error):  # it may be closed
+                self.con.interrupt()
+        self._context.wait_for_calls(_END_SECONDS)
+        if self._exchange is not None:
+            with suppress(duckdb.Error):  # the connection may be closed, or in a transaction
+                self._audit.catch_up(self._exchange.moved)
+            self._exchange.close()
+        if self._server is not None:
+            self._server.close()
+        if self._owns:
+            self._close_connection()
+
+    def _close_connection(self) -> None:
+        """A call that was ended a moment ago may still be on its way out of DuckDB."""
+        until = time.monotonic() + _END_SECONDS
+        while True:
+            try:
+                return self.con.close()
+            except duckdb.Error:
+                if time.monotonic() > until:
+                    raise
+            time.sleep(_POLL_SECONDS)
+
+    def __enter__(self) -> Party:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+@interruptible()
+def connect(
+    database: str | os.PathLike[str] = ":memory:",
+    *,
+    me: str | None = None,
+    exchange: str | None = None,
+    keyring: str | os.PathLike[str] | None = None,
+    session: str | None = None,
+    timeout: float = DEFAULT_TIMEOUT,
+    silence: float = DEFAULT_SILENCE,
+    serve: str | None = None,
+    limits: Limits | None = None,
+    unprotected: bool = False,
+    passphrase: str | None = None,
+) -> Party:
+    """Open a DuckDB database with duckpriv's functions, as party `me` of `session`.
+
+    `exchange` is `dir:` and a folder that the peers see too, or `grpc+tls://HOST:PORT` where a peer
+    serves its mailbox; it needs `me` and `session`. `serve` is an address of that form, at which
+    the peers that you trust can use your own `dir:` meanwhile; `run` then ends when they have.
+    `keyring` is a folder for keys, by default `$DUCKPRIV_KEYRING` or in the user's
+    configuration folder. `timeout` is how many seconds to wait for one message, and
+    `silence` how many for a sign of life from a peer that was running; `limits` are those of
+    received messages. Messages are encrypted to their receivers and signed, with the identities
+    that `Keyring.create_identity` made and `Keyring.trust` trusts; `unprotected`, for trials only,
+    leaves that out. `passphrase` opens a keyring that has one, or protects a new one. Without
+    exchange, the functions that only compute work.
+    """
+    keys = Keyring(keyring or default_keyring(), passphrase)
+    context = _context(keys, me, session)
+    con = open_database(database)
+    try:
+        return _join(
+            *(con, context, exchange, timeout, silence, serve, limits, unprotected),
+            owns=True,
+            new=database == ":memory:",
+        )
+    except BaseException:
+        con.close()
+        raise
+
+
+@interruptible()
+def register(
+    con: duckdb.DuckDBPyConnection,
+    *,
+    me: str | None = None,
+    exchange: str | None = None,
+    keyring: str | os.PathLike[str] | None = None,
+    session: str | None = None,
+    timeout: float = DEFAULT_TIMEOUT,
+    silence: float = DEFAULT_SILENCE,
+    serve: str | None = None,
+    limits: Limits | None = None,
+    unprotected: bool = False,
+    passphrase: str | None = None,
+) -> Party:
+    """Put duckpriv's functions on a connection of your own; the settings are `connect`'s.
+
+    Call it on the root connection, which has to outlive its cursors: registering on a cursor
+    that is then dropped crashes DuckDB 2.0. A cursor sees the functions as
+    `duckpriv.rsa_blind(…)`, or short after `SET search_path`; so does the connection itself
+    after USE. A second call replaces the settings, for a new session. The functions stand in an
+    attached in-memory database named duckpriv; into your own one goes the table duckpriv_audit,
+    once messages are moved, what a running script needs (`journal.py`), and the ledger
+    duckpriv_releases of what scripts released.
+    """
+    context = _context(Keyring(keyring or default_keyring(), passphrase), me, session)
+    return _join(
+        *(con, context, exchange, timeout, silence, serve, limits, unprotected),
+        owns=False,
+        new=False,
+    )
+
+
+def _context(keyring: Keyring, me: str | None, session: str | None) -> Context:
+    if me is not None:
+        check_name("your own name (me)", me)
+    if session is not None:
+        check_name("the session", session)
+    return Context(keyring, me, session)
+
+
+def _join(
+    con: duckdb.DuckDBPyConnection,
+    context: Context,
+    exchange: str | None,
+    timeout: float,
+    silence: float,
+    serve: str | None,
+    limits: Limits | None,
+    unprotected: bool,
+    owns: bool,
+    new: bool,
+) -> Party:
+    opened = server = None
+    refuse_transaction(con)
+    refuse_read_only(con, writes=exchange is not None)
+    if exchange is not None:
+        refuse_without_files(con)
+        with disk_errors_explained():
+            opened = open_exchange(exchange, context, timeout, silence, unprotected, limits)
+        context.exchange = opened
+    try:
+        if opened is not None and isinstance(opened.mailbox, Folder):
+            opened.mailbox.need_writable()
+        if serve is not None:
+            if exchange is None or opened is None or unprotected:
+                raise InvalidValue("to serve a mailbox needs an exchange, and protected messages")
+            server = serve_mailbox(exchange, serve, context.need_keyring(), opened.me, limits)
+        install(con, context, new)
+        return Party(con, context, opened, server, owns)
+    except BaseException:
+        if server is not None:
+            server.close()
+        if opened is not None:
+            opened.close()
+        raise
+
+
+def _values(script: Script, variables: dict[str, object]) -> dict[str, object]:
+    for name in PROVIDED:
+        if name in variables:
+            raise InvalidValue(f"'{name}' is set when the party connects, not by run()")
+    return script.values({name: _as_variable(value) for name, value in variables.items()})
+
+
+def _as_variable(value: object) -> object:
+    """A list of columns is written with commas between, as on the command line."""
+    if isinstance(value, (list, tuple)):
+        return ",".join(
+            quoted(name) if re.search('[",]', name) else name for name in map(str, value)
+        )
+    return literal(str(value)) if isinstance(value, Path) else value
+
+
+@contextmanager
+def _frames_as_views(
+    con: duckdb.DuckDBPyConnection, variables: dict[str, object]
+) -> Iterator[dict[str, object]]:
+    """Give each frame among the values a name that SQL can use."""
+    frames = {f"duckpriv_frame_{n}": (n, v) for n, v in variables.items() if _is_frame(v)}
+    try:
+        for view, (_, frame) in frames.items():
+            con.register(view, frame)
+        yield variables | {name: view for view, (name, _) in frames.items()}
+    finally:
+        for view in frames:
+            with suppress(duckdb.Error):  # the connection may be closed
+                con.unregister(view)
+
+
+def _is_frame(value: object) -> bool:
+    kind = type(value)
+    return (
+        hasattr(kind, "__arrow_c_stream__")
+        or isinstance(value, duckdb.DuckDBPyRelation)
+        or kind.__name__ in ("DataFrame", "LazyFrame")
+    )
