@@ -90,7 +90,7 @@ def keys_of_before() -> Iterator[None]:
 
     taking = SimpleNamespace(**{**vars(rsa), "generate_private_key": take})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("duckpriv.keyring.rsa", taking)
+        patch.setattr("duckpriv.keyring.pairs.rsa", taking)
         patch.setattr("duckpriv.crypto.paillier.rsa", taking)
         yield
 

@@ -21,10 +21,10 @@ def joint_key(folder: Path) -> dict[str, bytes]:
     keyring = Keyring(folder)
     names = ("part1", "part2")
     for name in names:
-        keyring.generate_joint(name, "rsa-2048")
+        keyring.joint.generate(name, "rsa-2048")
     for name, peer in (names, names[::-1]):
-        share = keyring.joint_part(peer).share
-        keyring.join(name, peer, share.commitment(peer), share.encoded)
+        share = keyring.joint.part(peer).share
+        keyring.joint.join(name, peer, share.commitment(peer), share.encoded)
     return {file.name: file.read_bytes() for file in keyring.path.iterdir()}
 
 
@@ -36,13 +36,13 @@ def fill(keyring: Keyring, own: rsa.RSAPrivateKey, joint: dict[str, bytes]) -> N
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    keyring._write_first("mine.private.pem", pem)
-    keyring.import_public("host", keyring.rsa_private("mine").public.der, "rsa")
+    keyring.write_first("mine.private.pem", pem)
+    keyring.import_public("host", keyring.rsa.private("mine").public.der, "rsa")
     numbers = own.private_numbers()
-    keyring._write_first("paillier.paillier.private.pem", factors_pem(numbers.p, numbers.q))
-    keyring.generate_oprf("oprf")
+    keyring.write_first("paillier.paillier.private.pem", factors_pem(numbers.p, numbers.q))
+    keyring.oprf.generate("oprf")
     for name in ("seed1", "seed2"):
-        keyring.generate_seed_part(name)
+        keyring.seeds.generate(name)
     keyring.keep_secret("seed", b"a seed of 32 bytes for the tests")
     for file, content in joint.items():
-        keyring._write_first(file, content)
+        keyring.write_first(file, content)

@@ -188,9 +188,9 @@ TEXTS = {
 
 
 def key_parsers(keyring: Keyring) -> dict[str, Parser]:
-    rsa = keyring.rsa_private("mine")
+    rsa = keyring.rsa.private("mine")
     modulus = rsa.public.modulus
-    part = keyring.seed_part("seed1")
+    part = keyring.seeds.part("seed1")
 
     def only_itself(read: Callable[[bytes], object]) -> Callable[[bytes], None]:
         def reads(data: bytes) -> None:
@@ -204,20 +204,20 @@ def key_parsers(keyring: Keyring) -> dict[str, Parser]:
     def read_proof(data: bytes) -> None:
         assert rsabssa.check_key_proof(data, modulus) == (data == proof)
 
-    paillier_key = keyring.paillier_public("paillier").encoded
+    paillier_key = keyring.paillier.public("paillier").encoded
     return {
         "rsa": Parser([rsa.public.der], RsaPublicKey.from_der),
         "paillier": Parser([paillier_key], only_itself(PaillierPublicKey.from_bytes)),
         "joint": Parser(
-            [keyring.joint_public("part1").encoded], only_itself(JointPublicKey.from_bytes)
+            [keyring.joint.public("part1").encoded], only_itself(JointPublicKey.from_bytes)
         ),
         "share": Parser(
-            [keyring.joint_part("part1").share.encoded],
+            [keyring.joint.part("part1").share.encoded],
             only_itself(lambda data: KeyShare.from_bytes(data, "part1")),
         ),
         "proof": Parser([proof], read_proof),
         "seed": Parser(
-            [keyring.seed_part("seed2").public], lambda data: part.agree("seed1", "seed2", data)
+            [keyring.seeds.part("seed2").public], lambda data: part.agree("seed1", "seed2", data)
         ),
         "import": Parser([paillier_key], lambda data: keyring.import_public("host", data, "rsa")),
     }

@@ -117,7 +117,7 @@ def test_sums_by_group(party) -> None:
 
 def test_phe_decrypts_our_ciphertexts(party) -> None:
     blob = one(party.con, "he_mul(paillier_encrypt(-2.5, 'paillier'), 3, 'paillier')")
-    private = party.keyring.paillier_private("paillier").key
+    private = party.keyring.paillier.private("paillier").key
     n = private.p * private.q
     theirs = phe.PaillierPrivateKey(phe.PaillierPublicKey(n), private.p, private.q)
     value = theirs.raw_decrypt(int.from_bytes(blob[_HEADER.size :], "big"))
@@ -240,7 +240,7 @@ def test_mistakes_have_their_errors(keys) -> None:
 
 def test_malformed_ciphertexts_are_refused(party) -> None:
     con = party.con
-    private = party.keyring.paillier_private("paillier").key
+    private = party.keyring.paillier.private("paillier").key
     good = one(con, "paillier_encrypt(1, 'paillier')")
     header, width = good[: _HEADER.size], private.public.width
     square = private.public.square

@@ -128,7 +128,7 @@ def test_nobody_uses_a_modulus_that_it_has_the_factors_of(connect) -> None:
 def test_key_parts_stay_in_the_keyring(parts, tmp_path) -> None:
     bank, shop = parts
     combine(bank, "b", "s", *shown(shop, "s"))
-    secret = bank.keyring.joint_part("b").x
+    secret = bank.keyring.joint.part("b").x
     forms = [secret.to_bytes(32, "big"), str(secret).encode(), f"{secret:x}".encode()]
     texts = [*shown(bank, "b"), value(bank.con, "SELECT joint_public_key('b')")]
     texts.append(str(bank.keyring.list()).encode())
@@ -138,7 +138,7 @@ def test_key_parts_stay_in_the_keyring(parts, tmp_path) -> None:
 
 
 def test_damaged_public_keys_are_refused(party) -> None:
-    good = party.keyring.joint_public("part1").encoded
+    good = party.keyring.joint.public("part1").encoded
     for data in (
         good[:-1],
         good + b"\0",
@@ -257,7 +257,7 @@ def test_schemes_do_not_mix(party) -> None:
 def test_altered_ciphertexts_are_refused(party) -> None:
     good = value(party.con, "SELECT joint_encrypt(1, 'part1')")
     half = value(party.con, "SELECT partial_decrypt($1, 'part2')", good)
-    n = party.keyring.joint_public("part1").key.modulus
+    n = party.keyring.joint.public("part1").key.modulus
     for bad in (
         good[:-1],
         good + b"\0",

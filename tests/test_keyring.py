@@ -23,7 +23,7 @@ def keyring(tmp_path: Path) -> Keyring:
 
 
 def test_files_are_for_the_owner_only(keyring: Keyring) -> None:
-    keyring.generate_rsa("a", 2048)
+    keyring.rsa.generate("a", 2048)
     keyring.secret("b")
     assert stat.S_IMODE(keyring.path.stat().st_mode) == 0o700
     files = list(keyring.path.iterdir())
@@ -32,18 +32,20 @@ def test_files_are_for_the_owner_only(keyring: Keyring) -> None:
 
 
 def test_a_key_is_the_same_when_it_is_read_again(keyring: Keyring) -> None:
-    made = keyring.generate_rsa("a", 2048)
+    keyring.rsa.generate("a", 2048)
+    made = keyring.info("a")
     again = Keyring(keyring.path)
     assert again.info("a") == made
-    assert again.rsa_private("a").public == keyring.rsa_public("a")
+    assert again.rsa.private("a").public == keyring.rsa.public("a")
     assert again.secret("s") == Keyring(keyring.path).secret("s")
     assert again.secret("s") != again.secret("t")
 
 
 def test_no_key_is_overwritten(keyring: Keyring, rsa_key) -> None:
-    made = keyring.generate_rsa("a", 2048)
+    keyring.rsa.generate("a", 2048)
+    made = keyring.info("a")
     with pytest.raises(KeyMismatch, match="taken"):
-        keyring.generate_rsa("a", 2048)
+        keyring.rsa.generate("a", 2048)
     with pytest.raises(KeyMismatch, match="taken"):
         keyring.import_public("a", spki(rsa_key), "rsa")
     assert keyring.info("a") == made
@@ -60,28 +62,28 @@ def test_importing_the_same_key_again_changes_nothing_and_another_is_refused(
 
 
 def test_one_name_is_one_key_of_whatever_kind(keyring: Keyring, rsa_key) -> None:
-    keyring.generate_paillier("a", 2048)
+    keyring.paillier.generate("a", 2048)
     keyring.secret("s")
     for name in ("a", "s"):
         with pytest.raises(KeyMismatch, match="taken"):
             keyring.import_public(name, spki(rsa_key), "rsa")
         with pytest.raises(KeyMismatch, match="taken"):
-            keyring.generate_rsa(name, 2048)
+            keyring.rsa.generate(name, 2048)
     keyring.import_public("b", spki(rsa_key), "rsa")
     with pytest.raises(KeyMismatch, match="taken"):
-        keyring.import_public("b", keyring.paillier_public("a").encoded, "paillier")
+        keyring.import_public("b", keyring.paillier.public("a").encoded, "paillier")
 
 
 @pytest.mark.parametrize("bits", [0, 512, 1024, 2047, 2052, 8200, 10**6])
 def test_key_sizes(keyring: Keyring, bits: int) -> None:
     with pytest.raises(InvalidValue, match=f"{bits} bits is refused"):
-        keyring.generate_rsa("a", bits)
+        keyring.rsa.generate("a", bits)
     assert keyring.list() == []
 
 
 @pytest.mark.parametrize("name", ["", "../a", "A", "a b", "a.b", "a" * 161, None])
 def test_unsafe_key_names(keyring: Keyring, name) -> None:
-    for use in (keyring.rsa_public, keyring.rsa_private, keyring.secret, keyring.remove):
+    for use in (keyring.rsa.public, keyring.rsa.private, keyring.secret, keyring.remove):
         with pytest.raises(InvalidValue, match="the key name"):
             use(name)
 
@@ -131,12 +133,12 @@ def test_weak_keys_of_a_peer_are_refused(keyring: Keyring, name: str) -> None:
 def test_what_is_missing_is_named_and_what_there_is_listed(keyring: Keyring, rsa_key) -> None:
     keyring.import_public("host", spki(rsa_key), "rsa")
     with pytest.raises(KeyNotFound, match="no key 'hots' .* its keys: host"):
-        keyring.rsa_public("hots")
+        keyring.rsa.public("hots")
     with pytest.raises(KeyNotFound, match="peer's public key"):
-        keyring.rsa_private("host")
+        keyring.rsa.private("host")
     keyring.remove("host")
     with pytest.raises(KeyNotFound, match="none yet"):
-        keyring.rsa_public("host")
+        keyring.rsa.public("host")
 
 
 def test_keys_are_names_in_sql_and_the_errors_too(party) -> None:

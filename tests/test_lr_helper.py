@@ -17,10 +17,10 @@ from sklearn.metrics import mean_poisson_deviance, roc_auc_score
 from sklearn.model_selection import train_test_split
 
 import duckpriv
-from duckpriv import Keyring, ProtocolError
+from duckpriv import ProtocolError
 from duckpriv.crypto.hashing import sha256
 from duckpriv.engine import sql_folder
-from duckpriv.keyring import _SEED_PART
+from duckpriv.keyring.seeds import SeedParts
 from duckpriv.keys import SeedPart
 from duckpriv.scripts import load
 from tests.effort import THOROUGH, takes_long, thorough
@@ -486,11 +486,11 @@ def test_views_are_those_of_any_other_data(tmp_path, monkeypatch, kind: str) -> 
     numbers: all that the helper has is the same, byte for byte. The service parties' messages are
     of the same length, and differ in numbers that random numbers hide (see the other tests)."""
 
-    def fixed(keyring: Keyring, name: str) -> object:
+    def fixed(seeds: SeedParts, name: str) -> None:
         digests = (sha256("a test's part", name.encode(), which) for which in (b"a", b"b"))
-        return keyring._keep_new(name, _SEED_PART, lambda: SeedPart(*digests).encoded)
+        seeds._store.keep_new(name, *seeds.SUFFIXES, lambda: SeedPart(*digests).encoded)
 
-    monkeypatch.setattr(Keyring, "generate_seed_part", fixed)
+    monkeypatch.setattr(SeedParts, "generate", fixed)
     views = []
     for seed, common in ((0, np.arange(40)), (1, np.arange(20, 60))):
         rng = np.random.default_rng(seed)

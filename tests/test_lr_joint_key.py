@@ -59,8 +59,8 @@ class Seen:
             self.order = [row for (row,) in self.party.con.execute(query).fetchall()]
         if statement.title == "nobody needs our part of the key any more":
             (name,) = self.party.con.execute("SELECT getvariable('joint')").fetchall()[0]
-            self.part = self.party.keyring.joint_part(name)
-            self.public = self.party.keyring.joint_public(name)
+            self.part = self.party.keyring.joint.part(name)
+            self.public = self.party.keyring.joint.public(name)
 
     def tick(self) -> None:
         pass

@@ -162,7 +162,7 @@ def test_what_comes_back_is_masked_modulo_n(two, tmp_path, encrypts: str) -> Non
     file = tmp_path / f"mailbox/s/{evaluator}/{encrypts}/matmul.{evaluator}-masked.arrow"
     blobs = pa.ipc.open_stream(file.read_bytes()).read_all()["ct"].to_pylist()
     assert len(set(blobs)) == len(blobs)
-    private = duckpriv.Keyring(tmp_path / f"{encrypts}.keys").paillier_private(
+    private = duckpriv.Keyring(tmp_path / f"{encrypts}.keys").paillier.private(
         f"matmul-s-{encrypts}"
     )
     _, bodies = read_masked(blobs, private.public)

@@ -38,13 +38,13 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def fill(keyring: Keyring) -> Keyring:
     """A private file of every kind, and public ones."""
-    keyring.generate_rsa("rsa", 2048)
-    keyring.generate_paillier("paillier", 2048)
-    keyring.generate_joint("part", "rsa-2048")
-    keyring.generate_seed_part("seed")
+    keyring.rsa.generate("rsa", 2048)
+    keyring.paillier.generate("paillier", 2048)
+    keyring.joint.generate("part", "rsa-2048")
+    keyring.seeds.generate("seed")
     keyring.keep_secret("secret", bytes(range(32)))
     keyring.create_identity("bank")
-    keyring.import_public("shop", keyring.paillier_public("paillier").encoded, "paillier")
+    keyring.import_public("shop", keyring.paillier.public("paillier").encoded, "paillier")
     return keyring
 
 
@@ -63,10 +63,10 @@ def held(keyring: Keyring) -> tuple:
     """Everything that is in a keyring of `fill`, told from its keys."""
     return (
         keyring.list(),
-        keyring.rsa_private("rsa").public,
-        keyring.paillier_private("paillier").key.p,
-        keyring.joint_part("part"),
-        keyring.seed_part("seed"),
+        keyring.rsa.private("rsa").public,
+        keyring.paillier.private("paillier").key.p,
+        keyring.joint.part("part"),
+        keyring.seeds.part("seed"),
         keyring.secret("secret"),
         keyring.identity("bank").encoded,
     )
@@ -116,7 +116,7 @@ def test_a_protected_keyring_works_with_its_passphrase_and_only_with_it(plain) -
             refused.keep_secret("new", bytes(32))
         with pytest.raises(DuckprivError):
             refused.protect("another")
-        assert refused.paillier_public("shop").key.bits == 2048  # public
+        assert refused.paillier.public("shop").key.bits == 2048  # public
     assert held(Keyring(plain.path, PHRASE)) == before
 
 
@@ -357,7 +357,7 @@ def test_a_private_file_that_others_may_open_is_refused(plain, mode: int) -> Non
     keyring = Keyring(plain.path)
     with pytest.raises(InvalidValue, match="chmod 600"):
         keyring.secret("secret")
-    assert keyring.paillier_public("shop")
+    assert keyring.paillier.public("shop")
 
 
 def test_connect_and_register_take_a_passphrase(tmp_path: Path) -> None:

@@ -149,7 +149,7 @@ def test_the_signature_behind_each_token_verifies_as_rsa_pss(two: Two, tmp_path)
     two(host_ids, host_ids[:5], folder=tmp_path)
     sent = tmp_path / "mailbox/s1/bank/shop/psi.tokens.arrow"
     tokens = set(pa.ipc.open_stream(sent.read_bytes()).read_all()["token"].to_pylist())
-    key = Keyring(tmp_path / "bank.keys").rsa_private("psi-s1-bank")
+    key = Keyring(tmp_path / "bank.keys").rsa.private("psi-s1-bank")
     messages = [labelled("duckpriv/psi/id/v1", id_.encode()) for id_ in host_ids]
     encoded = rsabssa.encode(messages, key.public.modulus)
     public = key._key.public_key()

@@ -83,7 +83,7 @@ def test_the_host_signs_nothing_when_one_blinded_value_is_bad(
         bad.con.execute("CREATE TABLE key (n BLOB)")
         der = bad.con.execute("SELECT key FROM exchange_recv('bank', 'psi/key')").fetchall()[0][0]
         bad.con.execute("SELECT key_import('host', $1, 'rsa')", [der]).fetchall()
-        modulus = bad.keyring.rsa_public("host").modulus
+        modulus = bad.keyring.rsa.public("host").modulus
         bad.con.execute("INSERT INTO key VALUES ($1)", [modulus.to_bytes(256, "big")])
         good = "rsa_blind('a', 'host')" if kind not in ("number", "list") else BAD_BLINDED[kind]
         say(

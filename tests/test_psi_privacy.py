@@ -119,7 +119,7 @@ def test_nothing_that_the_host_has_depends_on_which_ids_match(run_both, monkeypa
             generate(keyring, name, bits)
             first["pem"] = (keyring.path / f"{name}.private.pem").read_bytes()
         else:
-            keyring._write_first(f"{name}.private.pem", first["pem"])
+            keyring.write_first(f"{name}.private.pem", first["pem"])
         return keyring.info(name)
 
     monkeypatch.setattr(Keyring, "generate_rsa", same_key)
@@ -171,7 +171,7 @@ def test_blinded_values_of_the_same_ids_differ_between_sessions(run_both) -> Non
 
 def test_no_secret_reaches_a_database_the_mailbox_or_a_catalog(run_both) -> None:
     folder, parties, _ = run_both("secrets", IDS, IDS)
-    numbers = parties["bank"].keyring.rsa_private("psi-s1-bank")._key.private_numbers()
+    numbers = parties["bank"].keyring.rsa.private("psi-s1-bank")._key.private_numbers()
     secrets = [
         x.to_bytes((x.bit_length() + 7) // 8, "big")
         for x in (numbers.p, numbers.q, numbers.d, numbers.dmp1, numbers.dmq1, numbers.iqmp)

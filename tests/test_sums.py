@@ -195,7 +195,7 @@ def test_an_invalid_body_is_refused_wherever_it_stands(party, key, place: int) -
 
 def test_a_multiple_of_a_factor_is_refused(party) -> None:
     """It is in range, and would tell a factor of N; also where another one makes it 0."""
-    private = party.keyring.paillier_private("paillier").key
+    private = party.keyring.paillier.private("paillier").key
     p, q = private.p, private.q
     ct = party.con.execute("SELECT paillier_encrypt(1, 'paillier')").fetchall()[0][0]
     width = private.public.width

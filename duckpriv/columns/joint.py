@@ -18,8 +18,8 @@ from .arrays import constant
 from .ciphertext import HEADER_BYTES, PARTIAL, Layout, layout_of, read, read_partial, write
 from .context import Context
 from .homomorphic import send
+from .keygen import keygen
 from .plaintexts import encrypt_lists, encrypt_numbers, single, to_numbers, unpacked
-from .rsa import KEY_INFO
 
 # Bits by which a bound, and doublings, may have grown at the peer.
 _GROWTH = 4
@@ -42,24 +42,20 @@ def joint_modulus(context: Context, bits: pa.Array) -> pa.Array:
 def joint_keygen(context: Context, names: pa.Array, moduli: pa.Array) -> pa.Array:
     """Make this party's part of one joint key a row; return what may be told of it."""
     keyring = context.need_keyring()
-    infos = [
-        vars(keyring.generate_joint(name, modulus))
-        for name, modulus in zip(names.to_pylist(), moduli.to_pylist(), strict=True)
-    ]
-    return pa.array(infos, KEY_INFO)
+    return keygen(keyring, keyring.joint.generate, names, moduli)
 
 
 def joint_commitment(context: Context, names: pa.Array) -> pa.Array:
     """Return the commitment to each own key share."""
     keyring = context.need_keyring()
-    commitments = [keyring.joint_part(name).share.commitment(name) for name in names.to_pylist()]
+    commitments = [keyring.joint.part(name).share.commitment(name) for name in names.to_pylist()]
     return pa.array(commitments, pa.binary())
 
 
 def joint_key_share(context: Context, names: pa.Array) -> pa.Array:
     """Return each own key share, which opens its commitment."""
     keyring = context.need_keyring()
-    shares = [keyring.joint_part(name).share.encoded for name in names.to_pylist()]
+    shares = [keyring.joint.part(name).share.encoded for name in names.to_pylist()]
     return pa.array(shares, pa.binary())
 
 
@@ -73,14 +69,17 @@ def joint_combine(
     """Check a peer's share and make the joint public key; return its fingerprint."""
     keyring = context.need_keyring()
     columns = (column.to_pylist() for column in (names, peer_names, commitments, shares))
-    fingerprints = [keyring.join(*row).fingerprint for row in zip(*columns, strict=True)]
+    fingerprints = []
+    for name, *share in zip(*columns, strict=True):
+        keyring.joint.join(name, *share)
+        fingerprints.append(keyring.joint.public(name).fingerprint)
     return pa.array(fingerprints, pa.string())
 
 
 def joint_public_key(context: Context, names: pa.Array) -> pa.Array:
     """Return each joint public key, to be read by key_import."""
     keyring = context.need_keyring()
-    return pa.array([keyring.joint_public(n).encoded for n in names.to_pylist()], pa.binary())
+    return pa.array([keyring.joint.public(n).encoded for n in names.to_pylist()], pa.binary())
 
 
 def joint_encrypt(
@@ -123,7 +122,7 @@ def partial_decrypt(context: Context, cts: pa.Array, key: pa.Array) -> pa.Array:
     added first. So a peer that packs more into a ciphertext than it says gets no more of it.
     """
     name = constant(key, "the key")
-    public, part = joint_key_named(context, key), context.need_keyring().joint_part(name)
+    public, part = joint_key_named(context, key), context.need_keyring().joint.part(name)
     layouts, bodies = read(cts.to_pylist(), public)
     if any(layout.doublings >= _MOST_DOUBLINGS for layout in layouts):
         raise InvalidValue(f"a ciphertext was doubled {_MOST_DOUBLINGS} times or more")
@@ -148,7 +147,7 @@ def joint_decrypt_list(context: Context, cts: pa.Array, key: pa.Array, masks: pa
 
 def joint_key_named(context: Context, key: pa.Array) -> JointPublicKey:
     """Return the joint public key of this name. Raises KeyNotFound."""
-    return context.need_keyring().joint_public(constant(key, "the key"))
+    return context.need_keyring().joint.public(constant(key, "the key"))
 
 
 def _decrypt(
@@ -160,7 +159,7 @@ def _decrypt(
     beyond the ciphertext's bound, as it is with a wrong mask.
     """
     public = joint_key_named(context, key)
-    part = context.need_keyring().joint_part(constant(key, "the key"))
+    part = context.need_keyring().joint.part(constant(key, "the key"))
     layouts, bodies, partials = read_partial(cts.to_pylist(), public)
     try:
         plaintexts = public.key.decrypt(bodies, [partials, public.key.partial(bodies, part.x)])

@@ -14,7 +14,7 @@ from ..errors import InvalidValue, ProtocolError
 from ..keys import OprfPublicKey
 from .arrays import constant, to_blobs, to_matrix
 from .context import Context
-from .rsa import KEY_INFO
+from .keygen import keygen
 
 EVALUATION = pa.struct({"evaluated": pa.list_(pa.binary()), "proof": pa.binary()})
 _LONG_ID = 1024
@@ -23,25 +23,25 @@ _LONG_ID = 1024
 def oprf_keygen(context: Context, names: pa.Array) -> pa.Array:
     """Make one key pair a row in the keyring; return what may be told of it."""
     keyring = context.need_keyring()
-    return pa.array([vars(keyring.generate_oprf(name)) for name in names.to_pylist()], KEY_INFO)
+    return keygen(keyring, keyring.oprf.generate, names)
 
 
 def oprf_public_key(context: Context, names: pa.Array) -> pa.Array:
     """Return each public key."""
     keyring = context.need_keyring()
-    return pa.array([keyring.oprf_public(name).encoded for name in names.to_pylist()], pa.binary())
+    return pa.array([keyring.oprf.public(name).encoded for name in names.to_pylist()], pa.binary())
 
 
 def oprf_blind(context: Context, ids: pa.Array, key: pa.Array) -> pa.Array:
     """Blind each id."""
-    public = context.need_keyring().oprf_public(constant(key, "the key"))
+    public = context.need_keyring().oprf.public(constant(key, "the key"))
     inputs = _inputs(context, ids)
     return to_blobs(oprf.blind(inputs, _blinds(context, inputs, public)))
 
 
 def oprf_evaluate(context: Context, blinded: pa.Array, key: pa.Array) -> pa.Array:
     """Evaluate lists of blinded ids, each with the proof that all were evaluated with the key."""
-    private = context.need_keyring().oprf_private(constant(key, "the key")).scalar
+    private = context.need_keyring().oprf.private(constant(key, "the key")).scalar
     lists, proofs = [], []
     for batch in _batches(blinded, "blinded values"):
         evaluated = oprf.evaluate(batch, private)
@@ -61,7 +61,7 @@ def oprf_finalize(
     key: pa.Array,
 ) -> pa.Array:
     """Check each list's proof, unblind its values, and return the ids' tokens."""
-    public = context.need_keyring().oprf_public(constant(key, "the key"))
+    public = context.need_keyring().oprf.public(constant(key, "the key"))
     lists = []
     proven = _proven(blinded, evaluated, proofs, public)
     for texts, (before, after) in zip(ids, proven, strict=True):
@@ -75,14 +75,14 @@ def oprf_finalize(
 
 def oprf_token(context: Context, ids: pa.Array, key: pa.Array) -> pa.Array:
     """Return the tokens of one's own ids."""
-    private = context.need_keyring().oprf_private(constant(key, "the key"))
+    private = context.need_keyring().oprf.private(constant(key, "the key"))
     inputs = _inputs(context, ids)
     return _tokens(inputs, oprf.elements(inputs, private.scalar))
 
 
 def dh_mask(context: Context, ids: pa.Array, key: pa.Array) -> pa.Array:
     """Mask each id: hashed to the group, times the private key."""
-    private = context.need_keyring().oprf_private(constant(key, "the key"))
+    private = context.need_keyring().oprf.private(constant(key, "the key"))
     return to_blobs(oprf.elements(_inputs(context, ids), private.scalar))
 
 
@@ -90,9 +90,9 @@ def dh_remask(context: Context, masked: pa.Array, key: pa.Array, old: pa.Array) 
     """Multiply masked ids by a private key, and divide them by another one where `old` has a
     name."""
     keyring = context.need_keyring()
-    scalar = keyring.oprf_private(constant(key, "the key")).scalar
+    scalar = keyring.oprf.private(constant(key, "the key")).scalar
     if before := constant(old, "the old key"):
-        scalar = oprf.quotient(scalar, keyring.oprf_private(before).scalar)
+        scalar = oprf.quotient(scalar, keyring.oprf.private(before).scalar)
     elements = to_matrix(masked, oprf.ELEMENT_BYTES, "masked values")
     return to_blobs(oprf.evaluate(elements, scalar))
 
@@ -101,7 +101,7 @@ def oprf_verify(
     context: Context, blinded: pa.Array, evaluated: pa.Array, proofs: pa.Array, key: pa.Array
 ) -> pa.Array:
     """Return True for each list whose proof holds. Raises ProtocolError where one does not."""
-    public = context.need_keyring().oprf_public(constant(key, "the key"))
+    public = context.need_keyring().oprf.public(constant(key, "the key"))
     return pa.array([True for _ in _proven(blinded, evaluated, proofs, public)], pa.bool_())
 
 

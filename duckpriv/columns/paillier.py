@@ -9,25 +9,21 @@ from ..keys import PaillierPublicKey
 from .arrays import constant
 from .ciphertext import MASKED, Layout, layout_of, read
 from .context import Context
+from .keygen import keygen
 from .masking import masked_values
 from .plaintexts import RING, encrypt_lists, encrypt_numbers, single, to_numbers, unpacked
-from .rsa import KEY_INFO
 
 
 def paillier_keygen(context: Context, names: pa.Array, bits: pa.Array) -> pa.Array:
     """Make one Paillier key pair a row in the keyring; return what may be told of it."""
     keyring = context.need_keyring()
-    infos = [
-        vars(keyring.generate_paillier(name, size))
-        for name, size in zip(names.to_pylist(), bits.to_pylist(), strict=True)
-    ]
-    return pa.array(infos, KEY_INFO)
+    return keygen(keyring, keyring.paillier.generate, names, bits)
 
 
 def paillier_public_key(context: Context, names: pa.Array) -> pa.Array:
     """Return each public key with its proof, to be read by key_import."""
     keyring = context.need_keyring()
-    return pa.array([keyring.paillier_public(n).encoded for n in names.to_pylist()], pa.binary())
+    return pa.array([keyring.paillier.public(n).encoded for n in names.to_pylist()], pa.binary())
 
 
 def paillier_encrypt(
@@ -72,20 +68,20 @@ def shares_in(context: Context, cts: pa.Array, key: pa.Array) -> list[list[int]]
     blobs = cts.to_pylist()
     if not any(layout_of(ct).scheme == MASKED for ct in blobs):
         return decrypted(context, cts, key)[1]
-    private = context.need_keyring().paillier_private(constant(key, "the key"))
+    private = context.need_keyring().paillier.private(constant(key, "the key"))
     return masked_values(private, blobs)
 
 
 def public_named(context: Context, key: pa.Array) -> PaillierPublicKey:
     """Return the Paillier public key of this name. Raises KeyNotFound."""
-    return context.need_keyring().paillier_public(constant(key, "the key"))
+    return context.need_keyring().paillier.public(constant(key, "the key"))
 
 
 def decrypted(
     context: Context, cts: pa.Array, key: pa.Array
 ) -> tuple[list[Layout], list[list[int]]]:
     """Return what ciphertexts hold. Raises InvalidValue for what is beyond a bound."""
-    private = context.need_keyring().paillier_private(constant(key, "the key"))
+    private = context.need_keyring().paillier.private(constant(key, "the key"))
     layouts, bodies = read(cts.to_pylist(), private.public)
     values = unpacked(layouts, private.key.decrypt(bodies), private.public.key)
     for layout, row in zip(layouts, values, strict=True):

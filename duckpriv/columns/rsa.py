@@ -14,26 +14,19 @@ from ..errors import InvalidValue, ProtocolError
 from ..keys import RsaPublicKey
 from .arrays import constant, to_blobs, to_matrix
 from .context import Context
-
-KEY_INFO = pa.struct(
-    {"name": pa.string(), "kind": pa.string(), "bits": pa.int64(), "fingerprint": pa.string()}
-)
+from .keygen import keygen
 
 
 def rsa_keygen(context: Context, names: pa.Array, bits: pa.Array) -> pa.Array:
     """Make one RSA key pair a row in the keyring; return what may be told of it."""
     keyring = context.need_keyring()
-    infos = [
-        vars(keyring.generate_rsa(name, size))
-        for name, size in zip(names.to_pylist(), bits.to_pylist(), strict=True)
-    ]
-    return pa.array(infos, KEY_INFO)
+    return keygen(keyring, keyring.rsa.generate, names, bits)
 
 
 def rsa_public_key(context: Context, names: pa.Array) -> pa.Array:
     """Return the DER SubjectPublicKeyInfo of each key."""
     keyring = context.need_keyring()
-    return pa.array([keyring.rsa_public(name).der for name in names.to_pylist()], pa.binary())
+    return pa.array([keyring.rsa.public(name).der for name in names.to_pylist()], pa.binary())
 
 
 def rsa_key_proof(context: Context, names: pa.Array) -> pa.Array:
@@ -41,7 +34,7 @@ def rsa_key_proof(context: Context, names: pa.Array) -> pa.Array:
     keyring = context.need_keyring()
     proofs = []
     for name in names.to_pylist():
-        private = keyring.rsa_private(name)
+        private = keyring.rsa.private(name)
         proofs.append(rsabssa.key_proof(private.operation, private.public.modulus))
     return pa.array(proofs, pa.binary())
 
@@ -74,7 +67,7 @@ def key_forget(context: Context, names: pa.Array) -> pa.Array:
 
 def rsa_blind(context: Context, ids: pa.Array, key: pa.Array) -> pa.Array:
     """Blind each id under the peer's public key."""
-    public = context.need_keyring().rsa_public(constant(key, "the key"))
+    public = context.need_keyring().rsa.public(constant(key, "the key"))
     messages = _messages(ids)
     factors = rsabssa.blinding_factors(messages, context.blinding_secret(), public.modulus)
     encoded = rsabssa.encode(messages, public.modulus)
@@ -83,7 +76,7 @@ def rsa_blind(context: Context, ids: pa.Array, key: pa.Array) -> pa.Array:
 
 def blind_sign(context: Context, blinded: pa.Array, key: pa.Array) -> pa.Array:
     """Sign blinded values with the private key, after checking their length and range."""
-    private = context.need_keyring().rsa_private(constant(key, "the key"))
+    private = context.need_keyring().rsa.private(constant(key, "the key"))
     modulus = private.public.modulus
     values = to_matrix(blinded, private.public.width, "blinded values")
     bad = rsabssa.out_of_range(values, modulus)
@@ -97,7 +90,7 @@ def blind_sign(context: Context, blinded: pa.Array, key: pa.Array) -> pa.Array:
 
 def rsa_finalize(context: Context, ids: pa.Array, signed: pa.Array, key: pa.Array) -> pa.Array:
     """Unblind and verify each signature, and hash it to the id's token."""
-    public = context.need_keyring().rsa_public(constant(key, "the key"))
+    public = context.need_keyring().rsa.public(constant(key, "the key"))
     modulus = public.modulus
     messages = _messages(ids)
     values = to_matrix(signed, public.width, "signed values")
@@ -116,7 +109,7 @@ def rsa_finalize(context: Context, ids: pa.Array, signed: pa.Array, key: pa.Arra
 
 def rsa_token(context: Context, ids: pa.Array, key: pa.Array) -> pa.Array:
     """Sign one's own ids with the private key, and hash each signature to the id's token."""
-    private = context.need_keyring().rsa_private(constant(key, "the key"))
+    private = context.need_keyring().rsa.private(constant(key, "the key"))
     modulus = private.public.modulus
     encoded = rsabssa.encode(_messages(ids), modulus)
     return _tokens(context, rsabssa.sign(encoded, private.operation))

@@ -14,21 +14,20 @@ from ..errors import InvalidValue, KeyMismatch, ProtocolError
 from ..keys import SeedPart
 from .arrays import constant
 from .context import Context
-from .rsa import KEY_INFO
+from .keygen import keygen
 
 
 def seed_keygen(context: Context, names: pa.Array) -> pa.Array:
     """Make this party's part of one seed a row; return what may be told of it."""
     keyring = context.need_keyring()
-    infos = [vars(keyring.generate_seed_part(name)) for name in names.to_pylist()]
-    return pa.array(infos, KEY_INFO)
+    return keygen(keyring, keyring.seeds.generate, names)
 
 
 def seed_commitment(context: Context, names: pa.Array) -> pa.Array:
     """Return the commitment to each own part."""
     keyring = context.need_keyring()
     commitments = [
-        SeedPart.commitment(name, keyring.seed_part(name).public) for name in names.to_pylist()
+        SeedPart.commitment(name, keyring.seeds.part(name).public) for name in names.to_pylist()
     ]
     return pa.array(commitments, pa.binary())
 
@@ -36,7 +35,7 @@ def seed_commitment(context: Context, names: pa.Array) -> pa.Array:
 def seed_part(context: Context, names: pa.Array) -> pa.Array:
     """Return what the peer gets of each own part."""
     keyring = context.need_keyring()
-    return pa.array([keyring.seed_part(name).public for name in names.to_pylist()], pa.binary())
+    return pa.array([keyring.seeds.part(name).public for name in names.to_pylist()], pa.binary())
 
 
 def agreed_seed(
@@ -56,7 +55,7 @@ def agreed_seed(
             raise KeyMismatch(
                 f"the part of the seed of '{peer}' is not the one it committed to; nothing was kept"
             )
-        keyring.keep_secret(name, keyring.seed_part(own).agree(own, peer, part))
+        keyring.keep_secret(name, keyring.seeds.part(own).agree(own, peer, part))
     return names
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from ..columns import joint
-from ..columns.rsa import KEY_INFO as KEY_INFO_TYPE
+from ..columns.keygen import KEY_INFO as KEY_INFO_TYPE
 from .declaration import Function, Parameter, Udf
 from .parameters import BOUND, CT, HIDDEN, KEY_INFO, SCALE, UNDER, volatile_udf
 

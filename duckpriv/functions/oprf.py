@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from ..columns import oprf
-from ..columns.rsa import KEY_INFO
+from ..columns.keygen import KEY_INFO
 from .declaration import Function, Parameter, Udf
 
 _ID = Parameter(

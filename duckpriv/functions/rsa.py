@@ -5,6 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from ..columns import rsa
+from ..columns.keygen import KEY_INFO as KEY_INFO_TYPE
 from .declaration import Function, Parameter, Udf
 
 _ID = Parameter(
@@ -27,7 +28,7 @@ RSA: tuple[Function, ...] = (
         about="Makes an RSA key pair (e = 65537) in the keyring. The private key stays there.",
         reveals="Nothing leaves.",
         example="CALL rsa_keygen('bank-1', bits := 2048)",
-        udfs=(Udf(rsa.rsa_keygen, ("VARCHAR", "BIGINT"), _KEY_INFO, rsa.KEY_INFO, volatile=True),),
+        udfs=(Udf(rsa.rsa_keygen, ("VARCHAR", "BIGINT"), _KEY_INFO, KEY_INFO_TYPE, volatile=True),),
         body="rsa_keygen.sql",
         randomised=True,
     ),

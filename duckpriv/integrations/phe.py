@@ -19,18 +19,18 @@ _BITS = 4  # of phe's base 16
 
 def public_key(keyring: Keyring, name: str) -> Any:
     """Return the Paillier public key `name` as a `phe.PaillierPublicKey`."""
-    return phe.PaillierPublicKey(keyring.paillier_public(name).key.modulus)
+    return phe.PaillierPublicKey(keyring.paillier.public(name).key.modulus)
 
 
 def private_key(keyring: Keyring, name: str) -> Any:
     """Return the Paillier private key `name` as a `phe.PaillierPrivateKey`."""
-    private = keyring.paillier_private(name).key
+    private = keyring.paillier.private(name).key
     return phe.PaillierPrivateKey(public_key(keyring, name), private.p, private.q)
 
 
 def import_private_key(keyring: Keyring, name: str, key: Any) -> None:
     """Keep a `phe.PaillierPrivateKey` under `name`, which has to be free."""
-    keyring.import_paillier_private(name, int(key.p), int(key.q))
+    keyring.paillier.import_private(name, int(key.p), int(key.q))
 
 
 def to_phe(keyring: Keyring, name: str, ciphertext: bytes) -> Any:
@@ -38,7 +38,7 @@ def to_phe(keyring: Keyring, name: str, ciphertext: bytes) -> Any:
 
     Raises InvalidValue for several numbers, or a scale that is no multiple of 4.
     """
-    public = keyring.paillier_public(name)
+    public = keyring.paillier.public(name)
     (layout,), bodies = read([ciphertext], public)
     if layout.count != 1 or layout.scale % _BITS:
         raise InvalidValue("phe takes one number, with a scale that is a multiple of 4")
@@ -52,7 +52,7 @@ def from_phe(keyring: Keyring, name: str, number: Any, bound: int) -> bytes:
     `bound` says that |x * 2^scale| is below 2^bound, which phe does not record. Raises
     InvalidValue for a positive exponent or another key.
     """
-    public = keyring.paillier_public(name)
+    public = keyring.paillier.public(name)
     if number.exponent > 0 or number.public_key.n != public.key.modulus:
         raise InvalidValue("the number is under another key, or has a positive exponent")
     layout = Layout(

@@ -57,7 +57,7 @@ def test_a_marked_residual_does_not_tell_which_rows_the_guest_has(tmp_path) -> N
 
     def prepare(host) -> None:
         def key():
-            return host.keyring.joint_public("lr-s1-host").key
+            return host.keyring.joint.public("lr-s1-host").key
 
         def mark(ct: bytes) -> bytes:
             return marked(ct, key().modulus, key().half)
@@ -109,7 +109,7 @@ ANSWERS = {
 
 @pytest.mark.parametrize("name", ANSWERS)
 def test_no_function_answers_with_a_mark(party, name: str) -> None:
-    key = party.keyring.joint_public("part1").key
+    key = party.keyring.joint.public("part1").key
     party.con.create_function(
         "mark", lambda ct: marked(ct, key.modulus, key.half), [BLOB], BLOB, side_effects=True
     )
@@ -183,7 +183,7 @@ def test_the_owner_of_a_paillier_key_reads_no_character(connect, order: int) -> 
     0 or 1, and looks at the answers: all characters come equally often, whatever the factor."""
     key = chosen_key()
     owner, other = connect("owner"), connect("other")
-    owner.keyring._write_first("own.paillier.private.pem", factors_pem(key.p, key.q))
+    owner.keyring.write_first("own.paillier.private.pem", factors_pem(key.p, key.q))
     encoded = PaillierPrivateKey(key).public.encoded
     other.con.execute("SELECT key_import('theirs', $1, 'paillier')", [encoded]).fetchall()
     ((good,),) = owner.con.execute("SELECT paillier_encrypt(0, 'own')").fetchall()

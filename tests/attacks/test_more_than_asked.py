@@ -30,14 +30,14 @@ def test_what_a_peer_packs_into_a_number_beyond_its_bound_is_not_opened(party) -
     assert (layout_of(one).count, layout_of(one).bound) == (1, 96)
     disguised = one[:HEADER_BYTES] + packed[HEADER_BYTES:]
     ((answer,),) = con.execute("SELECT partial_decrypt($1, 'part2')", [disguised]).fetchall()
-    key, layout = keyring.joint_public("part1").key, layout_of(answer)
+    key, layout = keyring.joint.public("part1").key, layout_of(answer)
     body = answer[HEADER_BYTES:]
     c1, c2, partial = (
         int.from_bytes(body[start:stop], "big")
         for start, stop in ((0, 256), (256, 768), (768, 1024))
     )
     n, square = key.modulus, key.square
-    own = gmpy2.powmod(c1, 2 * keyring.joint_part("part1").x, n)
+    own = gmpy2.powmod(c1, 2 * keyring.joint.part("part1").x, n)
     hiding = gmpy2.powmod(own * partial % n, n, square)
     m = int((c2 * gmpy2.invert(hiding, square) % square - 1) // n)
     m >>= layout.doublings

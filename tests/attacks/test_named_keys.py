@@ -81,10 +81,10 @@ def test_residuals_under_another_key_of_the_keyring_are_refused(tmp_path, rogue)
 def test_a_key_is_imported_as_the_kind_that_is_expected(party, rogue) -> None:
     keyring = party.keyring
     keys = {
-        "rsa": keyring.rsa_public("mine").der,
-        "paillier": keyring.paillier_public("paillier").encoded,
+        "rsa": keyring.rsa.public("mine").der,
+        "paillier": keyring.paillier.public("paillier").encoded,
         "joint": rogue.encoded,
-        "modulus": JointModulus(keyring.paillier_public("paillier")).encoded,
+        "modulus": JointModulus(keyring.paillier.public("paillier")).encoded,
     }
     for kind, key in keys.items():
         for expected in keys:
@@ -114,9 +114,9 @@ def test_a_key_is_imported_as_the_kind_that_is_expected(party, rogue) -> None:
 )
 def test_no_function_takes_a_ciphertext_under_another_key(party, rogue, call: str) -> None:
     for name in ("other", "others"):
-        party.keyring.generate_joint(name, "rsa-2048")
-    share = party.keyring.joint_part("others").share
-    party.keyring.join("other", "others", share.commitment("others"), share.encoded)
+        party.keyring.joint.generate(name, "rsa-2048")
+    share = party.keyring.joint.part("others").share
+    party.keyring.joint.join("other", "others", share.commitment("others"), share.encoded)
     party.con.execute("CREATE TEMP TABLE c AS SELECT joint_encrypt(1, 'part1') AS ct")
     with pytest.raises(Exception, match="DUCKPRIV_KEY_MISMATCH"):
         party.con.execute(f"SELECT {call} FROM c").fetchall()
