@@ -128,12 +128,7 @@ SET VARIABLE iteration = 0;
 
 -- part batch while getvariable('iteration') < getvariable('batches')
 
--- the next rows
-SET VARIABLE iteration = getvariable('iteration') + 1;
-CREATE OR REPLACE TEMP TABLE lr_batch AS
-    SELECT flatten(list(x ORDER BY row)) AS x, count(*) AS size FROM lr_rows
-    WHERE (row - 1) * getvariable('batches') // getvariable('rows') = getvariable('iteration') - 1;
-SET VARIABLE size = (SELECT size FROM lr_batch);
+-- include shared/next_rows.sql
 CREATE OR REPLACE TEMP TABLE lr_deal AS
     SELECT ring_random(seed, step || '-u', size * width) AS u, ring_random(seed, step || '-t', total) AS t, ring_random(seed, step || '-c', size) AS c
     FROM (SELECT getvariable('seed') AS seed, 'step-' || getvariable('iteration') AS step, getvariable('size') AS size,

@@ -25,16 +25,6 @@
 SET VARIABLE leads = true;
 -- include shared/settings.sql
 
-SELECT require(getvariable('modulus') = 'rsa-2048' OR (getvariable('modulus') = 'assistant' AND getvariable('assistant') <> ''),
-               'modulus is rsa-2048, or assistant together with --set assistant=NAME'),
-       require(getvariable('assistant') NOT IN (getvariable('peer'), getvariable('me')),
-               'the assistant has to be a third party'),
-       require(getvariable('start') IN ('random', 'zero'), 'start is random or zero'),
-       require(getvariable('accept_disclosure') IN ('yes', 'no'), 'accept_disclosure is yes or no'),
-       require_result(getvariable('result'), ['feature', 'weight', 'mean', 'deviation', 'weight_original', 'training']),
-       require_result(getvariable('log'), ['iteration', 'loss', 'gradient_norm', 'seconds', 'bytes']);
-SET VARIABLE id_column = duckpriv_written(getvariable('table'), getvariable('id'));
-
 -- part alignment if getvariable('id') = ''
 
 -- include shared/alignment.sql
@@ -127,32 +117,19 @@ CALL exchange_send(getvariable('peer'), 'lr/mask', $$
 
 -- part weights
 
--- our first weights; feature 1 is the intercept
-CREATE OR REPLACE TEMP TABLE lr_weights AS
-    SELECT feature, CASE getvariable('start') WHEN 'zero' THEN 0.0::DOUBLE
-                    ELSE 0.04 * (hash(random_id(feature)) / 18446744073709551616 - 0.5) END AS weight
-    FROM (SELECT unnest(range(1, getvariable('width') + 1)) AS feature);
-CREATE OR REPLACE TEMP TABLE lr_log (iteration BIGINT, loss DOUBLE, gradient_norm DOUBLE, seconds DOUBLE, bytes BIGINT);
-SET VARIABLE iteration = 0;
-SET VARIABLE go_on = true;
+-- include shared/weights.sql
 
 -- part iteration while getvariable('go_on')
 
+-- include shared/step.sql
+
 -- our scores on the batch
-SET VARIABLE iteration = getvariable('iteration') + 1;
-SET VARIABLE started = epoch_ms(now());
-SET VARIABLE bytes_before = exchange_bytes();
-SET VARIABLE with_loss = getvariable('loss_every')::INTEGER > 0
-    AND (getvariable('iteration') - 1) % greatest(getvariable('loss_every')::INTEGER, 1) = 0;
 CREATE OR REPLACE TEMP TABLE lr_batch AS
     SELECT row, x, y, present, list_dot_product(x, w) AS score
     FROM lr_rows, (SELECT list(weight ORDER BY feature) AS w FROM lr_weights)
     WHERE (row - 1) * getvariable('batches') // getvariable('rows') = (getvariable('iteration') - 1) % getvariable('batches');
 SET VARIABLE batch_rows = coalesce(getvariable('batch_common'), (SELECT count(*) FROM lr_batch));
--- a large residual stands out of the noise, and a peer that changes our gradient could make ours large
-SELECT require(max(abs(score)) < 16, 'a score of ours is beyond 16: the training diverges, or a row is far from all others; start again '
-               || 'with a smaller learning_rate, or take the logarithm of columns with few large numbers')
-FROM lr_batch;
+-- include shared/score.sql
 
 -- residuals: encrypt ours
 CALL exchange_send(getvariable('peer'), 'lr/residual-' || getvariable('iteration'), $$

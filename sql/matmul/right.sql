@@ -14,26 +14,7 @@
 -- set bits = 3072      size of the Paillier key, if this party encrypts
 -- set result = product  the name of the table with the product; our share goes into one of that name and _share
 
--- settings
-SET VARIABLE duckpriv_protocol = 'matmul/2';
-SET VARIABLE duckpriv_parameters = 'scale=' || getvariable('scale') || ' bound=' || getvariable('bound')
-    || ' sigma=' || getvariable('sigma') || ' reveal=' || getvariable('reveal')
-    || ' share_ids=' || getvariable('share_ids');
-SELECT require(getvariable('reveal') IN ('none', 'left', 'right', 'both')
-               AND getvariable('share_ids') IN ('yes', 'no'),
-               'reveal is none, left, right or both, and share_ids yes or no'),
-       require_result(getvariable('result') || '_share', ['id', 'share']), require_result(getvariable('result'), ['id', 'value']);
-
--- our matrix
-SET VARIABLE id_column = duckpriv_written(getvariable('table'), getvariable('id'));
-SET VARIABLE number_columns = duckpriv_written(getvariable('table'), getvariable('columns'));
-CREATE OR REPLACE TEMP TABLE matmul_rows AS
-    FROM matrix_rows(getvariable('table'), getvariable('id_column'),
-                     columns := getvariable('number_columns'), list := getvariable('list'));
-SELECT require(count(DISTINCT id) = count(*) AND count(DISTINCT len(x)) <= 1
-               AND coalesce(bool_and(len(x) > 0 AND len(x) = len(list_filter(x, lambda v: isfinite(v)))), true),
-               'each row of a matrix needs an id of its own and equally many numbers, no NULL, NaN or infinity')
-FROM matmul_rows;
+-- include shared/matrix.sql
 -- W's rows belong to X's columns by their order
 SELECT require(count(number) < count(*) OR coalesce(bool_and(row = place), true),
                'the ids are numbers written as text, and as text 10 comes before 2; cast that column to a number in a view, since the order of '
@@ -68,17 +49,8 @@ CREATE OR REPLACE TEMP TABLE matmul_shape AS
            m > 0 AND m * k < w_rows * n AS left_encrypts
     FROM (SELECT count(*) AS w_rows, coalesce(max(len(x)), 0) AS n FROM matmul_rows),
          exchange_recv(getvariable('peer'), 'matmul/left-shape', columns := 'rows BIGINT, columns BIGINT') x;
-SELECT require(bool_and(m = 0 OR k = w_rows),
-               'X has ' || any_value(k) || ' columns and W ' || any_value(w_rows)
-               || ' rows; they have to be as many')
-FROM matmul_shape;
 SET VARIABLE encrypts = (SELECT NOT left_encrypts FROM matmul_shape);
-SET VARIABLE m = (SELECT m FROM matmul_shape);
-SET VARIABLE n = (SELECT n FROM matmul_shape);
-SET VARIABLE terms = (SELECT w_rows FROM matmul_shape);
 -- include shared/widths.sql
-SET VARIABLE key = 'matmul-' || getvariable('session') || '-' || getvariable('me');
-SET VARIABLE peer_key = 'matmul-' || getvariable('session') || '-of-' || getvariable('peer');
 
 -- our key and our encrypted rows, if we encrypt; else messages without rows
 SELECT * FROM paillier_keygen(getvariable('key'), bits := getvariable('bits')) WHERE getvariable('encrypts');

@@ -21,3 +21,12 @@ SELECT require(getvariable('iterations')::INTEGER > 0 AND getvariable('batch')::
                'iterations, batch and learning_rate have to be more than 0, l2, stop and loss_every not less, and noise 0 to 10'),
        require(getvariable('learning_rate')::DOUBLE * getvariable('l2')::DOUBLE <= 1,
                'learning_rate times l2 is more than 1, and each step would pass its aim; set a smaller l2 or learning_rate');
+SELECT require(getvariable('modulus') = 'rsa-2048' OR (getvariable('modulus') = 'assistant' AND getvariable('assistant') <> ''),
+               'modulus is rsa-2048, or assistant together with --set assistant=NAME'),
+       require(getvariable('assistant') NOT IN (getvariable('peer'), getvariable('me')),
+               'the assistant has to be a third party'),
+       require(getvariable('start') IN ('random', 'zero'), 'start is random or zero'),
+       require(getvariable('accept_disclosure') IN ('yes', 'no'), 'accept_disclosure is yes or no'),
+       require_result(getvariable('result'), ['feature', 'weight', 'mean', 'deviation', 'weight_original', 'training']),
+       require_result(getvariable('log'), ['iteration', 'loss', 'gradient_norm', 'seconds', 'bytes']);
+SET VARIABLE id_column = duckpriv_written(getvariable('table'), getvariable('id'));

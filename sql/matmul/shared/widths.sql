@@ -1,3 +1,10 @@
+SELECT require(bool_and(m = 0 OR k = w_rows),
+               'X has ' || any_value(k) || ' columns and W ' || any_value(w_rows)
+               || ' rows; they have to be as many')
+FROM matmul_shape;
+SET VARIABLE m = (SELECT m FROM matmul_shape);
+SET VARIABLE n = (SELECT n FROM matmul_shape);
+SET VARIABLE terms = (SELECT w_rows FROM matmul_shape);
 SELECT require(duckpriv_is_integer(getvariable('scale')) AND duckpriv_is_integer(getvariable('bound')) AND duckpriv_is_integer(getvariable('sigma')),
                'scale, bound and sigma have to be whole numbers');
 SELECT require(getvariable('scale')::INTEGER BETWEEN 0 AND 500 AND getvariable('bound')::INTEGER BETWEEN 1 AND 500,
@@ -17,3 +24,5 @@ SELECT require(count(*) = 0, 'with scale=' || getvariable('scale') || ' and boun
 FROM (SELECT generate_subscripts(x, 1) AS place, unnest(x) AS number FROM matmul_rows) WHERE abs(number) >= getvariable('limit_used');
 -- a slot has room for a sum of products, its mask, and signs
 SET VARIABLE slot_bits = 2 * getvariable('bound_used') + getvariable('growth') + getvariable('sigma')::INTEGER + 2;
+SET VARIABLE key = 'matmul-' || getvariable('session') || '-' || getvariable('me');
+SET VARIABLE peer_key = 'matmul-' || getvariable('session') || '-of-' || getvariable('peer');
