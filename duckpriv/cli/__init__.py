@@ -12,11 +12,23 @@ import duckdb
 from ..disk import explained
 from ..errors import DuckprivError, interruptible
 from ..visible import visible_lines
-from . import keys, messages, policies, run, runs, show
+from . import init, invite, keys, messages, policies, run, runs, show, sql
 from .group import cli
 from .output import Streams
 
-__all__ = ["cli", "keys", "main", "messages", "policies", "run", "runs", "show"]
+__all__ = [
+    "cli",
+    "init",
+    "invite",
+    "keys",
+    "main",
+    "messages",
+    "policies",
+    "run",
+    "runs",
+    "show",
+    "sql",
+]
 
 
 def main() -> NoReturn:

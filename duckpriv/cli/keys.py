@@ -13,6 +13,7 @@ from rich.table import Table
 from ..keyring import Keyring
 from ..keys import PublicIdentity
 from ..visible import visible
+from .fingerprints import shown_fingerprint, told_fingerprint
 from .group import cli
 from .options import cell, keyring_option, open_keyring
 
@@ -27,7 +28,7 @@ def identity() -> None:
 @keyring_option
 def identity_create(me: str, keyring: Path) -> None:
     """Make the identity of the party ME: your own name, as your peers know it."""
-    _show_fingerprint(open_keyring(keyring).create_identity(me))
+    click.echo(shown_fingerprint(open_keyring(keyring).create_identity(me)))
     click.echo(f"Give your peers what 'duckpriv identity show {me}' prints, and tell them")
     click.echo("the fingerprint in another way, such as by telephone.")
 
@@ -51,17 +52,8 @@ def identity_show(me: str, fingerprint: bool, keyring: Path) -> None:
 def identity_trust(file: BinaryIO, fingerprint: str | None, keyring: Path) -> None:
     """Trust the identity in FILE ('-' for standard input): what a peer's 'identity show' prints."""
     peer = PublicIdentity.from_text(file.read(1 << 16).strip())
-    if fingerprint is None:
-        _show_fingerprint(peer)
-        click.confirm(f"Has {peer.name} told you this fingerprint?", abort=True)
-        fingerprint = peer.fingerprint
-    Keyring(keyring).trust(peer, fingerprint)
+    Keyring(keyring).trust(peer, fingerprint or told_fingerprint(peer))
     click.echo(f"trusted: {peer.name}")
-
-
-def _show_fingerprint(public: PublicIdentity) -> None:
-    groups = [public.fingerprint[i : i + 4] for i in range(0, 64, 4)]
-    click.echo(f"{public.name}: {' '.join(groups)}")
 
 
 @cli.group()

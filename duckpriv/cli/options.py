@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
+from typing import TypeVar
 
 import click
 from click.shell_completion import CompletionItem
@@ -19,6 +21,7 @@ from ..scripts import bundled
 from ..visible import visible
 
 MOST_ROWS = 20
+_Command = TypeVar("_Command", bound=Callable[..., object])
 
 
 def complete_file(
@@ -52,12 +55,36 @@ keyring_option = click.option(
     show_default="$DUCKPRIV_KEYRING, else in your configuration folder",
     help="The folder with your keys.",
 )
-exchange_option = click.option(
-    "--exchange",
-    required=True,
-    metavar="ADDRESS",
-    help="dir:PATH, a folder that all parties see, or grpc+tls://HOST:PORT, where a peer serves.",
+
+
+def _exchange(*name: str, required: bool) -> Callable[[_Command], _Command]:
+    return click.option(
+        "--exchange",
+        *name,
+        required=required,
+        metavar="ADDRESS",
+        help="dir:PATH, a folder that all parties see, or grpc+tls://HOST:PORT, where a peer "
+        "serves.",
+    )
+
+
+exchange_option = _exchange(required=True)
+# Where the settings file does not give it by itself: it may have one for each peer.
+own_exchange_option = _exchange("own_exchange", required=False)
+set_option = click.option(
+    "--set", "settings", multiple=True, metavar="NAME=VALUE", help="Sets a variable of the script."
 )
+
+
+def variables_of(settings: tuple[str, ...]) -> dict[str, str]:
+    """Return what several --set say."""
+    variables = {}
+    for setting in map(as_text, settings):
+        name, equals, value = setting.partition("=")
+        if not equals or not name:
+            raise click.UsageError(f"--set takes NAME=VALUE, not '{setting}'")
+        variables[name] = value
+    return variables
 
 
 def _limits(context: click.Context, option: click.Parameter, given: tuple[str, ...]) -> Limits:

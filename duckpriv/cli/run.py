@@ -13,7 +13,6 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from ..consent import Consent
 from ..errors import InvalidValue
 from ..exchange import Limits
 from ..exchange.addresses import DEFAULT_TIMEOUT
@@ -23,22 +22,24 @@ from ..policies import read_policies, uses_of
 from ..progress import Progress
 from ..runner import Rows
 from ..scripts import PARTIES, Script, Statement, load
+from ..settingsfile import SettingsFile
 from ..visible import visible
+from .agreed import agreed_run, show_messages
 from .group import cli
 from .options import (
     MOST_ROWS,
-    as_text,
     cell,
     complete_file,
     complete_script,
-    exchange_option,
     keyring_option,
     limit_option,
     need_database,
+    own_exchange_option,
     passphrase,
-    session_option,
+    set_option,
     short,
     unprotected_option,
+    variables_of,
 )
 from .policies import policy_table
 
@@ -60,12 +61,10 @@ def _memory(_context: click.Context, _parameter: click.Parameter, given: str | N
 )
 @click.option("--me", required=True, help="Your own name, as the peer knows it.")
 @click.option("--peer", help="The other party's name; the same as --set peer=NAME.")
-@exchange_option
-@session_option
+@own_exchange_option
+@click.option("--session", help="The run's name, the same at all parties.")
 @keyring_option
-@click.option(
-    "--set", "settings", multiple=True, metavar="NAME=VALUE", help="Sets a variable of the script."
-)
+@set_option
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
@@ -97,13 +96,15 @@ def _memory(_context: click.Context, _parameter: click.Parameter, given: str | N
 @click.option("--dry-run", is_flag=True, help="Only list every message that would be sent.")
 @click.option("--yes", is_flag=True, help="Do not ask on a terminal whether to send them.")
 @click.option("--quiet", is_flag=True, help="Show neither progress nor rows; errors are shown.")
+@click.pass_obj
 def run(
+    file: SettingsFile,
     script: str,
     db: str,
     me: str,
     peer: str | None,
-    exchange: str,
-    session: str,
+    own_exchange: str | None,
+    session: str | None,
     keyring: Path,
     settings: tuple[str, ...],
     timeout: float,
@@ -122,15 +123,22 @@ def run(
     first see what will be sent, and are asked. If a run is ended by an error, by Ctrl-C, or killed,
     the same command goes on after the last finished statement.
     """
-    variables: dict[str, object] = {}
-    for setting in map(as_text, settings):
-        name, equals, value = setting.partition("=")
-        if not equals or not name:
-            raise click.UsageError(f"--set takes NAME=VALUE, not '{setting}'")
-        variables[name] = value
-    if peer is not None:
-        variables["peer"] = peer
     parsed = load(script)
+    given = variables_of(settings)
+    if peer is not None:
+        given["peer"] = peer
+    agreed = agreed_run(file, parsed, given.get("peer"))
+    variables: dict[str, object] = {**agreed.variables, **given}
+    exchange = own_exchange or agreed.exchange
+    taken = [f"{name}={agreed.variables[name]}" for name in agreed.variables if name not in given]
+    if session is None and agreed.session is not None:
+        session = agreed.session
+        taken.insert(0, f"session {session}")
+    if exchange is None or session is None:
+        missing = "--exchange" if exchange is None else "--session"
+        raise click.UsageError(f"Missing option '{missing}'.", click.get_current_context())
+    if serve is None and own_exchange is None:
+        serve = agreed.serve
     # A party whose data are in files, or that has none, may begin without a database: it is for
     # results and the journal then.
     table = str(variables.get("table", "")).strip()
@@ -139,8 +147,11 @@ def run(
         need_database(db)
     output, progress = Console(), Console(stderr=True)
     asks = sys.stdin.isatty() and not (yes or quiet)
+    if taken and not quiet:
+        told = visible(f"from {file.path}: {', '.join(taken)}")
+        progress.print(told, markup=False, highlight=False)
     if dry_run or asks:
-        _show_messages(output, parsed, variables, me)
+        show_messages(output, parsed, parsed.values(variables), me)
         _show_policies(output, parsed, variables, db)
     if dry_run:
         return
@@ -207,28 +218,6 @@ def _stop_explained() -> Iterator[None]:
             err=True,
         )
         raise
-
-
-def _show_messages(output: Console, script: Script, variables: dict[str, object], me: str) -> None:
-    """List what a script will send: all that it can send."""
-    consent = Consent(script, script.values(variables), me)
-    heads = ("channel", "to", "columns", "what the receiver learns")
-    table = Table(*(Column(head, overflow="fold") for head in heads), box=None)
-    part = ""
-    for message in consent.messages:
-        if message.part != part:
-            part = message.part
-            table.add_row(Text(visible(part, None), style="italic"))
-        cells = (message.channel, message.receiver, message.columns, message.reveals)
-        table.add_row(*(Text(visible(one, None)) for one in cells))
-    text = f"{visible(script.name)} sends{':' if table.row_count else ' nothing.'}"
-    output.print(text, markup=False)
-    if table.row_count:
-        output.print(table)
-        for settings in consent.settings:
-            output.print(Text(visible(f"with each, readable for who carries it: {settings}", None)))
-    for peers, channels in consent.waits.items():
-        output.print(Text(visible(f"waits for, from {peers}: {', '.join(channels)}", None)))
 
 
 def _show_policies(output: Console, script: Script, variables: dict[str, object], db: str) -> None:

@@ -189,8 +189,9 @@ class Context:
         """Return the session's name, or raise InvalidValue that says how to give one."""
         if self.session is None:
             raise InvalidValue(
-                "this function needs a session, the name that both parties give to one run: "
-                "duckpriv.register(con, session='…') or duckpriv.connect(…, session='…')"
+                "this function needs a session, the name that both parties give to one run: write "
+                "it into a script for 'duckpriv run', or in Python duckpriv.register(con, "
+                "session='…') or duckpriv.connect(…, session='…')"
             )
         return self.session
 
@@ -204,8 +205,9 @@ class Context:
         """Return the exchange, or raise InvalidValue that says how to give one."""
         if self.exchange is None:
             raise InvalidValue(
-                "sending and receiving needs an exchange, a session and your own name: "
-                "duckpriv.register(con, me='bank', exchange='dir:mailbox', session='s1')"
+                "sending and receiving needs an exchange, a session and your own name: write it "
+                "into a script for 'duckpriv run', or in Python duckpriv.register(con, me='bank', "
+                "exchange='dir:mailbox', session='s1')"
             )
         return self.exchange
 
