@@ -14,6 +14,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass, field
+from functools import cache
 
 from .crypto.hashing import labelled
 from .errors import InvalidValue
@@ -190,6 +191,7 @@ def check_settings(script: str, settings: dict[str, str]) -> None:
             )
 
 
+@cache
 def _variables(script: str) -> set[str]:
     return {variable.name for variable in load(script).variables}
 

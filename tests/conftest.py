@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
+import sys
 import tempfile
 import threading
 from collections import Counter
@@ -18,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 import duckpriv
 from duckpriv import engine
+from duckpriv.cli import main
 from duckpriv.columns.context import Context
 from duckpriv.disk import utf8_path
 from tests import keys
@@ -178,5 +181,26 @@ def two(processes) -> Two:
             ]
             results = [job.result() for job in jobs]
         return results[0], results[1]
+
+    return run
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capfd) -> Callable[..., tuple[int, str, str]]:
+    """Run the command line in this process, as one of its own takes a second to begin. Returns
+    status, output and errors."""
+
+    def run(folder: Path, *arguments: str, **environment: str) -> tuple[int, str, str]:
+        with monkeypatch.context() as patch, pytest.raises(SystemExit) as ended:
+            patch.chdir(folder)
+            for name, value in {"COLUMNS": "200", **environment}.items():
+                patch.setenv(name, value)
+            patch.setattr("sys.argv", ["duckpriv", *arguments])
+            patch.setattr("sys.stdin", io.StringIO())
+            patch.setattr("sys.stdout", sys.stdout)  # `main` puts its own in their place
+            patch.setattr("sys.stderr", sys.stderr)
+            patch.setattr("signal.signal", lambda *_: None)
+            main()
+        return ended.value.code, *capfd.readouterr()
 
     return run

@@ -19,7 +19,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from duckpriv import DuckprivError, Keyring
+from duckpriv import DuckprivError, Keyring, invitation, settingsfile
 from duckpriv.columns import homomorphic, joint, paillier
 from duckpriv.columns.context import Context
 from duckpriv.columns.seeds import seed_open, seed_seal
@@ -35,6 +35,7 @@ from duckpriv.exchange.limits import Limits
 from duckpriv.exchange.protection import Protection
 from duckpriv.exchange.status import Heart, Watch
 from duckpriv.exchange.types import expected_columns
+from duckpriv.invitation import Invitation, Proposal
 from duckpriv.keys import (
     Identity,
     JointPublicKey,
@@ -44,6 +45,8 @@ from duckpriv.keys import (
     RsaPublicKey,
 )
 from duckpriv.keys.certificate import check_authority
+from duckpriv.scripts import bundled
+from duckpriv.visible import visible
 from tests import bombs
 
 
@@ -129,6 +132,48 @@ def read_certificate(data: bytes) -> None:
     assert data == OWN.certificate
 
 
+PROPOSALS = [
+    Proposal("psi/guest", "s1", {"kind": "email", "scheme": "rsa"}),
+    Proposal("lift/guest", "s1", {"first_day": "2026-03-01"}),
+]
+INVITATIONS = [
+    Invitation(OWN.public, "shop"),
+    Invitation(OWN.public, "shop", "grpc+tls://bank.example:7443"),
+    *(Invitation(OWN.public, "shop", "dir:/mnt/mail box", one) for one in PROPOSALS),
+]
+
+
+def read_invitation(data: bytes) -> None:
+    """Accept only what is written here, and signed."""
+    read = Invitation.from_text(data)
+    assert read in INVITATIONS
+    assert read.signed(OWN) == "".join(data.decode().split())
+
+
+def read_payload(data: bytes) -> None:
+    """Sign what a dishonest inviter has made up. What is accepted is within an invitation's bounds,
+    and can be shown as it is."""
+    read = Invitation.from_text(invitation._line(data, OWN.sign(invitation._covered(data))))
+    assert read._payload == data
+    texts = [read.to, read.exchange or ""]
+    if read.proposal is not None:
+        texts += [read.proposal.session, *read.proposal.settings.values()]
+        assert read.proposal.script in bundled()
+        assert read.proposal.settings.keys() <= invitation.AGREED
+    assert all(text == visible(text) for text in texts)
+
+
+SETTINGS = [
+    b'me = "bank"\ndatabase = "bank.duckdb"\nexchange = "dir:mailbox"\n\n[peers.shop]\n\n'
+    b'[peers.shop.runs."psi/host"]\nsession = "s1"\nset = { kind = "email", bits = 3072 }\n',
+]
+
+
+def read_settings(data: bytes) -> None:
+    read = settingsfile.parsed(data.decode(errors="replace"), Path(settingsfile.FILE))
+    assert settingsfile.parsed(read.text, read.path) == read
+
+
 STATUS = Heart(1, "psi/host").status()
 
 
@@ -173,6 +218,13 @@ def read_request(data: bytes) -> None:
 TEXTS = {
     "manifest": Parser(MANIFESTS, read_manifest, MessageRejected),
     "identity": Parser([IDENTITY], read_identity, InvalidValue),
+    "invitation": Parser(
+        [one.signed(OWN).encode() for one in INVITATIONS], read_invitation, InvalidValue
+    ),
+    "payload of an invitation": Parser(
+        [one._payload for one in INVITATIONS], read_payload, InvalidValue
+    ),
+    "settings file": Parser(SETTINGS, read_settings, InvalidValue),
     "certificate": Parser([OWN.certificate], read_certificate, ValueError),
     "status": Parser([STATUS], lambda data: read_statuses([data], 1e-9)),
     "request": Parser(REQUESTS, read_request, MessageRejected),

@@ -32,13 +32,20 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def start(folder: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+def start(
+    folder: Path,
+    *arguments: str,
+    streams: tuple[int | None, int, int] = (None, subprocess.PIPE, subprocess.PIPE),
+    **environment: str,
+) -> subprocess.Popen[str]:
+    """Start a command with these as standard input, output and errors."""
     return subprocess.Popen(
         [DUCKPRIV, *arguments],
         cwd=folder,
         text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stdin=streams[0],
+        stdout=streams[1],
+        stderr=streams[2],
         env={**os.environ, "COLUMNS": "200", **environment},
     )
 

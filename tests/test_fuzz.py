@@ -88,6 +88,7 @@ def of_fields(*names: str) -> st.SearchStrategy:
 FIELDS = {
     "manifest": Manifest.__annotations__,
     "identity": ("format", "name", "verifies", "receives", "certificate", "proof"),
+    "payload of an invitation": ("exchange", "identity", "run", "to"),
     "request": ("do", "session", "sender", "channel", "manifest", "content", "offset", "name"),
 }
 
@@ -99,6 +100,37 @@ def test_texts(kind: str, data, changes) -> None:
     parser = TEXTS[kind]
     start = data.draw(st.sampled_from(parser.starts))
     parser.accepts(changed_json(start, data.draw(of_fields(*FIELDS[kind])), changes))
+
+
+@pytest.mark.parametrize("kind", ["invitation", "settings file"])
+@fuzz(100)
+@given(data=st.data(), changes=edits)
+def test_what_parties_give_each_other_by_hand(kind: str, data, changes) -> None:
+    parser = TEXTS[kind]
+    parser.accepts(edited(data.draw(st.sampled_from(parser.starts)), changes))
+
+
+@fuzz(150)
+@given(
+    fields=st.dictionaries(
+        st.sampled_from(["script", "session", "settings", "extra"]),
+        st.none()
+        | st.text(max_size=20)
+        | st.sampled_from(["psi/host", "../x", "psi/guest.sql"])
+        | st.dictionaries(
+            st.sampled_from(["kind", "scheme", "table", "id", "result", "minimum"]),
+            st.text(max_size=20) | st.sampled_from(["rsa", "email; phone", "a\x1b[2J"]),
+            max_size=3,
+        ),
+        max_size=3,
+    )
+)
+def test_what_a_dishonest_inviter_proposes(fields) -> None:
+    parser = TEXTS["payload of an invitation"]
+    start = parser.starts[2]
+    payload = {**json.loads(start), "run": {**json.loads(start)["run"], **fields}}
+    data = json.dumps(payload, sort_keys=True, separators=(",", ":")).encode()
+    assert parser.accepts(data) or fields
 
 
 @fuzz(50)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,7 +19,7 @@ from rich.table import Column, Table
 from ..calls import Token, tokens
 from ..database import with_remedy
 from ..disk import explained
-from ..errors import DuckprivError, InvalidValue, interruptible, translated
+from ..errors import DuckprivError, InvalidValue, translated
 from ..parser import statements
 from ..party import Party, connect
 from ..visible import visible_lines
@@ -33,6 +35,7 @@ from .options import (
 )
 
 _PROMPT, _GOES_ON = "duckpriv> ", "     ...> "
+_POLL_SECONDS = 0.1
 _HELP = """End each statement with a semicolon, on as many lines as you like. Ctrl-C stops a
 statement or clears what you typed, Ctrl-D ends. 'FROM duckpriv_functions();' lists the functions,
 as does the command 'duckpriv functions', which also describes one."""
@@ -97,6 +100,13 @@ def sql(
                 raise duckdb.Error(" ".join(one for one in lines if one.strip("^"))) from None
 
 
+@dataclass(frozen=True)
+class _Result:
+    columns: list[tuple[str, str]]
+    rows: list[tuple[object, ...]]  # the first ones
+    number: int
+
+
 class _Shell:
     def __init__(self, party: Party, most_rows: int) -> None:
         self._party, self._most_rows = party, most_rows
@@ -105,33 +115,54 @@ class _Shell:
     def run(self, text: str) -> None:
         """Run all statements of a text. Raises what is wrong with one."""
         try:
-            with interruptible():
-                for statement in statements(text):
-                    self._party.con.execute(statement.query)
-                    self._show({*statement.expected_result_type})
+            for statement in statements(text):
+                self._show(self._executed(statement.query), {*statement.expected_result_type})
         except duckdb.Error as error:
             raise with_remedy(self._party.con, translated(error)) from None
 
-    def _show(self, expected: set[duckdb.ExpectedResultType]) -> None:
-        """Show the rows of what was executed, or how many it has changed."""
-        con, kinds = self._party.con, duckdb.ExpectedResultType
-        columns = [(name, str(type_)) for name, type_, *_ in con.description or ()]
+    def _executed(self, query: str) -> _Result:
+        """Execute a statement in a thread, so that Ctrl-C reaches this one, and ends the other."""
+        con, shown = self._party.con, list[tuple[object, ...]]()
+
+        def work() -> _Result:
+            con.execute(query)
+            columns = [(name, str(type_)) for name, type_, *_ in con.description or ()]
+            number = 0
+            while rows := con.fetchmany(2048):  # all: a statement is done when its rows are
+                shown.extend(rows[: max(0, self._most_rows - number)])
+                number += len(rows)
+            return _Result(columns, shown, number)
+
+        with ThreadPoolExecutor(1, "duckpriv-statement") as worker:
+            outcome = worker.submit(work)
+            interrupted = None
+            while not outcome.done():
+                try:
+                    wait((outcome,), _POLL_SECONDS)
+                    if interrupted:  # again: the statement may just have begun
+                        self._party.cancel()
+                except KeyboardInterrupt as error:
+                    interrupted = error
+            if interrupted:
+                raise interrupted
+            return outcome.result()
+
+    def _show(self, result: _Result, expected: set[duckdb.ExpectedResultType]) -> None:
+        """Print the rows of a statement, or how many it has changed."""
+        kinds = duckdb.ExpectedResultType
         if kinds.QUERY_RESULT not in expected:
-            con.fetchall()
             return
-        if kinds.CHANGED_ROWS in expected and columns == [("Count", "BIGINT")]:
-            for (changed,) in con.fetchall():
+        if kinds.CHANGED_ROWS in expected and result.columns == [("Count", "BIGINT")]:
+            for (changed,) in result.rows:
                 click.echo(f"{changed:,} rows changed")
             return
-        table = Table(*(Column(cell(f"{name} {type_}")) for name, type_ in columns), box=None)
-        number = 0
-        while rows := con.fetchmany(2048):  # all: the statement is done when its rows are
-            for row in rows[: max(0, self._most_rows - number)]:
-                table.add_row(*(cell(short(value)) for value in row))
-            number += len(rows)
+        heads = (f"{name} {type_}" for name, type_ in result.columns)
+        table = Table(*(Column(cell(head)) for head in heads), box=None)
+        for row in result.rows:
+            table.add_row(*(cell(short(value)) for value in row))
         Console().print(table)
-        more = f", {number - table.row_count:,} not shown" if number > table.row_count else ""
-        click.echo(f"{number:,} rows{more}")
+        hidden = result.number - len(result.rows)
+        click.echo(f"{result.number:,} rows" + (f", {hidden:,} not shown" if hidden else ""))
 
     def read(self, history: Path | None) -> None:
         """Run what is typed, until Ctrl-D."""
