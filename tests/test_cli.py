@@ -179,6 +179,11 @@ def test_python_runs_the_package_as_the_command() -> None:
         ("duckpriv run ./mine", ["file,./mine"]),
         ("duckpriv run psi/host --db ba", ["file,ba"]),
         ("duckpriv functions rsa_b", ["plain,rsa_blind"]),
+        ("duckpriv in", ["plain,info", "plain,init", "plain,invite"]),
+        ("duckpriv invite shop private_id/h", ["file,private_id/h", "plain,private_id/host"]),
+        ("duckpriv accept ba", ["file,ba"]),
+        ("duckpriv --config ba", ["file,ba"]),
+        ("duckpriv --config bank.toml run psi/h", ["file,psi/h", "plain,psi/host"]),
     ],
 )
 def test_names_are_completed(words: str, completed: list[str]) -> None:

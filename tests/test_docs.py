@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import duckdb
@@ -19,6 +20,7 @@ from duckpriv.consent import RECEIVES
 from duckpriv.functions import FUNCTIONS
 from duckpriv.scripts import bundled, load
 from duckpriv.sends import SENDS, channel_of
+from duckpriv.settingsfile import SettingsFile, parsed
 from tests.effort import THOROUGH, takes_long
 
 ROOT = Path(__file__).parent.parent
@@ -58,11 +60,11 @@ def test_the_commands_and_snippets_of_the_readme_run_in_order(tmp_path: Path) ->
             assert done.returncode == 0, text
         elif language == "sh":
             for line in text.strip().splitlines():
-                me = re.sub(r".*--me (\w+).*", r"\1", line)
+                me = re.sub(r".*--(?:me|config) (\w+).*", r"\1", line)
                 if me in waiting:
                     assert waiting.pop(me).wait(120) == 0, line
                 process = subprocess.Popen(["sh", "-c", line], cwd=tmp_path, env=environment)
-                if re.search("[/_]host|/helper|_peer", line):
+                if re.search(r" run \S*([/_]host|/helper|_peer)", line):
                     waiting[me] = process  # it waits for the other, which comes later
                 else:
                     assert process.wait(120) == 0, line
@@ -86,6 +88,28 @@ def run_sql(text: str, folder: Path) -> None:
         with duckpriv.connect(keyring=folder / "sql.keys", session=where[2]) as party:
             for statement in duckdb.extract_statements(text):
                 party.con.execute(statement.query).fetchall()
+
+
+def test_the_page_on_settings(tmp_path: Path) -> None:
+    """Its settings file is one, its table has all keys, and its commands of SQL run."""
+    page = (ROOT / "docs" / "settings.md").read_text()
+    (shown,) = blocks(page, "toml")
+    file = parsed(shown, tmp_path / "duckpriv.toml")
+    assert file.text == shown
+    for key in [field.name for field in fields(SettingsFile)][1:]:
+        assert re.search(rf"^\| `{key}\b", page, re.MULTILINE), key
+    (tmp_path / "duckpriv.toml").write_text('keyring = "keys"\ndatabase = "own.duckdb"\n')
+    (tmp_path / "customers.csv").write_text("id\n1\n2\n")
+    (tmp_path / "statements.sql").write_text("SELECT 1;\nSELECT 2;\n")
+    environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+    for line in "".join(blocks(page, "sh")).splitlines():
+        subprocess.run(
+            ["sh", "-c", line],
+            cwd=tmp_path,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            check=True,
+        )
 
 
 def test_make_has_the_targets_that_the_readme_names() -> None:
