@@ -22,7 +22,7 @@ from duckdb.func import ARROW, SPECIAL
 from .columns.arrays import plain, without_nulls
 from .columns.context import Context
 from .disk import explained
-from .errors import Cancelled, DuckprivError, InvalidValue, translated
+from .errors import Cancelled, DuckprivError, InvalidValue, translated, unexpected
 from .functions import FUNCTIONS, Function, Udf
 from .parser import statements
 
@@ -216,8 +216,7 @@ def _register(con: duckdb.DuckDBPyConnection, udf: Udf, context: Context) -> Non
 def _guarded(udf: Udf, context: Context) -> Callable[..., pa.Array]:
     """Return what DuckDB calls: it handles NULLs, cancelling, progress and errors.
 
-    DuckDB shows an exception's text to the user, and the text of an unexpected exception may
-    hold a value; so of those only type and place are told.
+    DuckDB shows an exception's text to the user.
     """
     public = udf.function.__name__
 
@@ -242,10 +241,7 @@ def _guarded(udf: Udf, context: Context) -> Callable[..., pa.Array]:
         except OSError as error:
             raise DuckprivError(explained(error)) from None
         except Exception as error:
-            raise DuckprivError(
-                f"{public} failed with {type(error).__name__} at {_place(error)}; "
-                "please report this"
-            ) from None
+            raise unexpected(public, error) from None
 
     if udf.parameters is not None:
         # DuckDB reads from the signature how many arguments a function takes.
@@ -263,12 +259,3 @@ def _one_array(column: pa.ChunkedArray) -> pa.Array:
         return column.chunk(0)
     combined = column.combine_chunks()
     return combined if isinstance(combined, pa.Array) else combined.chunk(0)
-
-
-def _place(error: Exception) -> str:
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None:
-        return "an unknown place"
-    return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"

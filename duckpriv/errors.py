@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 from .disk import explained
@@ -29,6 +30,9 @@ class DuckprivError(Exception):
     def __init__(self, message: str) -> None:
         self.message = visible(message)
         super().__init__(f"DUCKPRIV_{self.code}: {self.message}")
+
+    def __reduce__(self) -> tuple[type[DuckprivError], tuple[str]]:
+        return type(self), (self.message,)
 
 
 class KeyNotFound(DuckprivError):
@@ -125,6 +129,20 @@ def translated(error: _Error) -> DuckprivError | _Error:
     with a text that is safe to show: it may quote a value that a peer has sent."""
     text = str(error)
     return from_text(text) or type(error)(visible_lines(text))
+
+
+def unexpected(function: str, error: Exception) -> DuckprivError:
+    """Return what is told of an exception that nobody expected: its text may hold a value, so only
+    its type and place."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = "an unknown place"
+    if trace is not None:
+        place = f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"
+    return DuckprivError(
+        f"{function} failed with {type(error).__name__} at {place}; please report this"
+    )
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.types as pat
 
 from ..errors import InvalidValue
 from .arrays import constant, to_blobs
@@ -72,6 +73,28 @@ def psi_id(context: Context, values: pa.Array, sql_types: pa.Array, kinds: pa.Ar
     return pa.array(
         [_text(value, normalise, kind) for value in json.loads(f"[{in_one}]")], pa.string()
     )
+
+
+def id_texts(ids: pa.Array, kind: str) -> pa.Array:
+    """Return what `psi_id` does, of an Arrow column that did not come from DuckDB. Raises
+    InvalidValue for a type whose text DuckDB may write otherwise, or an unknown kind."""
+    if kind not in KINDS:
+        raise InvalidValue(f"unknown kind of id; the kinds are {', '.join(KINDS)}")
+    type_ = ids.type.value_type if pat.is_list(ids.type) else ids.type
+    if not (
+        pat.is_string(type_)
+        or pat.is_integer(type_)
+        or pat.is_date32(type_)
+        or pat.is_null(type_)
+        or isinstance(type_, pa.UuidType)
+    ):
+        raise InvalidValue(
+            f"an id of the Arrow type {str(ids.type)[:60]} cannot be matched here; ids are strings, "
+            "integers, date32, uuid or a list of one of these; cast it, in the same way at both "
+            "parties"
+        )
+    normalise = KINDS[kind]
+    return pa.array([_text(value, normalise, kind) for value in ids.to_pylist()], pa.string())
 
 
 def _text(value: object, normalise: Callable[[str], str], kind: str) -> str | None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from itertools import pairwise
 
@@ -19,10 +21,23 @@ from ..errors import InvalidValue
 ByteMatrix = NDArray[np.uint8]
 _SLICE_SECONDS, _CHECK_SECONDS = 0.2, 0.1
 _MOST_THREADS = 1024
+_LIMIT: ContextVar[int | None] = ContextVar("threads", default=None)
+
+
+@contextmanager
+def threads(number: int) -> Iterator[None]:
+    """Within this the calling thread computes on so many cores, whatever `DUCKPRIV_THREADS` is."""
+    before = _LIMIT.set(number)
+    try:
+        yield
+    finally:
+        _LIMIT.reset(before)
 
 
 def cores() -> int:
     """On how many cores this process computes: `DUCKPRIV_THREADS`, or all that it may use."""
+    if (limit := _LIMIT.get()) is not None:
+        return limit
     if wanted := os.environ.get("DUCKPRIV_THREADS"):
         if not wanted.isascii() or not wanted.isdigit() or not 1 <= int(wanted) <= _MOST_THREADS:
             raise InvalidValue(
@@ -35,8 +50,8 @@ def cores() -> int:
 
 
 @cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, thread_name_prefix="duckpriv")
+def _pool(size: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(size, thread_name_prefix="duckpriv")
 
 
 def map_rows(
@@ -50,8 +65,8 @@ def map_rows(
     computes so many rows at a time), and take so long that whoever stops this (`stopping.py`) does
     not wait. The first exception of a slice is raised after all have ended.
     """
-    rows, threads = len(columns[0]), cores()
-    parts = max(1, min(threads, rows // smallest))
+    rows, most = len(columns[0]), cores()
+    parts = max(1, min(most, rows // smallest))
     if parts == 1:
         return _in_turn(function, columns, smallest, stopping.check)
     stopped = threading.Event()
@@ -60,7 +75,7 @@ def map_rows(
         if stopped.is_set():
             raise _StoppedError
 
-    groups, pool = -(-rows // smallest), _pool(threads)
+    groups, pool = -(-rows // smallest), _pool(most)
     bounds = [min(groups * i // parts * smallest, rows) for i in range(parts + 1)]
     futures = [
         pool.submit(_in_turn, function, [column[start:stop] for column in columns], smallest, check)

@@ -74,15 +74,19 @@ class RsaPrivateKey:
         self.public = RsaPublicKey.from_der(public_der(public))
         self._key = key
 
-    @cached_property
-    def operation(self) -> modarith.RsaPrivateOperation:
-        """x -> x^d mod N on byte matrices."""
-        pkcs8 = self._key.private_bytes(
+    @property
+    def pkcs8(self) -> bytes:
+        """The key as a DER PKCS #8 document, unencrypted."""
+        return self._key.private_bytes(
             serialization.Encoding.DER,
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
         )
-        return modarith.rsa_private_operation(pkcs8)
+
+    @cached_property
+    def operation(self) -> modarith.RsaPrivateOperation:
+        """x -> x^d mod N on byte matrices."""
+        return modarith.rsa_private_operation(self.pkcs8)
 
 
 def private_from_pem(name: str, data: bytes) -> rsa.RSAPrivateKey:
