@@ -89,9 +89,9 @@ def id_texts(ids: pa.Array, kind: str) -> pa.Array:
         or isinstance(type_, pa.UuidType)
     ):
         raise InvalidValue(
-            f"an id of the Arrow type {str(ids.type)[:60]} cannot be matched here; ids are strings, "
-            "integers, date32, uuid or a list of one of these; cast it, in the same way at both "
-            "parties"
+            f"an id of the Arrow type {str(ids.type)[:60]} cannot be matched here; ids are "
+            "strings, integers, date32, uuid or a list of one of these; cast it, in the same way "
+            "at both parties"
         )
     normalise = KINDS[kind]
     return pa.array([_text(value, normalise, kind) for value in ids.to_pylist()], pa.string())

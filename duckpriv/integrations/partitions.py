@@ -274,7 +274,9 @@ class _Shown:
     def __init__(self, files: int, wanted: bool) -> None:
         self._console = Console(stderr=True)
         self._files, self._done, self._skipped, self._rows = files, 0, 0, 0
-        self._bar = Progress(console=self._console) if wanted and self._console.is_terminal else None
+        self._bar = (
+            Progress(console=self._console) if wanted and self._console.is_terminal else None
+        )
         self._tells = wanted and self._bar is None
         self._began = self._told = time.monotonic()
 
@@ -302,6 +304,4 @@ class _Shown:
     def _text(self) -> str:
         rate = self._rows / max(time.monotonic() - self._began, 1e-3)
         skipped = f" ({self._skipped} were there)" if self._skipped else ""
-        return (
-            f"{self._done} of {self._files} files{skipped} · {self._rows:,} rows, {rate:,.0f}/s"
-        )
+        return f"{self._done} of {self._files} files{skipped} · {self._rows:,} rows, {rate:,.0f}/s"

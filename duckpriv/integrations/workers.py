@@ -81,6 +81,14 @@ _WORK: Mapping[str, _Work] = {
     "rsa_token": _Work("rsa_private", ("id",), "token", of_ids=True),
     "paillier_encrypt": _Work("paillier_public", ("x",), "ct", (("scale", 20), ("bound", 62))),
 }
+# What SQL gives to a function that is declared with these types.
+_TYPES: Mapping[str, pa.DataType] = {
+    "VARCHAR": pa.string(),
+    "VARCHAR[]": pa.list_(pa.string()),
+    "BLOB": pa.binary(),
+    "BLOB[]": pa.list_(pa.binary()),
+    "DOUBLE": pa.float64(),
+}
 _UDFS = {udf.function.__name__: udf for function in FUNCTIONS for udf in function.udfs}
 
 
@@ -139,14 +147,16 @@ def column_function(
     if work.key is not None:
         if keyring is None or key is None or session is None:
             raise InvalidValue(f"{function} needs a keyring, the name of a key and a session")
+        if work.blinds and me is None:
+            raise InvalidValue(f"{function} blinds for one party: give its name as me=")
         check_name("the session", session)
         kind = _KINDS[work.key]
         found = getattr(keyring, work.key)(key)
         secret, fingerprint = kind.write(found), kind.public(found).fingerprint
         if work.blinds:
-            if me is None:
-                raise InvalidValue(f"{function} blinds for one party: give its name as me=")
-            blinding = Context(keyring, check_name("your own name (me)", me), session).blinding_secret()
+            blinding = Context(
+                keyring, check_name("your own name (me)", me), session
+            ).blinding_secret()
     return ColumnFunction(
         function,
         names,
@@ -242,6 +252,7 @@ class ColumnFunction:
         if _work(self.function).of_ids:
             arrays[0] = id_texts(arrays[0], "raw")
         udf, context = _UDFS[self.function], _context(self)
+        arrays = list(map(_typed, self.columns, arrays, udf.parameters or ()))
         more = ["", *(value for _, value in self.settings)]
 
         def function(*columns: pa.Array) -> pa.Array:
@@ -280,8 +291,10 @@ def _work(function: str) -> _Work:
 def _check_settings(
     function: str, work: _Work, columns: tuple[str, ...], settings: dict[str, Any], number: int
 ) -> None:
-    if work.key is not None and len(columns) != len(work.columns) or not columns:
-        raise InvalidValue(f"{function} reads {len(work.columns)} columns: {', '.join(work.columns)}")
+    if (work.key is not None and len(columns) != len(work.columns)) or not columns:
+        raise InvalidValue(
+            f"{function} reads {len(work.columns)} columns: {', '.join(work.columns)}"
+        )
     for name in settings:
         if name not in dict(work.settings):
             known = ", ".join(dict(work.settings)) or "none"
@@ -312,6 +325,17 @@ def _one_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
         return column
     combined = column.combine_chunks()
     return combined if isinstance(combined, pa.Array) else pa.concat_arrays(combined.chunks)
+
+
+def _typed(name: str, array: pa.Array, sql_type: str) -> pa.Array:
+    """Return a column in the type that the function is declared with."""
+    try:
+        return array.cast(_TYPES[sql_type])
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        raise InvalidValue(
+            f"the column {name!a} is of the Arrow type {str(array.type)[:60]}, and has to be "
+            f"{sql_type}; cast it"
+        ) from None
 
 
 def _repeated(value: Any, rows: int) -> pa.Array:
