@@ -18,8 +18,8 @@ test: .venv/test
 attacks: .venv/test
 	DUCKPRIV_THOROUGH=1 $(PYTEST) tests/attacks
 
-# More examples in the slowest property tests.
-test-all: .venv/test
+# More examples in the slowest property tests, and tests with clusters of Ray and Spark (Java 17).
+test-all: .venv/test .venv/tools
 	DUCKPRIV_THOROUGH=1 $(PYTEST)
 
 # Parties of all protocols are killed at random and started again, and what comes out is compared;

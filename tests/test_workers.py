@@ -11,6 +11,7 @@ import subprocess
 import sys
 import uuid
 from pathlib import Path
+from typing import TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -25,6 +26,7 @@ from duckpriv.crypto.parallel import cores
 from duckpriv.integrations.partitions import run_partitions
 from duckpriv.integrations.workers import _WORK, ColumnFunction, column_function
 
+T = TypeVar("T")
 IDS = ["ann", None, "Zoë", "x" * 3000, "", "bob"]
 ROOT = Path(__file__).parent.parent
 # What each function gets: its key, its rows as a query, and SQL for what it returns. `id` is here
@@ -63,6 +65,10 @@ CASES = {
 }
 
 
+def pickled_and_read(value: T) -> T:
+    return pickle.loads(pickle.dumps(value))  # noqa: S301, of our own
+
+
 @pytest.fixture
 def bank(party: duckpriv.Party) -> duckpriv.Party:
     """The party with the public half of 'oprf' imported as 'server', as a peer would have it."""
@@ -84,7 +90,7 @@ def rows_of(party: duckpriv.Party, name: str) -> pa.Table:
 @pytest.mark.parametrize("name", CASES)
 def test_a_worker_computes_what_sql_does(bank, name: str) -> None:
     rows = rows_of(bank, name)
-    function = pickle.loads(pickle.dumps(made(bank, name)))
+    function = pickled_and_read(made(bank, name))
     frame = function(rows)
     assert frame.column_names == [*rows.column_names, function.result]
     assert frame.schema == function.schema(rows.schema)
@@ -239,13 +245,13 @@ def test_rows_that_do_not_fit(bank) -> None:
         evaluate(pa.table({"blinded": ["x"]}))
     with pytest.raises(DuckprivError, match="encode no element") as caught:
         evaluate(pa.table({"blinded": [[b"\xff" * 32]]}))
-    again = pickle.loads(pickle.dumps(caught.value))
+    again = pickled_and_read(caught.value)
     assert (type(again), str(again)) == (type(caught.value), str(caught.value))
 
 
 def test_errors_of_all_kinds_pickle() -> None:
     for error in (InvalidValue("a"), ProtocolError("b"), KeyNotFound("c")):
-        again = pickle.loads(pickle.dumps(error))
+        again = pickled_and_read(error)
         assert (type(again), str(again), again.message) == (type(error), str(error), error.message)
 
 
@@ -282,6 +288,10 @@ def write_ids(folder: Path, files: int = 3, rows: int = 5) -> list[str]:
         ids = pa.table({"id": [f"p{i}-{j}" for j in range(rows)]})
         pq.write_table(ids, folder / f"part-{i}.parquet")
     return [f"p{i}-{j}" for i in range(files) for j in range(rows)]
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.iterdir())
 
 
 def tokens_in(folder: Path) -> dict[str, bytes]:
@@ -335,7 +345,7 @@ def test_a_run_that_was_killed_goes_on(tmp_path: Path, keyring: Keyring) -> None
         ("part-2.parquet", 5, False),
     ]
     assert first.stat().st_mtime_ns == before.st_mtime_ns
-    assert sorted(os.listdir(out)) == [f"part-{i}.parquet" for i in range(3)]
+    assert names_in(out) == [f"part-{i}.parquet" for i in range(3)]
     assert tokens_in(out) == tokens_of(ids, keyring)
 
 
@@ -344,7 +354,7 @@ def test_a_file_that_fails_is_not_there(tmp_path: Path, keyring: Keyring) -> Non
     pq.write_table(pa.table({"id": [1.5]}), tmp_path / "in" / "a.parquet")
     with pytest.raises(InvalidValue, match="cannot be matched here"):
         run_partitions(tmp_path / "in/a.parquet", tmp_path / "out", token(keyring))
-    assert os.listdir(tmp_path / "out") == []
+    assert names_in(tmp_path / "out") == []
 
 
 def test_what_belongs_to_something_else_is_refused(tmp_path: Path, keyring: Keyring) -> None:
@@ -397,7 +407,7 @@ def test_folders_that_mix_are_refused_before_anything_is_computed(tmp_path, keyr
     ):
         with pytest.raises(InvalidValue, match=error):
             run_partitions(inputs, output, token(keyring))
-    assert os.listdir(out) == ["part-7.parquet"]
+    assert names_in(out) == ["part-7.parquet"]
 
 
 def test_a_footer_tells_no_secret(tmp_path: Path, keyring: Keyring) -> None:

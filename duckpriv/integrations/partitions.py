@@ -91,7 +91,7 @@ class Partition:
 
     def _write(self, file: Any, store: pafs.FileSystem, target: str, made_of: bytes) -> int:
         local = isinstance(store, pafs.LocalFileSystem)
-        # Beside the output, since a rename does not leave a disk; for a store in a folder that goes.
+        # Beside the output, since a rename stays on one disk; for a store in a folder that goes.
         with tempfile.TemporaryDirectory() as folder:
             name = PurePosixPath(target).name
             beside = Path(target).parent if local else Path(folder)
@@ -263,7 +263,7 @@ def _difference(said: bytes | None, made_of: bytes) -> str:
 
 
 def _flush(file: Path) -> None:
-    """Have the file's content on the disk, so that after a power cut a name stands for all of it."""
+    """Have the content on the disk, so that after a power cut too the name stands for all of it."""
     with file.open("rb+") as opened:
         os.fsync(opened.fileno())
 
