@@ -137,7 +137,7 @@ def test_lists_and_their_proofs_pass_through(tmp_path: Path, party, cluster) -> 
     write_ids(tmp_path / "in")
     con, keyring = party.con, party.keyring
     peer = {"key": "server", "session": "s1", "me": "bank"}
-    blinded = apply(tmp_path / "in", column_function("oprf_blind", keyring, **peer))
+    con.register("blinded", apply(tmp_path / "in", column_function("oprf_blind", keyring, **peer)))
     for folder in ("lists", "answered"):
         (tmp_path / folder).mkdir()
     con.execute(
@@ -145,7 +145,9 @@ def test_lists_and_their_proofs_pass_through(tmp_path: Path, party, cluster) -> 
         f"GROUP BY hash(id) % 7) TO '{tmp_path}/lists/a.parquet' (FORMAT parquet)"
     )
     own = {"key": "oprf", "session": "s1"}
-    answers = apply(tmp_path / "lists", column_function("oprf_evaluate", keyring, **own))
+    con.register(
+        "answers", apply(tmp_path / "lists", column_function("oprf_evaluate", keyring, **own))
+    )
     con.execute(
         "COPY (SELECT ids, blinded, answer.evaluated AS evaluated, answer.proof AS proof "
         f"FROM answers) TO '{tmp_path}/answered/a.parquet' (FORMAT parquet)"

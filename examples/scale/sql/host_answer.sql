@@ -100,7 +100,7 @@ CREATE OR REPLACE TEMP TABLE scale_part AS
     FROM exchange_recv(getvariable('peer'), 'scale/map-' || getvariable('k')::VARCHAR, columns := 'token BLOB, pid UUID');
 CREATE OR REPLACE TEMP TABLE scale_mine AS
     SELECT psi_id, token FROM read_parquet(getvariable('folder') || '/buckets/*/*.parquet', hive_partitioning = true) WHERE part = getvariable('k');
-SELECT require(count(*) = m.rows AND count(*) = (SELECT count(*) FROM scale_mine)
+SELECT require(count(token) = m.rows AND count(token) = (SELECT count(*) FROM scale_mine)
                AND NOT EXISTS (SELECT token FROM scale_mine EXCEPT SELECT token FROM scale_part)
                AND sha256(coalesce(string_agg(hex(token) || pid, '' ORDER BY token), '')) = m.digest,
                'part ' || getvariable('k') || ' of the random ids is not the one that its manifest names, or not of our tokens')
