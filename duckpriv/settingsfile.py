@@ -93,10 +93,13 @@ class SettingsFile:
         )
 
     def with_peer(self, name: str, exchange: str | None, runs: dict[str, Agreed]) -> SettingsFile:
-        """Return it with a peer added, or with what is new of one."""
-        old = self.peers.get(name, Peer())
-        peer = Peer(exchange or old.exchange, old.runs | runs)
+        """Return it with a peer that has this exchange, and these runs besides those of before."""
+        peer = Peer(exchange, self.peer(name).runs | runs)
         return replace(self, peers=self.peers | {name: peer})
+
+    def peer(self, name: str | None) -> Peer:
+        """Return what the file says of a peer: nothing of one that it does not know."""
+        return self.peers.get(name or "", Peer())
 
     def text_with_peers(self) -> str:
         """Return the text of the file that is there, with its peers as here, and its comments and

@@ -58,9 +58,9 @@ def fingerprint(folder: Path) -> str:
     return Keyring(folder / "keys").identity(folder.name).public.fingerprint
 
 
-def invited(command, bank: Path, *more: str) -> str:
-    """The bank's invitation to the shop."""
-    code, line, errors = command(bank, "invite", "shop", *more)
+def invited(command, folder: Path, *more: str, to: str = "shop") -> str:
+    """A party's invitation to another one."""
+    code, line, errors = command(folder, "invite", to, *more)
     assert code == 0, errors
     assert line.count("\n") == 1
     return line.strip()
@@ -170,6 +170,17 @@ def test_a_peer_with_a_mailbox_of_its_own(command, bank: Path, shop: Path) -> No
     assert own.peers["bank"].exchange == "grpc+tls://bank.example:7443"
     _, _, errors = command(shop, "run", "psi/guest", *RUN, "--timeout", "0.2")
     assert "bank.example:7443" in errors
+    # The shop invites back, to where the bank serves: it is asked, and keeps its own.
+    back = invited(command, shop, "psi/host", to="bank")
+    (bank / "invitation").write_text(back)
+    told = ("--fingerprint", fingerprint(shop), "--yes")
+    assert "say with --exchange" in command(bank, "accept", "invitation", *told)[2]
+    accepted(command, bank, back, shop, "--exchange", "dir:../mailbox")
+    assert read(bank / FILE).peers["shop"].exchange is None
+    # And to the folder again.
+    line = invited(command, bank, "psi/host", "--exchange", "dir:../mailbox")
+    accepted(command, shop, line, bank, "--exchange", "dir:../mailbox")
+    assert read(shop / FILE).peers["bank"].exchange is None
 
 
 @pytest.mark.parametrize(

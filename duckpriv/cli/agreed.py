@@ -12,7 +12,7 @@ from rich.text import Text
 
 from ..consent import Consent
 from ..scripts import Script
-from ..settingsfile import Agreed, Peer, SettingsFile
+from ..settingsfile import Agreed, SettingsFile
 from ..visible import visible
 
 
@@ -35,7 +35,7 @@ def agreed_run(file: SettingsFile, script: Script, peer: str | None) -> Taken:
     if declared or not script.variables:
         if peer is None and (peer := _peer(file, script, declared)):
             found["peer"] = peer
-        known = file.peers.get(peer or "", Peer())
+        known = file.peer(peer)
         exchange = known.exchange or exchange
         agreed = known.runs.get(script.name, agreed)
     serve = file.serve if exchange == file.exchange else None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
 import shlex
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
+from secrets import token_hex
 
 import click
 from rich.console import Console
@@ -27,7 +27,7 @@ from ..keyring import Keyring
 from ..keys import PublicIdentity
 from ..names import check_name
 from ..scripts import load
-from ..settingsfile import FILE, Agreed, Peer, SettingsFile, address
+from ..settingsfile import FILE, Agreed, SettingsFile, address
 from ..visible import visible
 from .agreed import show_messages
 from .fingerprints import shown_fingerprint, told_fingerprint
@@ -71,7 +71,8 @@ def invite(
     """
     if file.me is None:
         raise click.UsageError(f"{file.path} does not say who you are: 'duckpriv init' makes it")
-    exchange = own_exchange or (None if file.serve else file.exchange)
+    known = file.peer(peer)
+    exchange = own_exchange or known.exchange or (None if file.serve else file.exchange)
     if exchange is None:
         raise click.UsageError(
             "say with --exchange where the peer reaches the exchange, such as "
@@ -82,14 +83,14 @@ def invite(
     if script is not None:
         given = variables_of(settings)
         check_settings(script, given)
-        session = session or f"{script.partition('/')[0]}-{date.today():%Y%m%d}-{_drawn()}"
+        session = session or f"{script.partition('/')[0]}-{date.today():%Y%m%d}-{token_hex(3)}"
         proposal = Proposal(str(counterpart(script)), session, given)
         runs[script] = Agreed(session, given)
     elif settings or session:
         raise click.UsageError("--set and --session are about a run: name its SCRIPT")
     own = open_keyring(keyring).identity(file.me)
     line = Invitation(own.public, peer, as_text(exchange), proposal).signed(own)
-    added = file.with_peer(peer, None, runs)
+    added = file.with_peer(peer, known.exchange, runs)
     added.write(added.text_with_peers())
     click.echo(line)
     click.echo(f"Give this line to {peer}, for 'duckpriv accept', and tell {peer} your", err=True)
@@ -158,13 +159,16 @@ def accept(
         file = SettingsFile(file.path, me, file.as_written(as_text(str(db))), named, exchange)
     elif file.me != me:
         raise click.UsageError(f'{file.path} says that you are another one; it needs me = "{me}"')
-    proposal, runs = received.proposal, {}
+    known, proposal, runs = file.peer(peer.name), received.proposal, {}
     if proposal is not None:
         runs[proposal.script] = Agreed(proposal.session, proposal.settings)
-        if proposal.script in file.peers.get(peer.name, Peer()).runs:
+        if proposal.script in known.runs:
             click.echo(f"It takes the place of the {proposal.script} agreed before.", err=True)
-    other = exchange if exchange != file.exchange else None
-    added = file.with_peer(peer.name, other, runs)
+    if exchange is None:
+        exchange = known.exchange
+    elif exchange == file.exchange:
+        exchange = None
+    added = file.with_peer(peer.name, exchange, runs)
     text = added.text_with_peers() if file.path.exists() else added.text
     if not yes:
         click.confirm(f"Accept, and note it in {file.path}?", abort=True, err=True)
@@ -191,35 +195,31 @@ def _read(invitation: str) -> str | bytes:
 
 def _show(received: Invitation, me: str) -> None:
     """Show what an invitation says, on standard error."""
-    console = Console(stderr=True)
-
-    def say(text: str) -> None:
-        console.print(Text(visible(text)))
-
-    name, proposal = received.identity.name, received.proposal
+    console, name, proposal = Console(stderr=True), received.identity.name, received.proposal
     if received.answers:
-        return say(f"{name} answers your invitation.")
-    say(f"{name} invites {me}. Messages go through: {received.exchange}")
+        console.print(Text(f"{name} answers your invitation."))
+        return
+    where = visible(str(received.exchange))
+    console.print(Text(f"{name} invites {me}. Messages go through: {where}"))
     if proposal is None:
-        return None
+        return
     script = load(proposal.script)
-    say(f"You would run {script.name} in session {proposal.session}: {script.about}")
+    run = f"{script.name} in session {proposal.session}"
+    console.print(Text(f"You would run {run}: {script.about}"))
+    table = Table(*(Column(overflow="fold") for _ in range(4)), box=None, show_header=False)
     agreed = agreed_settings(script.name)
+    for variable in (v for v in script.variables if v.name in agreed):
+        value = proposal.settings.get(variable.name, variable.default)
+        instead = f"instead of {variable.default or 'nothing'}"
+        change = "as by default" if value == variable.default else instead
+        table.add_row(
+            f"    {variable.name}", Text(value or "(empty)"), change, Text(variable.about)
+        )
     if agreed:
-        say("Both have to set alike:")
-        table = Table(*(Column(head, overflow="fold") for head in ("", "", "", "")), box=None)
-        table.show_header = False
-        for variable in script.variables:
-            if variable.name in agreed:
-                value = proposal.settings.get(variable.name, variable.default)
-                instead = f"instead of {variable.default or 'nothing'}"
-                change = instead if value != variable.default else "as by default"
-                cells = (f"    {variable.name}", value or "(empty)", change, variable.about)
-                table.add_row(*(Text(visible(cell, None)) for cell in cells))
+        console.print("Both have to set alike:")
         console.print(table)
     values = {variable.name: variable.default for variable in script.variables}
     show_messages(console, script, {**values, **proposal.settings, "peer": name}, me)
-    return None
 
 
 def _trusted(keys: Keyring, peer: PublicIdentity) -> bool:
@@ -230,18 +230,20 @@ def _trusted(keys: Keyring, peer: PublicIdentity) -> bool:
 
 
 def _exchange(received: Invitation, file: SettingsFile, given: str | None, yes: bool) -> str | None:
-    """Return the exchange's address for the settings file. A folder or a file of the inviter's is
-    taken only if the user says so: nobody else may choose where this party writes."""
+    """Return the exchange's address for the settings file; None where it stays. A folder or a file
+    of the inviter's is taken only if the user says so: nobody else may choose where this party
+    writes. And who serves a mailbox may be invited to its own."""
     if given is not None:
         return address(file.as_written(as_text(given)))
-    if received.exchange is None or received.exchange.startswith("grpc+tls://"):
-        return received.exchange
+    proposed = received.exchange
+    if proposed is None or (proposed.startswith("grpc+tls://") and not file.serve):
+        return proposed
     if yes:
         raise click.UsageError(
-            f"{visible(received.exchange)} is the exchange as the inviter writes it; say with "
-            "--exchange where you see it"
+            f"{visible(proposed)} is the exchange as the inviter writes it; say with --exchange "
+            "where you see it"
         )
-    default = received.exchange if file.exchange is None else file.place(file.exchange)
+    default = proposed if file.exchange is None else file.place(file.exchange)
     question = "The inviter sees the exchange there. Where do you see it"
     chosen = click.prompt(question, default=default, err=True)
     if file.exchange is not None and chosen == default:
@@ -251,10 +253,6 @@ def _exchange(received: Invitation, file: SettingsFile, given: str | None, yes: 
 
 def _tell_fingerprint(own: PublicIdentity) -> None:
     click.echo(f"fingerprint by telephone: {shown_fingerprint(own)}", err=True)
-
-
-def _drawn() -> str:
-    return secrets.token_hex(3)
 
 
 def _command(file: SettingsFile | None, script: str) -> str:

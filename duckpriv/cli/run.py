@@ -137,7 +137,7 @@ def run(
     if exchange is None or session is None:
         missing = "--exchange" if exchange is None else "--session"
         raise click.UsageError(f"Missing option '{missing}'.", click.get_current_context())
-    if serve is None and own_exchange is None:
+    if serve is None and own_exchange is None and not unprotected:
         serve = agreed.serve
     # A party whose data are in files, or that has none, may begin without a database: it is for
     # results and the journal then.
