@@ -132,8 +132,8 @@ def main(cluster: str) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         keyring = duckpriv.Keyring(folder / "keys")
-        keyring.generate_oprf("own")
-        keyring.import_public("peer", keyring.oprf_public("own").encoded, "oprf")
+        keyring.oprf.generate("own")
+        keyring.import_public("peer", keyring.oprf.public("own").encoded, "oprf")
         write_inputs(folder / "in", keyring, IDS, FILES)
         write_inputs(folder / "few", keyring, 100, 2)
         ready = functions(keyring)

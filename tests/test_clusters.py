@@ -101,8 +101,8 @@ def cluster(request: pytest.FixtureRequest) -> Any:
 @pytest.fixture
 def party(tmp_path: Path) -> Iterator[duckpriv.Party]:
     with duckpriv.connect(keyring=tmp_path / "keys", session="s1", me="bank") as party:
-        party.keyring.generate_oprf("oprf")
-        party.keyring.import_public("server", party.keyring.oprf_public("oprf").encoded, "oprf")
+        party.keyring.oprf.generate("oprf")
+        party.keyring.import_public("server", party.keyring.oprf.public("oprf").encoded, "oprf")
         yield party
 
 

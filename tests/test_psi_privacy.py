@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from duckpriv import Keyring
+from duckpriv.keyring.pairs import RsaKeys
 from tests.parties import make_table
 
 IDS = [f"customer{i}" for i in range(40)]
@@ -111,18 +111,18 @@ def everything_of_the_host(folder: Path, tables: dict) -> dict[str, object]:
 
 def test_nothing_that_the_host_has_depends_on_which_ids_match(run_both, monkeypatch) -> None:
     # The same key in both runs: then the host's tokens are equal and can be compared too.
-    generate = Keyring.generate_rsa
+    generate = RsaKeys.generate
     first: dict[str, bytes] = {}
 
-    def same_key(keyring: Keyring, name: str, bits: int):
+    def same_key(keys: RsaKeys, name: str, bits: int) -> None:
+        store = keys._store
         if "pem" not in first:
-            generate(keyring, name, bits)
-            first["pem"] = (keyring.path / f"{name}.private.pem").read_bytes()
+            generate(keys, name, bits)
+            first["pem"] = (store.path / f"{name}.private.pem").read_bytes()
         else:
-            keyring.write_first(f"{name}.private.pem", first["pem"])
-        return keyring.info(name)
+            store.write_first(f"{name}.private.pem", first["pem"])
 
-    monkeypatch.setattr(Keyring, "generate_rsa", same_key)
+    monkeypatch.setattr(RsaKeys, "generate", same_key)
     views = []
     for name, guest_ids in (("disjoint", OTHERS), ("equal", IDS)):
         folder, parties, tables = run_both(name, IDS, guest_ids)

@@ -72,7 +72,7 @@ def pickled_and_read(value: T) -> T:
 @pytest.fixture
 def bank(party: duckpriv.Party) -> duckpriv.Party:
     """The party with the public half of 'oprf' imported as 'server', as a peer would have it."""
-    party.keyring.import_public("server", party.keyring.oprf_public("oprf").encoded, "oprf")
+    party.keyring.import_public("server", party.keyring.oprf.public("oprf").encoded, "oprf")
     return party
 
 
@@ -183,7 +183,7 @@ NEEDED = {
 @pytest.mark.parametrize("name", CASES)
 def test_a_pickled_function_has_the_secret_that_it_needs_and_no_other(bank, name: str) -> None:
     keyring = bank.keyring
-    keyring.generate_oprf("another")
+    keyring.oprf.generate("another")
     keyring.create_identity("bank")
     keyring.journal_secret()
     for session in ("s1", "s2"):
@@ -273,8 +273,8 @@ def test_a_worker_computes_on_its_own_number_of_threads(bank, monkeypatch) -> No
 @pytest.fixture
 def keyring(tmp_path: Path) -> Keyring:
     ring = Keyring(tmp_path / "keys")
-    ring.generate_oprf("oprf")
-    ring.generate_oprf("other")
+    ring.oprf.generate("oprf")
+    ring.oprf.generate("other")
     return ring
 
 
@@ -382,7 +382,7 @@ def test_what_belongs_to_something_else_is_refused(tmp_path: Path, keyring: Keyr
 
 
 def test_blinding_of_another_keyring_is_another_one(tmp_path: Path, keyring: Keyring) -> None:
-    public = keyring.oprf_public("oprf").encoded
+    public = keyring.oprf.public("oprf").encoded
     digests = set()
     for name in ("one", "two"):
         ring = Keyring(tmp_path / name)
@@ -411,7 +411,7 @@ def test_folders_that_mix_are_refused_before_anything_is_computed(tmp_path, keyr
 
 
 def test_a_footer_tells_no_secret(tmp_path: Path, keyring: Keyring) -> None:
-    keyring.import_public("server", keyring.oprf_public("oprf").encoded, "oprf")
+    keyring.import_public("server", keyring.oprf.public("oprf").encoded, "oprf")
     write_ids(tmp_path / "in", files=1)
     blind = column_function("oprf_blind", keyring, key="server", session="s1", me="shop")
     for name, function in (("tokens", token(keyring)), ("blinded", blind)):

@@ -19,6 +19,8 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from operator import attrgetter
+from types import SimpleNamespace
 from typing import Any, TypeVar, cast
 
 import pyarrow as pa
@@ -67,19 +69,19 @@ class _Work:
 _LISTS = 1 << 4  # of 4,096 values, as the scripts make them
 _WORK: Mapping[str, _Work] = {
     "psi_id": _Work(None, ("id",), "psi_id", (("kind", "raw"),)),
-    "oprf_blind": _Work("oprf_public", ("id",), "blinded", blinds=True, of_ids=True),
-    "oprf_evaluate": _Work("oprf_private", ("blinded",), "answer", batch=_LISTS),
+    "oprf_blind": _Work("oprf.public", ("id",), "blinded", blinds=True, of_ids=True),
+    "oprf_evaluate": _Work("oprf.private", ("blinded",), "answer", batch=_LISTS),
     "oprf_finalize": _Work(
-        *("oprf_public", ("ids", "blinded", "evaluated", "proof"), "tokens"),
+        *("oprf.public", ("ids", "blinded", "evaluated", "proof"), "tokens"),
         blinds=True,
         batch=_LISTS,
     ),
-    "oprf_token": _Work("oprf_private", ("id",), "token", of_ids=True),
-    "rsa_blind": _Work("rsa_public", ("id",), "blinded", blinds=True, of_ids=True),
-    "blind_sign": _Work("rsa_private", ("blinded",), "signed"),
-    "rsa_finalize": _Work("rsa_public", ("id", "signed"), "token", blinds=True, of_ids=True),
-    "rsa_token": _Work("rsa_private", ("id",), "token", of_ids=True),
-    "paillier_encrypt": _Work("paillier_public", ("x",), "ct", (("scale", 20), ("bound", 62))),
+    "oprf_token": _Work("oprf.private", ("id",), "token", of_ids=True),
+    "rsa_blind": _Work("rsa.public", ("id",), "blinded", blinds=True, of_ids=True),
+    "blind_sign": _Work("rsa.private", ("blinded",), "signed"),
+    "rsa_finalize": _Work("rsa.public", ("id", "signed"), "token", blinds=True, of_ids=True),
+    "rsa_token": _Work("rsa.private", ("id",), "token", of_ids=True),
+    "paillier_encrypt": _Work("paillier.public", ("x",), "ct", (("scale", 20), ("bound", 62))),
 }
 # What SQL gives to a function that is declared with these types.
 _TYPES: Mapping[str, pa.DataType] = {
@@ -106,16 +108,16 @@ def _rsa_private(data: bytes) -> RsaPrivateKey:
 
 
 _KINDS: Mapping[str, _Kind] = {
-    "oprf_private": _Kind(
+    "oprf.private": _Kind(
         lambda key: key.scalar,
         lambda data: OprfPrivateKey.from_bytes(data, "of a worker"),
         lambda key: key.public,
     ),
-    "oprf_public": _Kind(lambda key: key.encoded, OprfPublicKey.from_bytes),
-    "rsa_private": _Kind(lambda key: key.pkcs8, _rsa_private, lambda key: key.public),
-    "rsa_public": _Kind(lambda key: key.der, RsaPublicKey.from_der),
+    "oprf.public": _Kind(lambda key: key.encoded, OprfPublicKey.from_bytes),
+    "rsa.private": _Kind(lambda key: key.pkcs8, _rsa_private, lambda key: key.public),
+    "rsa.public": _Kind(lambda key: key.der, RsaPublicKey.from_der),
     # The public half alone: an owner's own key would have the factors in it.
-    "paillier_public": _Kind(lambda key: key.encoded, PaillierPublicKey.from_bytes),
+    "paillier.public": _Kind(lambda key: key.encoded, PaillierPublicKey.from_bytes),
 }
 
 
@@ -151,7 +153,7 @@ def column_function(
             raise InvalidValue(f"{function} blinds for one party: give its name as me=")
         check_name("the session", session)
         kind = _KINDS[work.key]
-        found = getattr(keyring, work.key)(key)
+        found = attrgetter(work.key)(keyring)(key)
         secret, fingerprint = kind.write(found), kind.public(found).fingerprint
         if work.blinds:
             blinding = Context(
@@ -268,7 +270,8 @@ class _OneKey:
     """In the place of a keyring: one key, under any name, and the blinding secret."""
 
     def __init__(self, kind: str, key: Any, blinding: bytes) -> None:
-        setattr(self, kind, lambda name: key)
+        keys, half = kind.split(".")
+        setattr(self, keys, SimpleNamespace(**{half: lambda name: key}))
         self.secret = lambda name: blinding
 
 
