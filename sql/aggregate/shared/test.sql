@@ -101,12 +101,12 @@ CREATE OR REPLACE TEMP TABLE aggregate_hidden AS
 -- a total that is hidden beside another one is not the sum of what is shown
 CREATE OR REPLACE TEMP TABLE aggregate_hidden AS
     SELECT host_place, guest_place,
-           h.hidden OR coalesce(t.hidden AND NOT bool_or(h.hidden) OVER of_line AND cell = max(cell) OVER of_line, false) AS hidden
+           h.hidden OR coalesce(t.hidden AND NOT bool_or(h.hidden) OVER of_totals AND cell = max(cell) OVER of_totals, false) AS hidden
     FROM aggregate_hidden h LEFT JOIN (SELECT guest_place AS line, hidden FROM aggregate_hidden WHERE line = -1) t USING (line)
-    WINDOW of_line AS (PARTITION BY line);
+    WINDOW of_totals AS (PARTITION BY line);
 CREATE OR REPLACE TEMP TABLE aggregate_shown AS
-    SELECT cell, NOT (hidden OR coalesce(line IS NOT NULL AND bool_or(hidden) OVER of_line AND NOT bool_or(hidden AND NOT few) OVER of_line
-                                         AND cell = max(cell) FILTER (NOT hidden) OVER of_line, false)) AS shown
+    SELECT cell, NOT (hidden OR coalesce(line IS NOT NULL AND bool_or(hidden) OVER of_measure_line AND NOT bool_or(hidden AND NOT few) OVER of_measure_line
+                                         AND cell = max(cell) FILTER (NOT hidden) OVER of_measure_line, false)) AS shown
     FROM (SELECT cell, measure, line, few, few OR hidden AS hidden FROM aggregate_few JOIN aggregate_hidden USING (host_place, guest_place))
-    WINDOW of_line AS (PARTITION BY measure, line);
+    WINDOW of_measure_line AS (PARTITION BY measure, line);
 CALL exchange_send(getvariable('peer'), 'aggregate/shown', $$ SELECT cell, shown FROM aggregate_shown ORDER BY cell $$);
