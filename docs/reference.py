@@ -23,8 +23,10 @@ def reference() -> str:
     """Return the whole page."""
     head = (
         "# SQL functions\n\nWritten from the registry (`duckpriv/functions/`) by `make docs`; do "
-        "not edit. In SQL: `FROM duckpriv_functions()`. A table function is called in FROM, a call "
-        "with CALL.\n"
+        "not edit. In SQL: `FROM duckpriv.duckpriv_functions()`. A table function is called in "
+        "FROM, a call with CALL. With `duckpriv.` before its name a function is found on every "
+        "cursor, thread and client; the scripts in sql/ leave it out, since whoever runs one sets "
+        "the search path.\n"
     )
     return "\n".join([head, *map(section, FUNCTIONS)])
 

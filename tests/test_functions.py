@@ -205,10 +205,11 @@ def ready(tmp_path_factory, rsa_key, joint_key):
 
 
 @named(FUNCTIONS)
-def test_the_example_runs(function: Function, connect) -> None:
-    con = connect().con
+def test_the_example_runs_on_a_cursor_as_it_is(function: Function, connect) -> None:
+    con = connect().con.cursor()
+    assert con.execute("SELECT current_setting('search_path')").fetchall() == [("",)]
     if "'question'" in function.example:
-        question = "CALL exchange_send('bank', 'question', 'SELECT 7 AS question')"
+        question = "CALL duckpriv.exchange_send('bank', 'question', 'SELECT 7 AS question')"
         connect("shop").con.execute(question).fetchall()
     for statement in function.setup:
         con.execute(statement).fetchall()

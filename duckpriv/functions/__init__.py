@@ -5,6 +5,9 @@ From a declaration come the function on the connection, its comment, a row of
 declaration may use functions declared before it.
 """
 
+import re
+from dataclasses import replace
+
 from .activation import ACTIVATION
 from .declaration import Function, Parameter, Udf
 from .exchange import EXCHANGE
@@ -28,7 +31,7 @@ from .statistics import STATISTICS
 from .training import TRAINING
 from .wide import WIDE
 
-FUNCTIONS: tuple[Function, ...] = (
+_DECLARED: tuple[Function, ...] = (
     *NAMES,
     *POLICIES,
     *IDS,
@@ -50,6 +53,18 @@ FUNCTIONS: tuple[Function, ...] = (
     *NOISE,
     *SCORECARD,
     *STATISTICS,
+)
+
+_CALL = re.compile(rf"(?<![\w.])({'|'.join(function.name for function in _DECLARED)})\(")
+
+
+def _in_full(sql: str) -> str:
+    """Return it with the names as they work on every cursor, also of another client."""
+    return _CALL.sub(r"duckpriv.\1(", sql)
+
+
+FUNCTIONS = tuple(
+    replace(f, example=_in_full(f.example), setup=tuple(map(_in_full, f.setup))) for f in _DECLARED
 )
 
 __all__ = ["FUNCTIONS", "Function", "Parameter", "Udf"]
