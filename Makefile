@@ -18,8 +18,9 @@ test: .venv/test
 attacks: .venv/test
 	DUCKPRIV_THOROUGH=1 $(PYTEST) tests/attacks
 
-# More examples in the slowest property tests, and tests with clusters of Ray and Spark (Java 17).
-test-all: .venv/test .venv/tools
+# More examples in the slowest property tests, and tests with clusters of Ray and Spark (Java 17); and
+# dbt, SQLMesh, Dagster and clients, in environments of their own.
+test-all: .venv/test .venv/tools build/pipelines/installed build/sqlmesh/installed
 	DUCKPRIV_THOROUGH=1 $(PYTEST)
 
 # Parties of all protocols are killed at random and started again, and what comes out is compared;
@@ -96,6 +97,13 @@ build/constant-time/%: $(wildcard tests/crypto/constant_time*) $(ALL_C)
 	mkdir -p $(@D)
 	$(CC) -g -O3 -std=gnu11 -D_GNU_SOURCE -DBACKEND_$(call upper,$(*F)) -Wno-psabi -Iduckpriv/crypto/$(*D) \
 	  tests/crypto/constant_time$(*D).c $(filter-out %/module.c,$(call sources,$(*D))) -o $@
+
+# build/pipelines, build/sqlmesh: environments with that extra, beside .venv, whose versions they would
+# hold back.
+build/%/installed: pyproject.toml setup.py | .venv/test
+	$(PYTHON) -m venv build/$*
+	build/$*/bin/pip install -qq --disable-pip-version-check --editable '.[$*]'
+	touch $@
 
 clean:
 	rm -rf .venv build dist demo *.egg-info duckpriv/crypto/*/*.so

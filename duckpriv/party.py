@@ -151,6 +151,33 @@ class Party:
         except duckdb.Error as error:
             raise with_remedy(self.con, error) from None
 
+    @contextmanager
+    def in_session(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        session: str,
+        exchange: str,
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        silence: float = DEFAULT_SILENCE,
+        unprotected: bool = False,
+    ) -> Iterator[Party]:
+        """Join a session on a cursor of this connection, while others go on with the functions:
+        for a host of many threads, such as dbt. One session at a time; the settings are
+        `connect`'s."""
+        context = self._context
+        context.session = check_name("the session", session)
+        try:
+            opened = _opened(exchange, context, timeout, silence, unprotected, None)
+            context.exchange = opened
+            party = Party(cursor, context, opened, None, owns=False)
+            try:
+                yield party
+            finally:
+                party._leave()
+        finally:
+            context.session = context.exchange = None
+
     def cancel(self) -> None:
         """End what this party does, from another thread: a wait, a transfer, a script, a statement
         on `con`. It raises Cancelled where it runs, or duckdb.InterruptException; what is on
@@ -190,14 +217,17 @@ class Party:
             with suppress(duckdb.Error):  # it may be closed
                 self.con.interrupt()
         self._context.wait_for_calls(_END_SECONDS)
-        if self._exchange is not None:
-            with suppress(duckdb.Error):  # the connection may be closed, or in a transaction
-                self._audit.catch_up(self._exchange.moved)
-            self._exchange.close()
+        self._leave()
         if self._server is not None:
             self._server.close()
         if self._owns:
             self._close_connection()
+
+    def _leave(self) -> None:
+        if self._exchange is not None:
+            with suppress(duckdb.Error):  # the connection may be closed, or in a transaction
+                self._audit.catch_up(self._exchange.moved)
+            self._exchange.close()
 
     def _close_connection(self) -> None:
         """A call that was ended a moment ago may still be on its way out of DuckDB."""
@@ -282,12 +312,12 @@ def register(
     """Put duckpriv's functions on a connection of your own; the settings are `connect`'s.
 
     Call it on the root connection, which has to outlive its cursors: registering on a cursor
-    that is then dropped crashes DuckDB 2.0. A cursor sees the functions as
-    `duckpriv.rsa_blind(…)`, or short after `SET search_path`; so does the connection itself
-    after USE. A second call replaces the settings, for a new session. The functions stand in an
-    attached in-memory database named duckpriv; into your own one goes the table duckpriv_audit,
-    once messages are moved, what a running script needs (`journal.py`), and the ledger
-    duckpriv_releases of what scripts released.
+    that is then dropped crashes DuckDB 2.0. Every cursor finds the functions as
+    `duckpriv.rsa_blind(…)`; the connection itself also by their bare names, until USE. A second
+    call replaces the settings, for a new session. The functions stand in an attached in-memory
+    database named duckpriv; into your own one goes the table duckpriv_audit, once messages are
+    moved, what a running script needs (`journal.py`), and the ledger duckpriv_releases of what
+    scripts released.
     """
     context = _context(Keyring(keyring or default_keyring(), passphrase), me, session)
     return _join(
@@ -322,12 +352,9 @@ def _join(
     refuse_read_only(con, writes=exchange is not None)
     if exchange is not None:
         refuse_without_files(con)
-        with disk_errors_explained():
-            opened = open_exchange(exchange, context, timeout, silence, unprotected, limits)
+        opened = _opened(exchange, context, timeout, silence, unprotected, limits)
         context.exchange = opened
     try:
-        if opened is not None and isinstance(opened.mailbox, Folder):
-            opened.mailbox.need_writable()
         if serve is not None:
             if exchange is None or opened is None or unprotected:
                 raise InvalidValue("to serve a mailbox needs an exchange, and protected messages")
@@ -340,6 +367,25 @@ def _join(
         if opened is not None:
             opened.close()
         raise
+
+
+def _opened(
+    exchange: str,
+    context: Context,
+    timeout: float,
+    silence: float,
+    unprotected: bool,
+    limits: Limits | None,
+) -> FileExchange:
+    with disk_errors_explained():
+        opened = open_exchange(exchange, context, timeout, silence, unprotected, limits)
+    try:
+        if isinstance(opened.mailbox, Folder):
+            opened.mailbox.need_writable()
+    except BaseException:
+        opened.close()
+        raise
+    return opened
 
 
 def _values(script: Script, variables: dict[str, object]) -> dict[str, object]:

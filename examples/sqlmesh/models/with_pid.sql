@@ -1,0 +1,4 @@
+MODEL (name crm.with_pid, kind VIEW);
+
+SELECT pid, balance
+FROM crm.customers JOIN crm.matching USING (email)
