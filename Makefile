@@ -45,9 +45,10 @@ lint: .venv/lint
 bench: .venv/bench
 	$(BIN)/python -m benchmarks.run $(ONLY)
 
-# Writes docs/functions.md anew from the registry.
+# Writes docs/functions.md anew from the registry, and duckpriv/settings.py from the scripts.
 docs: .venv/test
 	$(BIN)/python -m docs.reference > docs/functions.md
+	$(BIN)/python -m docs.settings > build/settings.py && mv build/settings.py duckpriv/settings.py
 
 # dist/: the source archive, and wheels for all systems.
 wheels: .venv/wheels

@@ -13,6 +13,7 @@ from .errors import (
 )
 from .keyring import Keyring
 from .party import Party, connect, register
+from .result import Message, Result
 
 __version__ = "0.1.0"
 
@@ -24,10 +25,12 @@ __all__ = [
     "KeyMismatch",
     "KeyNotFound",
     "Keyring",
+    "Message",
     "MessageRejected",
     "NotAccepted",
     "Party",
     "ProtocolError",
+    "Result",
     "connect",
     "register",
 ]

@@ -18,6 +18,7 @@ import duckdb
 from .engine import has_table, quoted
 from .errors import InvalidValue
 from .exchange import Manifest
+from .result import Message
 
 TABLE = "duckpriv_audit"
 COLUMNS = {
@@ -127,6 +128,17 @@ class Audit:
             for direction, peer, channel, digest, _ in rows
         }
         return found, sum(row[4] for row in rows)
+
+    def messages(self, session: str, direction: str) -> list[Message]:
+        """Return the messages of a session that were 'sent' or 'received', in order."""
+        if not self._exists():
+            return []
+        rows = self._con.execute(
+            f"SELECT channel, peer, rows, bytes FROM {self.table} "
+            "WHERE session = $1 AND direction = $2 ORDER BY number",
+            [session, direction],
+        ).fetchall()
+        return [Message(*row) for row in rows]
 
     def entries(self, session: str | None = None) -> list[tuple[object, ...]]:
         """Return the table's rows, of one session or all. Raises InvalidValue where the chain is

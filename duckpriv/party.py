@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -29,8 +31,11 @@ from .exchange.exchange import DEFAULT_SILENCE
 from .exchange.folder import Folder
 from .keyring import Keyring
 from .names import check_name
-from .runner import Observer, Rows, Runner, refuse_unsure
+from .progress import progress_of
+from .result import Result, Rows
+from .runner import Observer, Runner, refuse_unsure
 from .scripts import PROVIDED, Script, Statement, load
+from .settings import typed
 
 if TYPE_CHECKING:
     from .exchange.server import MailboxServer
@@ -96,18 +101,19 @@ class Party:
         except duckdb.Error as error:
             raise with_remedy(self.con, translated(error)) from None
 
-    @interruptible()
+    @typed
     def run(
         self,
-        script: str | Script,
+        script: str | os.PathLike[str] | Script,
         *,
         observer: Observer | None = None,
         on_rows: Callable[[Statement, Rows], None] | None = None,
         on_resume: Callable[[int, bool], None] | None = None,
+        progress: bool | None = None,
         **variables: object,
-    ) -> Rows:
+    ) -> Result:
         """Run a bundled script ('psi/host'), a file, or what `scripts.load` made of one; return the
-        rows of its last query.
+        rows of its last query, and in `sent`, `received`, `seconds` and `next_step` more about it.
 
         `variables` are set as DuckDB variables; a script says at its top which it takes. A frame of
         pandas, Polars or Arrow, or a relation, can be given as `table`, and a list of names where
@@ -122,8 +128,53 @@ class Party:
         with the number of finished statements, and with whether all were, so that only their
         result is returned. A run that has sent nothing begins anew if it failed or was finished.
 
+        A notebook shows how far it is, unless `progress` is False or there is an `observer`;
+        elsewhere `progress=True` does so on standard error.
+
         Raises a DuckprivError, DuckDB's own error (a missing table), or KeyboardInterrupt.
         """
+        options = (observer, on_rows, on_resume, progress)
+        return self._run(self._context.stopper(), script, *options, variables)
+
+    @typed
+    async def arun(
+        self,
+        script: str | os.PathLike[str] | Script,
+        *,
+        observer: Observer | None = None,
+        on_rows: Callable[[Statement, Rows], None] | None = None,
+        on_resume: Callable[[int, bool], None] | None = None,
+        progress: bool | None = None,
+        **variables: object,
+    ) -> Result:
+        """Run a script as `run` does, in another thread: `await party.arun(…)`. Where the task is
+        cancelled, the run is, and has ended before CancelledError is raised."""
+        options = (observer, on_rows, on_resume, progress)
+        call = partial(self._run, self._context.stopper(), script, *options, variables)
+        running = asyncio.ensure_future(asyncio.to_thread(call))
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            if not running.done():
+                self.cancel()
+            while not running.done():
+                with suppress(asyncio.CancelledError):  # once more
+                    await asyncio.wait((running,))
+            if not running.cancelled():
+                running.exception()  # what it raised is of no use to anybody any more
+            raise
+
+    @interruptible()
+    def _run(
+        self,
+        stop: Callable[[], None],
+        script: str | os.PathLike[str] | Script,
+        observer: Observer | None,
+        on_rows: Callable[[Statement, Rows], None] | None,
+        on_resume: Callable[[int, bool], None] | None,
+        progress: bool | None,
+        variables: dict[str, object],
+    ) -> Result:
         refuse_transaction(self.con)
         refuse_read_only(self.con, writes=self._exchange is not None)
         try:
@@ -133,20 +184,26 @@ class Party:
                 self._context.script(),
                 CtrlC() as ctrl_c,
             ):
+                stop()  # `cancel` may have been called before
                 parsed = script if isinstance(script, Script) else load(script)
                 values = _values(parsed, named)
                 parsed = parsed.with_tables(values)
                 extend_search_path(self.con)
                 if self._exchange is not None:
                     refuse_without_files(self.con)
-                runner = Runner(
-                    *(self.con, self._context, self._exchange, self._audit),
-                    *(ctrl_c, observer, on_rows),
-                )
-                result = runner.run(parsed, values, on_resume)
-                if self._exchange is not None and self._server is not None:
-                    with suppress(KeyboardInterrupt, Cancelled):
-                        self._exchange.linger(observer.tick if observer else lambda: None)
+                with progress_of(
+                    *(self.activity, self._context.me or "duckpriv", parsed.name),
+                    False if observer else progress,
+                ) as display:
+                    observer = observer or display
+                    runner = Runner(
+                        *(self.con, self._context, self._exchange, self._audit),
+                        *(ctrl_c, observer, on_rows),
+                    )
+                    result = runner.run(parsed, values, on_resume)
+                    if self._exchange is not None and self._server is not None:
+                        with suppress(KeyboardInterrupt, Cancelled):
+                            self._exchange.linger(observer.tick if observer else lambda: None)
                 return result
         except duckdb.Error as error:
             raise with_remedy(self.con, error) from None

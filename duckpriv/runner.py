@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
@@ -33,11 +33,9 @@ from .errors import (
 )
 from .exchange import FileExchange
 from .journal import Journal, Position
+from .result import Message, Result, Rows
 from .scripts import Part, Script, Statement, bundled
 from .sends import SENDS, Receive, Send
-
-# The rows of a query: a dictionary each, by column name.
-Rows = list[dict[str, object]]
 
 _POLL_SECONDS = 0.1
 # A statement of a repeated part that was quicker is not asked how many rows it will read.
@@ -81,12 +79,31 @@ class Runner:
         script: Script,
         values: dict[str, object],
         on_resume: Callable[[int, bool], None] | None,
-    ) -> Rows:
+    ) -> Result:
         """Run it, or go on where an earlier run was ended; return the rows of its last query."""
+        started = time.monotonic()
         for statement in script.statements:
             refuse_unsure(statement.sql)
+        consent = Consent(script, values, self._context.me)
+        rows = self._rows(script, values, consent, on_resume)
+        return Result(
+            rows,
+            script=script.name,
+            sent=self._messages("sent", consent.sends, script),
+            received=self._messages("received", consent.receives, script),
+            seconds=time.monotonic() - started,
+            next_step=script.next_step(values),
+        )
+
+    def _rows(
+        self,
+        script: Script,
+        values: dict[str, object],
+        consent: Consent,
+        on_resume: Callable[[int, bool], None] | None,
+    ) -> Rows:
         if self._exchange is None:
-            return self._run(script, values, None)
+            return self._run(script, values, consent, None)
         with disk_errors_explained():
             journal = Journal(
                 self._con, self._exchange, self._audit, self._context.need_keyring(), script, values
@@ -94,7 +111,7 @@ class Runner:
         if on_resume and (journal.finished or journal.steps):
             on_resume(journal.steps, journal.finished)
         if not journal.finished:
-            return self._run(script, values, journal)
+            return self._run(script, values, consent, journal)
         self._exchange.say_finished(_role(script))  # peers may still wait, or think that we run
         return [] if journal.result is None else journal.result.to_pylist()
 
@@ -102,6 +119,7 @@ class Runner:
         self,
         script: Script,
         values: dict[str, object],
+        consent: Consent,
         journal: Journal | None,
     ) -> Rows:
         provided = {
@@ -109,7 +127,6 @@ class Runner:
             "session": self._context.session,
             "duckpriv_script": script.name,
         }
-        consent = Consent(script, values, self._context.me)
         result: Rows = []
         with ExitStack() as entered:
             entered.enter_context(self._announced(script))
@@ -145,6 +162,19 @@ class Runner:
             if journal is not None:
                 journal.finish()
         return result
+
+    def _messages(
+        self, direction: str, of: Callable[[Statement], Sequence[Receive]], script: Script
+    ) -> list[Message]:
+        """Return what the script has moved in this session, also before it was interrupted."""
+        if self._exchange is None:
+            return []
+        its = {one for statement in script.statements for one in of(statement)}
+        return [
+            message
+            for message in self._audit.messages(self._exchange.session, direction)
+            if any(one.allows((message.peer,), message.channel) for one in its)
+        ]
 
     def _in_order(
         self, script: Script, after: Position | None

@@ -5,7 +5,12 @@ A script declares its variables in comment lines at its top, one each:
     -- set NAME             what it is; it has to be given
     -- set NAME = DEFAULT   what it is
 
-The default stands before at least two spaces. A comment above a statement names it for the
+The default stands before at least two spaces. Behind them it may say what its user can do next, in
+one line or several; ${NAME} stands for a variable's value:
+
+    -- next TEXT
+
+A comment above a statement names it for the
 progress display. A script may have parts that run on a condition, a SQL expression:
 
     -- part NAME                  runs once
@@ -29,6 +34,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import os
 import re
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
@@ -43,6 +49,8 @@ from .errors import InvalidValue
 from .parser import statements as statements_of
 
 _DECLARATION = re.compile(r"-- set (\w+)(?: = (.*?))?(?:\s{2,}(.*))?$")
+_NEXT = "-- next "
+_VALUE = re.compile(r"\$\{(\w+)\}")
 _PART = re.compile(r"^-- part (\S+)(?: (if|while) (.+))?$", re.MULTILINE)
 _INCLUDE = re.compile(r"^-- include (\S+)$", re.MULTILINE)
 _PEERS = re.compile(r"^-- peers (\w+) = (\w+(?:(?:, | or )\w+)*)$", re.MULTILINE)
@@ -126,6 +134,7 @@ class Script:
     sha256: str  # of the text, with what it includes
     # For variables of peers the settings that name them; of each tuple the first that is given.
     peers: dict[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
+    next: str = ""  # what its user can do when it is finished
 
     @property
     def statements(self) -> tuple[Statement, ...]:
@@ -168,6 +177,10 @@ class Script:
             for part in self.parts
         )
         return replace(self, parts=parts)
+
+    def next_step(self, values: dict[str, object]) -> str:
+        """Return what its user can do next, with the values of its variables."""
+        return _VALUE.sub(lambda found: str(values.get(found[1], found[0])), self.next)
 
     def values(self, given: dict[str, object]) -> dict[str, object]:
         """Return the value of each variable: given, or the default.
@@ -219,8 +232,9 @@ def _bundled() -> tuple[str, ...]:
     )
 
 
-def load(name: str) -> Script:
+def load(what: str | os.PathLike[str]) -> Script:
     """Read a bundled script by its name, or a file by its path. Raises InvalidValue."""
+    name = os.fspath(what)
     path = sql_folder() / f"{name}.sql" if name in bundled() else Path(name)
     if path.is_file():
         try:
@@ -252,13 +266,15 @@ def _with_includes(path: Path, within: tuple[Path, ...] = ()) -> str:
 @lru_cache(maxsize=64)  # the bundled ones, for every run and for what their counterparts accept
 def parse(name: str, text: str) -> Script:
     """Parse a script's text. Raises InvalidValue where it is not SQL."""
-    variables, about = [], []
+    variables, about, next_ = [], [], []
     for line in text.splitlines():
         if not line.startswith("--"):
             break
         match = _DECLARATION.match(line)
         if match:
             variables.append(Variable(match[1], match[2], (match[3] or "").strip()))
+        elif line.startswith(_NEXT):
+            next_.append(line.removeprefix(_NEXT).strip())
         elif not variables:
             about.append(line.removeprefix("--").strip())
     digest = hashlib.sha256(text.encode()).hexdigest()
@@ -266,8 +282,8 @@ def parse(name: str, text: str) -> Script:
         line[1]: tuple(tuple(one.split(" or ")) for one in line[2].split(", "))
         for line in _PEERS.finditer(text)
     }
-    about_it = " ".join(about).strip()
-    return Script(name, about_it, tuple(variables), _parts(name, text), digest, peers)
+    about_it, next_step = " ".join(about).strip(), " ".join(next_)
+    return Script(name, about_it, tuple(variables), _parts(name, text), digest, peers, next_step)
 
 
 def _parts(name: str, text: str) -> tuple[Part, ...]:

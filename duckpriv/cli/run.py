@@ -20,7 +20,7 @@ from ..exchange.exchange import DEFAULT_SILENCE
 from ..party import connect
 from ..policies import read_policies, uses_of
 from ..progress import Progress
-from ..runner import Rows
+from ..result import Rows
 from ..scripts import PARTIES, Script, Statement, load
 from ..settingsfile import SettingsFile
 from ..visible import visible
@@ -180,7 +180,7 @@ def run(
             party.con.execute(f"SET memory_limit = '{memory}'")
         if quiet:
             party.activity.display = lambda: None
-            party.run(parsed, **variables)  # type: ignore[arg-type]
+            party.run(parsed, **variables)
             return
 
         finished = False

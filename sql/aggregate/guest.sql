@@ -20,6 +20,8 @@
 -- set max_groups = 1000    refuse more groups than this, of either party
 -- set max_measures = 100  refuse a peer with more measures than this; with 0 also one with duplicates=all
 -- set result = aggregate   the name of the table with the result, in your current schema
+--
+-- next The table by group is in ${result}, at who gets it: SELECT * FROM ${result}. Other groups or measures take a new session.
 
 SET VARIABLE leads = false;
 -- include shared/settings.sql

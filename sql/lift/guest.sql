@@ -25,6 +25,8 @@
 -- set max_groups = 1000    refuse more pairs of group and days than this
 -- set max_outcomes = 10    with arm: refuse a peer with more outcomes than this
 -- set result = lift        the name of the table with the result, in your current schema
+--
+-- next The lift of each segment is in ${result}, at who gets it: SELECT * FROM ${result}. Other segments or outcomes take a new session.
 
 SET VARIABLE leads = false;
 -- include shared/settings.sql

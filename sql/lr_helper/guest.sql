@@ -26,6 +26,9 @@
 -- set most_features = 10000  refuse to train with more features of all parties together
 -- set result = model       the name of the table with the weights, in your current schema
 -- set log = training_log   the name of the table with what each step did
+--
+-- next The weights that you may see are in ${result}; duckpriv report draws the training. To score rows, run lr_helper/predict_guest, in a
+-- next new session.
 
 -- include shared/parties.sql
 SELECT require(list_contains(getvariable('guest_list'), getvariable('me')),

@@ -9,6 +9,8 @@
 -- set most_features = 10000  refuse to deal for more features of all parties together
 -- set most_numbers = 20000000  refuse to deal for larger batches: rows times features of all parties
 -- set most_iterations = 100000  refuse to deal for more steps
+--
+-- next Nothing is left to do here. For predictions, run lr_helper/predict_helper, in a new session.
 
 -- include shared/parties.sql
 SELECT require(getvariable('me') = getvariable('helper'),

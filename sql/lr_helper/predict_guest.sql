@@ -14,6 +14,8 @@
 -- set unmatched = refuse   rows to score that we have no record of: refuse, or mean to take our mean, by which an
 --                          asker that knows its weights can tell them
 -- set most_features = 10000  refuse a model with more features of all parties together
+--
+-- next The scores are in ${result} at ${asker}, who asked. With the labels beside them, auc() and ks() tell how good they are.
 
 -- include shared/parties.sql
 SELECT require(list_contains(getvariable('guest_list'), getvariable('me')),

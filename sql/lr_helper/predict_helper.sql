@@ -7,6 +7,8 @@
 -- set most_rows = 100000000  refuse to deal for more rows
 -- set most_features = 10000  refuse to deal for more features of all parties together
 -- set most_numbers = 20000000  refuse to deal for larger batches: rows times features of all parties
+--
+-- next Nothing is left to do here: the party that asked has the scores.
 
 -- include shared/parties.sql
 SELECT require(getvariable('me') = getvariable('helper'),

@@ -14,6 +14,8 @@
 -- set result = predictions  the name of the table with the scores, in your current schema
 -- set batch = 10000        how many rows at most at a time
 -- set most_features = 10000  refuse a model with more features of all parties together
+--
+-- next The scores are in ${result} at ${asker}, who asked. With the labels beside them, auc() and ks() tell how good they are.
 
 -- include shared/parties.sql
 SELECT require(getvariable('me') = getvariable('host'),

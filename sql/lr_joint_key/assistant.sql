@@ -6,6 +6,8 @@
 -- set guest               the guest's name
 -- set modulus = assistant  as at the parties: assistant, or rsa-2048 if only gradients are passed on
 -- set bits = 3072         size of the modulus
+--
+-- next Nothing is left to do here: the two parties have the model.
 
 -- settings
 SELECT require(count(DISTINCT name) = 3, 'host, guest and assistant have to be three parties')

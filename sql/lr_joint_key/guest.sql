@@ -20,6 +20,9 @@
 -- set assistant =          a third party that passes the masked gradients on; empty: none
 -- set result = model       the name of the table with the weights, in your current schema
 -- set log = training_log   the name of the table with what each step did
+--
+-- next The weights of your features are in ${result}; duckpriv report draws the training. To score rows, one party asks with
+-- next lr_joint_key/predict and the other runs lr_joint_key/predict_peer, in a new session.
 
 SET VARIABLE leads = false;
 -- include shared/settings.sql

@@ -9,6 +9,8 @@
 -- set model = model        the name of the table with the weights, as the training left it
 -- set result = predictions  the name of the table with the scores, in your current schema
 -- set modulus = rsa-2048   modulus of the joint key: rsa-2048, or the name of one that you imported, as the peer
+--
+-- next The scores are in ${result}. With the labels beside them, auc() and ks() tell how good they are, and duckpriv report draws it.
 
 -- settings: the model has to be of the same training as the peer's
 SET VARIABLE duckpriv_protocol = 'lr_joint_key/predict/1';

@@ -10,6 +10,8 @@
 -- set unmatched = refuse   rows asked for that we have no record of: refuse, or mean to answer with our mean, by
 --                          which the peer can tell them
 -- set modulus = rsa-2048   modulus of the joint key: rsa-2048, or the name of one that you imported, as the peer
+--
+-- next Nothing is left to do here: the other party has the scores.
 
 -- settings: the model has to be of the same training as the peer's
 SET VARIABLE duckpriv_protocol = 'lr_joint_key/predict/1';

@@ -13,6 +13,8 @@
 -- set share_ids = no   yes: the peer gets the ids, no: row numbers only; the same at both parties
 -- set bits = 3072      size of the Paillier key, if this party encrypts
 -- set result = product  the name of the table with the product; our share goes into one of that name and _share
+--
+-- next Who sees the product has it in ${result}. Our share of it is in ${result}_share.
 
 -- include shared/matrix.sql
 

@@ -13,6 +13,8 @@
 -- set share_ids = no   yes: this party gets X's ids, no: row numbers only; the same at both
 -- set bits = 3072      size of the Paillier key, if this party encrypts
 -- set result = product  the name of the table with the product; our share goes into one of that name and _share
+--
+-- next Who sees the product has it in ${result}. Our share of it is in ${result}_share.
 
 -- include shared/matrix.sql
 -- W's rows belong to X's columns by their order

@@ -8,6 +8,8 @@
 -- set accept_disclosure = no  yes: compute them although they may tell the parties each other's rows
 -- set bits = 3072          size of our Paillier key
 -- set result = correlation  the name of the table with the correlations, in your current schema
+--
+-- next Who sees the matrix has it in ${result}; duckpriv report draws it. A model comes from the same moments with moments/regression_guest.
 
 SET VARIABLE leads = false;
 -- include correlation/settings.sql

@@ -7,6 +7,8 @@
 -- set names = no           yes: both tell each other the names of their columns
 -- set accept_disclosure = no  yes: compute them although they may tell the parties each other's rows
 -- set result = correlation  the name of the table with the correlations, in your current schema
+--
+-- next Who sees the matrix has it in ${result}; duckpriv report draws it. A model comes from the same moments with moments/regression_host.
 
 SET VARIABLE leads = true;
 -- include correlation/settings.sql

@@ -10,6 +10,9 @@
 -- set sigma = 64           a share is wrong with probability 2^-sigma, 40 at least, the same at both
 -- set bits = 3072          size of our Paillier key
 -- set result = moments     your shares go into the table of this name and _share, the columns into _columns
+--
+-- next Each party has its share of the moments in ${result}. In new sessions, go on with moments/correlation_guest or moments/regression_guest,
+-- next without another pass over the rows.
 
 SET VARIABLE leads = false;
 -- include shared/settings.sql

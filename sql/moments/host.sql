@@ -11,6 +11,9 @@
 -- set sigma = 64           a share is wrong with probability 2^-sigma, 40 at least, the same at both
 -- set bits = 3072          size of our Paillier key, which we make where both parties lack rows
 -- set result = moments     your shares go into the table of this name and _share, the columns into _columns
+--
+-- next Each party has its share of the moments in ${result}. In new sessions, go on with moments/correlation_host or moments/regression_host,
+-- next without another pass over the rows.
 
 SET VARIABLE leads = true;
 -- include shared/settings.sql

@@ -10,6 +10,8 @@
 -- set result = predictions  the name of the table with the scores, in your current schema
 -- set bits = 3072          size of the Paillier keys, the same at both
 -- set sigma = 64           a share is wrong with probability 2^-sigma, 40 at least, the same at both
+--
+-- next The scores are in ${result}. With the labels beside them, auc() and ks() tell how good they are, and duckpriv report draws it.
 
 SELECT require_result(getvariable('result'), ['id', 'pid', 'score']);
 -- include predict/model.sql

@@ -11,6 +11,8 @@
 --                          which the peer can tell them
 -- set bits = 3072          size of the Paillier keys, the same at both
 -- set sigma = 64           a share is wrong with probability 2^-sigma, 40 at least, the same at both
+--
+-- next Nothing is left to do here: the other party has the scores.
 
 SELECT require(getvariable('unmatched') IN ('refuse', 'mean'), 'unmatched is refuse or mean');
 -- include predict/model.sql

@@ -10,6 +10,9 @@
 -- set accept_disclosure = no  yes: train although the weights may tell the parties each other's rows
 -- set result = model       the name of the table with the weights, in your current schema
 -- set log = training_log   the name of the table with what each step did
+--
+-- next The weights that you may see are in ${result}. To score rows, one party asks with lr_joint_key/predict and the other runs
+-- next lr_joint_key/predict_peer; with reveal=none it is moments/predict and moments/predict_peer.
 
 SET VARIABLE leads = true;
 -- include regression/settings.sql

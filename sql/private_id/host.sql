@@ -8,6 +8,9 @@
 -- set most_ids = 0     refuse a guest with more distinct ids than this; 0: any number
 -- set result = alignment  the name of the table that it makes, in your current schema; the random ids of what only the guest has go into
 --                      one of that name and _unmatched, and how many there are into one with _sizes
+--
+-- next All records of both parties have random ids now: ${result} has yours. In a new session, go on with aggregate/host (counts and
+-- next sums by group), moments/host (correlations, regressions) or lr_joint_key/host (a model).
 
 SET VARIABLE leads = true;
 -- include shared/begin.sql

@@ -11,6 +11,9 @@
 --                      but with several keys refuse
 -- set result = alignment  the name of the table that it makes, in your current schema; the host's unmatched random ids go into
 --                      one of that name and _unmatched
+--
+-- next Your records that both have are in ${result}. In a new session, go on with aggregate/guest (counts and sums by group),
+-- next scorecard/guest (what columns tell of a label) or lr_joint_key/guest (a model).
 
 -- include shared/ids.sql
 

@@ -13,6 +13,9 @@
 -- set most_ids = 0     refuse a guest with more distinct ids than this, of all keys; 0: any number
 -- set result = alignment  the name of the table that it makes, in your current schema; one of that name and _unmatched is
 --                      empty: the guest has none that you lack
+--
+-- next You have a random id for each of your records in ${result}; the guest knows which are common. In a new session, go on with
+-- next aggregate/host (counts and sums by group), scorecard/host (what columns tell of a label) or lr_joint_key/host (a model).
 
 -- include shared/ids.sql
 

@@ -11,6 +11,8 @@
 -- set most_ids = 0     refuse a host with more ids than this, of all its lists; 0: any number
 -- set max_lists = 20   refuse more lists than this, of either party
 -- set result = psi_size  the name of the table with the result, in your current schema
+--
+-- next The number of common ids is in ${result}, at who gets it. If there are enough, match the records with psi/guest, in a new session.
 
 SET VARIABLE leads = false;
 -- include shared/begin.sql

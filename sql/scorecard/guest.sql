@@ -15,6 +15,9 @@
 -- set epsilon = 0          noise on each count: what all of them tell of a label is epsilon-differentially private; 0: no noise; the same at both
 -- set sigma = 64           a count is wrong with probability 2^-sigma, 40 at least, the same at both
 -- set result = scorecard   results go into tables of this name and _bins, _woe and _information_value
+--
+-- next Look at ${result}_information_value and ${result}_woe, also in duckpriv report. To train on weights of evidence, make a view
+-- next FROM woe_transform(YOUR_TABLE, '${result}') and give it to lr_joint_key/guest, in a new session.
 
 SET VARIABLE leads = false;
 -- include shared/settings.sql

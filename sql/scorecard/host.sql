@@ -13,6 +13,8 @@
 -- set accept_disclosure = no  yes: answer for more bins than an eighth of a bit a row allows
 -- set sigma = 64           a count is wrong with probability 2^-sigma, 40 at least, the same at both
 -- set bits = 2048          size of our Paillier key
+--
+-- next The guest has the result. Train with its columns as they are, or binned as it has them now: lr_joint_key/host, in a new session.
 
 SET VARIABLE leads = true;
 -- include shared/settings.sql
