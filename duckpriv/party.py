@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -22,7 +21,7 @@ from .columns.context import Activity, Context
 from .connection import plain_settings, refuse_without_files
 from .ctrlc import CtrlC
 from .database import open_database, refuse_read_only, refuse_transaction, with_remedy
-from .engine import extend_search_path, install, literal, quoted
+from .engine import extend_search_path, install
 from .errors import Cancelled, InvalidValue, disk_errors_explained, interruptible, translated
 from .exchange import FileExchange, Limits, Manifest, open_exchange
 from .exchange import serve as serve_mailbox
@@ -36,6 +35,7 @@ from .result import Result, Rows
 from .runner import Observer, Runner, refuse_unsure
 from .scripts import PROVIDED, Script, Statement, load
 from .settings import typed
+from .values import as_variables
 
 if TYPE_CHECKING:
     from .exchange.server import MailboxServer
@@ -180,13 +180,13 @@ class Party:
         try:
             with (
                 plain_settings(self.con),
-                _frames_as_views(self.con, variables) as named,
+                as_variables(self.con, variables) as given,
                 self._context.script(),
                 CtrlC() as ctrl_c,
             ):
                 stop()  # `cancel` may have been called before
                 parsed = script if isinstance(script, Script) else load(script)
-                values = _values(parsed, named)
+                values = _values(parsed, given)
                 parsed = parsed.with_tables(values)
                 extend_search_path(self.con)
                 if self._exchange is not None:
@@ -449,38 +449,4 @@ def _values(script: Script, variables: dict[str, object]) -> dict[str, object]:
     for name in PROVIDED:
         if name in variables:
             raise InvalidValue(f"'{name}' is set when the party connects, not by run()")
-    return script.values({name: _as_variable(value) for name, value in variables.items()})
-
-
-def _as_variable(value: object) -> object:
-    """A list of columns is written with commas between, as on the command line."""
-    if isinstance(value, (list, tuple)):
-        return ",".join(
-            quoted(name) if re.search('[",]', name) else name for name in map(str, value)
-        )
-    return literal(str(value)) if isinstance(value, Path) else value
-
-
-@contextmanager
-def _frames_as_views(
-    con: duckdb.DuckDBPyConnection, variables: dict[str, object]
-) -> Iterator[dict[str, object]]:
-    """Give each frame among the values a name that SQL can use."""
-    frames = {f"duckpriv_frame_{n}": (n, v) for n, v in variables.items() if _is_frame(v)}
-    try:
-        for view, (_, frame) in frames.items():
-            con.register(view, frame)
-        yield variables | {name: view for view, (name, _) in frames.items()}
-    finally:
-        for view in frames:
-            with suppress(duckdb.Error):  # the connection may be closed
-                con.unregister(view)
-
-
-def _is_frame(value: object) -> bool:
-    kind = type(value)
-    return (
-        hasattr(kind, "__arrow_c_stream__")
-        or isinstance(value, duckdb.DuckDBPyRelation)
-        or kind.__name__ in ("DataFrame", "LazyFrame")
-    )
+    return script.values(variables)

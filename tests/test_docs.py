@@ -14,6 +14,7 @@ import pytest
 
 import duckpriv
 from docs.reference import reference
+from docs.settings import settings
 from duckpriv.calls import calls
 from duckpriv.cli import cli
 from duckpriv.consent import RECEIVES
@@ -35,6 +36,11 @@ def blocks(text: str, language: str) -> list[str]:
 def test_the_function_reference_is_up_to_date() -> None:
     written = (ROOT / "docs" / "functions.md").read_text()
     assert written == reference(), "run 'make docs'"
+
+
+def test_the_types_of_settings_are_up_to_date() -> None:
+    written = (ROOT / "duckpriv" / "settings.py").read_text()
+    assert written == settings(), "run 'make docs'"
 
 
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.name)

@@ -18,7 +18,7 @@ LAYERS = [
     {"functions"},
     {"connection", "engine", "exchange"},
     {"result"},
-    {"audit", "database", "scripts", "settingsfile"},
+    {"audit", "database", "scripts", "settingsfile", "values"},
     {"consent", "invitation", "journal", "policies"},
     {"progress", "runner"},
     {"settings"},
