@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-all attacks endurance test-oldest lint bench docs wheels check-wheels check-ct sanitize clean
+.PHONY: demo test test-all attacks endurance test-oldest lint bench docs notebooks wheels check-wheels check-ct sanitize clean
 
 demo: .venv/demo
 	$(BIN)/python -m examples.private_matching.demo
@@ -18,7 +18,7 @@ test: .venv/test
 attacks: .venv/test
 	DUCKPRIV_THOROUGH=1 $(PYTEST) tests/attacks
 
-# More examples in the slowest property tests, and tests with clusters of Ray and Spark (Java 17); and
+# More examples in the slowest property tests, clusters of Ray and Spark (Java 17), and notebooks; and
 # dbt, SQLMesh, Dagster and clients, in environments of their own.
 test-all: .venv/test .venv/tools build/pipelines/installed build/sqlmesh/installed
 	DUCKPRIV_THOROUGH=1 $(PYTEST)
@@ -48,7 +48,11 @@ bench: .venv/bench
 # Writes docs/functions.md anew from the registry, and duckpriv/settings.py from the scripts.
 docs: .venv/test
 	$(BIN)/python -m docs.reference > docs/functions.md
-	$(BIN)/python -m docs.settings > build/settings.py && mv build/settings.py duckpriv/settings.py
+	$(BIN)/python -m docs.settings > settings.new && mv settings.new duckpriv/settings.py
+
+# Runs the tutorials (docs/tutorials) anew, and keeps what their cells show.
+notebooks: .venv/test .venv/tools
+	$(BIN)/python -m docs.notebooks
 
 # dist/: the source archive, and wheels for all systems.
 wheels: .venv/wheels
