@@ -5,13 +5,14 @@ A script declares its variables in comment lines at its top, one each:
     -- set NAME             what it is; it has to be given
     -- set NAME = DEFAULT   what it is
 
-The default stands before at least two spaces. Behind them it may say what its user can do next, in
-one line or several; ${NAME} stands for a variable's value:
+The default stands before at least two spaces, and more lines of text are indented. Behind them the
+script may say what its user can do next, in one line or several; ${NAME} stands for a variable's
+value:
 
     -- next TEXT
 
-A comment above a statement names it for the
-progress display. A script may have parts that run on a condition, a SQL expression:
+A comment above a statement names it for the progress display. A script may have parts that run on a
+condition, a SQL expression:
 
     -- part NAME                  runs once
     -- part NAME if CONDITION     runs once if the condition holds
@@ -275,6 +276,9 @@ def parse(name: str, text: str) -> Script:
             variables.append(Variable(match[1], match[2], (match[3] or "").strip()))
         elif line.startswith(_NEXT):
             next_.append(line.removeprefix(_NEXT).strip())
+        elif variables and line.startswith("--   "):
+            begun = variables[-1]
+            variables[-1] = replace(begun, about=f"{begun.about} {line.removeprefix('--').strip()}")
         elif not variables:
             about.append(line.removeprefix("--").strip())
     digest = hashlib.sha256(text.encode()).hexdigest()
