@@ -18,9 +18,9 @@ test: .venv/test
 attacks: .venv/test
 	DUCKPRIV_THOROUGH=1 $(PYTEST) tests/attacks
 
-# More examples in the slowest property tests, clusters of Ray and Spark (Java 17), and notebooks; and
-# dbt, SQLMesh, Dagster and clients, in environments of their own.
-test-all: .venv/test .venv/tools build/pipelines/installed build/sqlmesh/installed
+# More examples in the slowest property tests, clusters of Ray and Spark (Java 17), notebooks, and the
+# site; and dbt, SQLMesh, Dagster and clients, in environments of their own.
+test-all: .venv/test .venv/tools .venv/docs build/pipelines/installed build/sqlmesh/installed
 	DUCKPRIV_THOROUGH=1 $(PYTEST)
 
 # Parties of all protocols are killed at random and started again, and what comes out is compared;
@@ -45,10 +45,15 @@ lint: .venv/lint
 bench: .venv/bench
 	$(BIN)/python -m benchmarks.run $(ONLY)
 
-# Writes docs/functions.md anew from the registry, and duckpriv/settings.py from the scripts.
-docs: .venv/test
+# Writes docs/functions.md anew from the registry, duckpriv/settings.py from the scripts, and the
+# pictures from the protocols' tables, then the site to build/site; a warning is an error. To read it:
+# python -m http.server -d build/site
+docs: .venv/docs
 	$(BIN)/python -m docs.reference > docs/functions.md
 	$(BIN)/python -m docs.settings > settings.new && mv settings.new duckpriv/settings.py
+	$(BIN)/python -m docs.pictures
+	$(BIN)/python -m docs.pages
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 # Runs the tutorials (docs/tutorials) anew, and keeps what their cells show.
 notebooks: .venv/test .venv/tools

@@ -100,7 +100,7 @@ def _split_fences(text: str) -> Iterator[tuple[bool, str]]:
 def _as_python_markdown(text: str) -> Iterator[str]:
     """Give the lines of a page as Python-Markdown reads them: it wants an empty line before a list,
     and four spaces where CommonMark takes two."""
-    before, in_list, fence = "", False, ""
+    before, in_list, fence, wide = "", False, "", False
     for line in text.splitlines():
         indent = line[: len(line) - len(line.lstrip())]
         if fence:
@@ -111,8 +111,10 @@ def _as_python_markdown(text: str) -> Iterator[str]:
         item = _ITEM.match(line) is not None
         if item and before and not indent and not in_list:
             yield ""
+        if item and not indent:
+            wide = line[0].isdigit()  # what is in a numbered item stands three or four spaces in
         in_list = item or (in_list and (not line or bool(indent)))
-        extra = indent if in_list and indent else ""
+        extra = "" if not in_list else " " * (4 - len(indent)) if wide and indent else indent
         if _FENCE.match(line):
             fence = extra + "|"  # how much further in its lines stand
         yield extra + line
