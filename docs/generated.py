@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 
 import click
 
@@ -11,6 +12,13 @@ import duckpriv
 from duckpriv.cli import cli
 from duckpriv.scripts import Script, Variable, bundled, load
 
+# What a script says of the page that is linked here.
+_BESIDE = re.compile(r" sql/\S+ says what each message reveals\.")
+# Those of its members that are not for scripts and functions alone.
+_KEYRING = (
+    *("create_identity", "identity", "trust", "trusted", "all_trusted"),
+    *("list", "info", "remove", "protected", "protect"),
+)
 _SCRIPTS = """# Scripts
 
 A script is a file of SQL with settings. `duckpriv run NAME --set SETTING=VALUE` runs one, and so
@@ -79,16 +87,14 @@ def scripts(folder: str) -> str:
     ]
     for script in _of(folder):
         source = f"[Its SQL](../../sql/{script.name}.sql)."
-        lines += [f"## {script.name}", "", f"{script.about} {source}", ""]
+        about = _BESIDE.sub("", script.about)
+        lines += [f"## {script.name}", "", f"{about} {source}", ""]
         lines += ["| setting | default | |", "|---|---|---|", *map(_setting, script.variables), ""]
     return "\n".join(lines)
 
 
-def _parameter(parameter: click.Parameter, context: click.Context) -> str:
-    if isinstance(parameter, click.Argument):
-        return f"| `{parameter.make_metavar(context)}` | |"
-    record = parameter.get_help_record(context)
-    names, about = record or ("", "")
+def _option(parameter: click.Parameter, context: click.Context) -> str:
+    names, about = parameter.get_help_record(context) or ("", "")
     return f"| `{_cell(names)}` | {_cell(about)} |"
 
 
@@ -96,18 +102,12 @@ def _walk(command: click.Command, context: click.Context) -> Iterator[str]:
     if not isinstance(command, click.Group):
         usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
         about = inspect.cleandoc(command.help or "").replace("\b\n", "")
-        yield from (
-            f"## {context.command_path}",
-            "",
-            f"`{usage}`",
-            "",
-            about,
-            "",
-            "| | |",
-            "|---|---|",
-        )
-        yield from (_parameter(p, context) for p in command.get_params(context) if p.name != "help")
-        yield ""
+        yield from (f"## {context.command_path}", "", f"`{usage}`", "", about, "")
+        options = [p for p in command.params if isinstance(p, click.Option)]
+        if options:
+            yield from ("| option | |", "|---|---|")
+            yield from (_option(option, context) for option in options)
+            yield ""
         return
     for name in sorted(command.commands):
         sub = command.commands[name]
@@ -122,35 +122,40 @@ def commands() -> str:
 def _signature(name: str, function: Callable[..., object]) -> str:
     """Return how it is called: a parameter a line where one line is too narrow."""
     signature = inspect.signature(function)
-    parameters = [p for p in signature.parameters.values() if p.name != "self"]
-    signature = signature.replace(parameters=parameters)
+    written, star = [], False
+    for parameter in signature.parameters.values():
+        if parameter.name == "self":
+            continue
+        if parameter.kind is parameter.KEYWORD_ONLY and not star:
+            written, star = [*written, "*"], True
+        stars = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}
+        default = "" if parameter.default is parameter.empty else f" = {parameter.default!r}"
+        kind = stars.get(parameter.kind, "")
+        written.append(f"{kind}{parameter.name}: {parameter.annotation}{default}")
     returns = signature.return_annotation
-    end = "" if returns in (inspect.Signature.empty, "None") else f" -> {returns}"
-    shown = str(signature.replace(return_annotation=inspect.Signature.empty))
-    shown = shown.replace("'", "")  # annotations are texts
-    if len(name + shown + end) > 100:
-        one_each, star = [], False
-        for parameter in parameters:
-            if parameter.kind is parameter.KEYWORD_ONLY and not star:
-                one_each, star = [*one_each, "*"], True
-            one_each.append(str(parameter).replace("'", ""))
-        shown = "(\n" + "".join(f"    {one},\n" for one in one_each) + ")"
-    return f"```python\n{name}{shown}{end}\n```"
+    end = "" if returns == "None" else f" -> {returns}"
+    shown = f"{name}({', '.join(written)}){end}"
+    if len(shown) > 80:
+        shown = f"{name}(\n" + "".join(f"    {one},\n" for one in written) + f"){end}"
+    return f"```python\n{shown}\n```"
 
 
 def _documented(name: str, function: Callable[..., object]) -> list[str]:
     return [_signature(name, function), "", inspect.getdoc(function) or "", ""]
 
 
-def _class(name: str, kind: type) -> Iterator[str]:
+def _class(name: str, kind: type, members: Iterable[str]) -> Iterator[str]:
     yield from (f"## {name}", "", inspect.getdoc(kind) or "", "")
-    for member, value in inspect.getmembers(kind):
-        if member.startswith("_"):
-            continue
+    for member in members:
+        value = getattr(kind, member)
         if isinstance(value, property):
             yield from (f"### {name}.{member}", "", inspect.getdoc(value) or "", "")
-        elif callable(value):
+        else:
             yield from (f"### {name}.{member}", "", *_documented(member, value))
+
+
+def _public(kind: type) -> list[str]:
+    return [name for name in vars(kind) if not name.startswith("_")]
 
 
 def python() -> str:
@@ -158,6 +163,6 @@ def python() -> str:
     lines = [_PYTHON]
     for name in ("connect", "register"):
         lines += [f"## {name}", "", *_documented(name, getattr(duckpriv, name))]
-    for name in ("Party", "Keyring"):
-        lines += _class(name, getattr(duckpriv, name))
+    lines += _class("Party", duckpriv.Party, _public(duckpriv.Party))
+    lines += _class("Keyring", duckpriv.Keyring, _KEYRING)
     return "\n".join(lines)

@@ -145,8 +145,8 @@ def main() -> None:
     for at, text in collect().items():
         (folder / at).parent.mkdir(parents=True, exist_ok=True)
         (folder / at).write_text(text)
-    for picture in (ROOT / "docs").glob("*.svg"):
-        shutil.copy(picture, folder)
+    for file in (*(ROOT / "docs").glob("*.svg"), ROOT / "docs" / "site.css"):
+        shutil.copy(file, folder)
 
 
 if __name__ == "__main__":
