@@ -64,6 +64,12 @@ def test_parts_are_parsed_from_comments() -> None:
     assert [variable.name for variable in script.variables] == ["top"]
 
 
+def test_what_is_said_of_a_setting_may_take_several_lines() -> None:
+    text = "-- x\n--\n-- set a = 1  one,\n--            and more\n--\n-- set b      two\nSELECT 1;"
+    about = [variable.about for variable in parse("x", text).variables]
+    assert about == ["one, and more", "two"]
+
+
 @pytest.mark.parametrize("line", ["-- part p unless x", "-- part p  if x", "-- part p If x"])
 def test_a_part_that_does_not_parse_is_an_error(line: str) -> None:
     with pytest.raises(InvalidValue, match="is no part"):

@@ -128,13 +128,15 @@ def test_two_companies_meet_over_the_network(two: Path) -> None:
 
 @contextmanager
 def synchronised(folder: Path) -> Iterator[None]:
-    """Copy between the parties' mailboxes as the page has it: what is a party's own, contents
-    first, by a name of its own until it is whole."""
+    """Copy between the parties' mailboxes what is a party's own: of messages that are there, the
+    contents first, each by another name until it is whole."""
     ended = threading.Event()
 
-    def copy(sender: str, receiver: str, suffix: str) -> None:
+    def copy(sender: str, receiver: str) -> None:
         root = folder / sender / "mailbox"
-        for file in root.glob(f"*/{sender}/**/[!.]*{suffix}"):
+        manifests = list(root.glob(f"*/{sender}/**/[!.]*.json"))
+        contents = [file.with_suffix(".arrow") for file in manifests]
+        for file in (*filter(Path.exists, contents), *manifests):
             to = folder / receiver / "mailbox" / file.relative_to(root)
             to.parent.mkdir(parents=True, exist_ok=True)
             partial = shutil.copy(file, to.with_name(f".{to.name}.partial"))
@@ -142,9 +144,8 @@ def synchronised(folder: Path) -> Iterator[None]:
 
     def work() -> None:
         while not ended.wait(0.1):
-            for suffix in (".arrow", ".json"):
-                copy("bank", "shop", suffix)
-                copy("shop", "bank", suffix)
+            copy("bank", "shop")
+            copy("shop", "bank")
 
     thread = threading.Thread(target=work)
     thread.start()
