@@ -51,7 +51,7 @@ class AggregateGuest(Options, total=False):
     peer: Required[Setting]  # the host's name
     table: Required[Table]  # your table or view
     groups: Setting  # your columns to group by, with commas between; empty: none
-    duplicates: Setting  # = refuse; where several rows have the same id: refuse; first: only the first counts; all: each does, as in a JOIN,
+    duplicates: Setting  # = refuse; where several rows have the same id: refuse; first: only the first counts; all: each does, as in a JOIN, and the minimum is of persons. Only one party can have all, and none where both lack rows
     measures: Setting  # your columns of numbers to sum, with commas between; empty: none
     key: Setting  # your column of the ids; empty: the one that holds all ids of the alignment
     alignment: Setting  # = alignment; the name of the table that private matching left
@@ -74,7 +74,7 @@ class AggregateHost(Options, total=False):
     peer: Required[Setting]  # the guest's name
     table: Required[Table]  # your table or view
     groups: Setting  # your columns to group by, with commas between; empty: none
-    duplicates: Setting  # = refuse; where several rows have the same id: refuse; first: only the first counts; all: each does, as in a JOIN,
+    duplicates: Setting  # = refuse; where several rows have the same id: refuse; first: only the first counts; all: each does, as in a JOIN, and the minimum is of persons. Only one party can have all, and none where both lack rows
     measures: Setting  # your columns of numbers to sum, with commas between; empty: none
     key: Setting  # your column of the ids; empty: the one that holds all ids of the alignment
     alignment: Setting  # = alignment; the name of the table that private matching left
@@ -162,13 +162,13 @@ class LrHelperGuest(Options, total=False):
     columns: Setting  # your feature columns, with commas between; empty: all numeric ones but the id
     kind: Setting  # = logistic; the model: logistic, identity (linear regression) or exp (Poisson regression)
     activation: Setting  # = blind; the helper sees nothing (blind), or every score, without its row (open)
-    range: Setting  # with blind: the scores that are allowed, from -range to range: 6, 12, 24, …; kind=exp: from -2/3 to 1/3
+    range: Setting  # with blind: the scores that are allowed, from -range to range: 6, 12, 24, …; kind=exp: from -2/3 to 1/3 of it. Empty: 24; with kind=exp 12, with kind=identity 384
     iterations: Setting  # = 100; how many steps, the same at all parties, as are the following
     batch: Setting  # = 1000; how many rows at most in a step
     learning_rate: Setting  # = 0.5; the length of a step
     decay: Setting  # = 0; the learning rate of step i is learning_rate / (1 + decay * (i - 1))
     l2: Setting  # = 0; how strongly weights are drawn to 0
-    loss: Setting  # = auto; whether the host sees each step's loss: yes, no, or auto: only with id=…, as it tells how many
+    loss: Setting  # = auto; whether the host sees each step's loss: yes, no, or auto: only with id=…, as it tells how many rows of a batch are common
     reveal: Setting  # = own; who sees the weights: own (each party those of its features) or none (they stay shared)
     noise: Setting  # = 0.5; deviation of the noise on each row's part of the loss, where the host sees it
     accept_disclosure: Setting  # = no; yes: train although weights and losses may tell the parties each other's rows
@@ -200,17 +200,17 @@ class LrHelperHost(Options, total=False):
     helper: Setting  # = helper; the helper's name
     id: Setting  # an id column that all tables share; empty: the alignments of private matching
     key: Setting  # with the alignments: your column of the ids; empty: the one that holds them all
-    alignment: Setting  # = alignment; with the alignments: the name of the table that private matching left; with several
+    alignment: Setting  # = alignment; with the alignments: the name of the table that private matching left; with several guests, of one for each guest: this name, _ and the guest's
     columns: Setting  # your feature columns, with commas between; empty: all numeric ones but id and label
     kind: Setting  # = logistic; the model: logistic, identity (linear regression) or exp (Poisson regression)
     activation: Setting  # = blind; the helper sees nothing (blind), or every score, without its row (open)
-    range: Setting  # with blind: the scores that are allowed, from -range to range: 6, 12, 24, …; kind=exp: from -2/3 to 1/3
+    range: Setting  # with blind: the scores that are allowed, from -range to range: 6, 12, 24, …; kind=exp: from -2/3 to 1/3 of it. Empty: 24; with kind=exp 12, with kind=identity 384
     iterations: Setting  # = 100; how many steps, the same at all parties, as are the following
     batch: Setting  # = 1000; how many rows at most in a step
     learning_rate: Setting  # = 0.5; the length of a step
     decay: Setting  # = 0; the learning rate of step i is learning_rate / (1 + decay * (i - 1))
     l2: Setting  # = 0; how strongly weights are drawn to 0
-    loss: Setting  # = auto; whether the host sees each step's loss: yes, no, or auto: only with id=…, as it tells how many
+    loss: Setting  # = auto; whether the host sees each step's loss: yes, no, or auto: only with id=…, as it tells how many rows of a batch are common
     reveal: Setting  # = own; who sees the weights: own (each party those of its features) or none (they stay shared)
     noise: Setting  # = 0.5; deviation of the noise on each row's part of the loss, where the host sees it
     accept_disclosure: Setting  # = no; yes: train although weights and losses may tell the parties each other's rows
@@ -232,7 +232,7 @@ class LrHelperPredictGuest(Options, total=False):
     alignment: Setting  # = alignment; with the alignment: the name of the table that private matching left
     model: Setting  # = model; the name of the table with the weights, as the training left it
     result: Setting  # = predictions; the name of the table with the scores, in your current schema
-    unmatched: Setting  # = refuse; rows to score that we have no record of: refuse, or mean to take our mean, by which an
+    unmatched: Setting  # = refuse; rows to score that we have no record of: refuse, or mean to take our mean, by which an asker that knows its weights can tell them
     most_features: Setting  # = 10000; refuse a model with more features of all parties together
 
 
@@ -257,7 +257,7 @@ class LrHelperPredictHost(Options, total=False):
     asker: Setting  # = host; who gets the scores: the host or one of the guests
     id: Setting  # an id column that all tables share; empty: the alignments of private matching
     key: Setting  # with the alignments: your column of the ids; empty: the one that holds them all
-    alignment: Setting  # = alignment; with the alignments: the name of the table that private matching left; with several
+    alignment: Setting  # = alignment; with the alignments: the name of the table that private matching left; with several guests, of one for each guest: this name, _ and the guest's
     model: Setting  # = model; the name of the table with the weights, as the training left it
     result: Setting  # = predictions; the name of the table with the scores, in your current schema
     batch: Setting  # = 10000; how many rows at most at a time
@@ -344,7 +344,7 @@ class LrJointKeyPredictPeer(Options, total=False):
     key: Setting  # with the alignment: your column of the ids; empty: the one that holds them all
     alignment: Setting  # = alignment; with the alignment: the name of the table that private matching left
     model: Setting  # = model; the name of the table with the weights, as the training left it
-    unmatched: Setting  # = refuse; rows asked for that we have no record of: refuse, or mean to answer with our mean, by
+    unmatched: Setting  # = refuse; rows asked for that we have no record of: refuse, or mean to answer with our mean, by which the peer can tell them
     modulus: Setting  # = rsa-2048; modulus of the joint key: rsa-2048, or the name of one that you imported, as the peer
 
 
@@ -457,7 +457,7 @@ class MomentsPredictPeer(Options, total=False):
     key: Setting  # with the alignment: your column of the ids; empty: the one that holds them all
     alignment: Setting  # = alignment; with the alignment: the name of the table that private matching left
     model: Setting  # = model; the name of the model, as the training left it
-    unmatched: Setting  # = refuse; rows asked for that we have no record of: refuse, or mean to answer with our mean, by
+    unmatched: Setting  # = refuse; rows asked for that we have no record of: refuse, or mean to answer with our mean, by which the peer can tell them
     bits: Setting  # = 3072; size of the Paillier keys, the same at both
     sigma: Setting  # = 64; a share is wrong with probability 2^-sigma, 40 at least, the same at both
 
@@ -499,7 +499,7 @@ class PrivateIdGuest(Options, total=False):
     id: Required[Setting]  # its id column, or several with commas between
     kind: Setting  # = raw; how ids are normalised: raw, trimmed, lower, email or phone (one a column)
     most_ids: Setting  # = 0; refuse a host with more distinct ids than this; 0: any number
-    result: Setting  # = alignment; the name of the table that it makes, in your current schema; the random ids of what only the host has go into
+    result: Setting  # = alignment; the name of the table that it makes, in your current schema; the random ids of what only the host has go into one of that name and _unmatched, and how many there are into one with _sizes
 
 
 class PrivateIdHost(Options, total=False):
@@ -510,7 +510,7 @@ class PrivateIdHost(Options, total=False):
     id: Required[Setting]  # its id column, or several with commas between
     kind: Setting  # = raw; how ids are normalised: raw, trimmed, lower, email or phone (one a column)
     most_ids: Setting  # = 0; refuse a guest with more distinct ids than this; 0: any number
-    result: Setting  # = alignment; the name of the table that it makes, in your current schema; the random ids of what only the guest has go into
+    result: Setting  # = alignment; the name of the table that it makes, in your current schema; the random ids of what only the guest has go into one of that name and _unmatched, and how many there are into one with _sizes
 
 
 class PsiGuest(Options, total=False):
@@ -518,11 +518,11 @@ class PsiGuest(Options, total=False):
 
     peer: Required[Setting]  # the host's name
     table: Required[Table]  # your table or view
-    id: Required[Setting]  # its id column, or several with commas between; several keys, the first of which that matches counts,
+    id: Required[Setting]  # its id column, or several with commas between; several keys, the first of which that matches counts, with semicolons between: email; phone
     scheme: Setting  # = oprf; how ids are hidden: oprf (an elliptic curve) or rsa (blind signatures), the same at both
     kind: Setting  # = raw; how ids are normalised: raw, trimmed, lower, email or phone (one a column; keys as in id)
-    duplicates: Setting  # where an id is in several rows: refuse; first: it belongs to the first of them; or all. Empty: all,
-    result: Setting  # = alignment; the name of the table that it makes, in your current schema; the host's unmatched random ids go into
+    duplicates: Setting  # where an id is in several rows: refuse; first: it belongs to the first of them; or all. Empty: all, but with several keys refuse
+    result: Setting  # = alignment; the name of the table that it makes, in your current schema; the host's unmatched random ids go into one of that name and _unmatched
 
 
 class PsiHost(Options, total=False):
@@ -530,13 +530,13 @@ class PsiHost(Options, total=False):
 
     peer: Required[Setting]  # the guest's name
     table: Required[Table]  # your table or view
-    id: Required[Setting]  # its id column, or several with commas between; several keys, the first of which that matches counts,
+    id: Required[Setting]  # its id column, or several with commas between; several keys, the first of which that matches counts, with semicolons between: email; phone
     scheme: Setting  # = oprf; how ids are hidden: oprf (an elliptic curve) or rsa (blind signatures), the same at both
     kind: Setting  # = raw; how ids are normalised: raw, trimmed, lower, email or phone (one a column; keys as in id)
-    duplicates: Setting  # where an id is in several rows: refuse; first: it belongs to the first of them; or all. Empty: all,
+    duplicates: Setting  # where an id is in several rows: refuse; first: it belongs to the first of them; or all. Empty: all, but with several keys refuse
     bits: Setting  # = 3072; with rsa: size of the key, fresh in each session: 2048 at least
     most_ids: Setting  # = 0; refuse a guest with more distinct ids than this, of all keys; 0: any number
-    result: Setting  # = alignment; the name of the table that it makes, in your current schema; one of that name and _unmatched is
+    result: Setting  # = alignment; the name of the table that it makes, in your current schema; one of that name and _unmatched is empty: the guest has none that you lack
 
 
 class PsiSizeGuest(Options, total=False):

@@ -27,6 +27,7 @@ from tests.effort import THOROUGH, takes_long
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+TOUR = (ROOT / "docs" / "tour.md").read_text()
 BIN = Path(sys.executable).parent
 
 
@@ -52,13 +53,22 @@ def test_every_function_is_documented(function) -> None:
     assert f"`{function.name}`" in (ROOT / "CHANGELOG.md").read_text()
 
 
-def test_the_commands_and_snippets_of_the_readme_run_in_order(tmp_path: Path) -> None:
-    """Everything from "Match two tables" on, in a fresh folder, as a reader would. `make test` goes
-    up to the trainings."""
+def test_the_readme_is_short_and_its_examples_run(tmp_path: Path) -> None:
+    assert len(README.splitlines()) < 200
+    examples = blocks(README, "python")
+    shown = [
+        subprocess.check_output([sys.executable, "-c", e], cwd=tmp_path, text=True)
+        for e in examples
+    ]
+    (written,) = blocks(README, "text")
+    assert shown[0].strip() == written.strip()
+
+
+def test_the_commands_and_snippets_of_the_tour_run_in_order(tmp_path: Path) -> None:
+    """In a fresh folder, as a reader would. `make test` goes up to the trainings."""
     environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
-    end = len(README) if THOROUGH else README.index("## Train a model together")
-    tour = README[README.index("## Match two tables") : end]
-    found = re.findall(r"^```(\w+)\n(.*?)^```", tour, re.DOTALL | re.MULTILINE)
+    end = len(TOUR) if THOROUGH else TOUR.index("## Train a model together")
+    found = re.findall(r"^```(\w+)\n(.*?)^```", TOUR[:end], re.DOTALL | re.MULTILINE)
     assert len(found) > 6
     waiting: dict[str, subprocess.Popen[bytes]] = {}
     for language, text in found:

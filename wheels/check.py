@@ -17,7 +17,7 @@ from pathlib import Path
 
 from wheels.make import DIST, WORK, has_kernels, only
 
-README_TOUR = "tests/test_docs.py::test_the_commands_and_snippets_of_the_readme_run_in_order"
+TOUR = "tests/test_docs.py::test_the_commands_and_snippets_of_the_tour_run_in_order"
 
 
 def main() -> None:
@@ -90,7 +90,7 @@ def check_native(wheel: Path, unpacked: Path) -> None:
     python(*("-m", "pip", "install", "-q", "--only-binary", ":all:", f"{wheel}[test]"))
     python("wheels/loads.py")
     python(*("-m", "duckpriv", "info"))
-    python(*("-m", "pytest", "tests/crypto", "tests/test_cli.py", README_TOUR))
+    python(*("-m", "pytest", "tests/crypto", "tests/test_cli.py", TOUR))
 
 
 def check_aarch64(wheel: Path, unpacked: Path) -> None:

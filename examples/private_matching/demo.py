@@ -3,7 +3,7 @@
 scikit-learn's breast-cancer records (569 patients, 30 measurements) are split between two DuckDB
 files: the clinic has ten columns and the diagnosis, the laboratory the other twenty. They share a
 part of the patients, and write some ids differently, twice, or not at all. Each party is a
-process of its own, started with the command that the README shows: the clinic serves its mailbox,
+process of its own, started with the command that docs/tour.md shows: the clinic serves its mailbox,
 and the laboratory reaches it over the network.
 
 Run it from a checkout: python -m examples.private_matching.demo
