@@ -33,6 +33,7 @@ _SETTINGS = {
     "scalar_subquery_error_on_multiple_rows": "true",
 }
 _DEPTH = "max_expression_depth"
+_BAR = "enable_progress_bar"  # a run has its own
 _LEAST_DEPTH = 1000
 
 
@@ -53,6 +54,8 @@ def plain_settings(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
             f"scripts need DuckDB's default of {', '.join(wanted)}, and lock_configuration forbids "
             "to set it for the run; reset it before you lock the configuration"
         )
+    if found["lock_configuration"] != "true" and found[_BAR] == "true":
+        wanted[_BAR] = "false"
     for name, plain in wanted.items():
         con.execute(f"SET {name} = '{plain}'")
     try:

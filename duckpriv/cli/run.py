@@ -175,7 +175,6 @@ def run(
             unprotected=unprotected,
         ) as party,
     ):
-        party.con.execute("SET enable_progress_bar = false")  # we have our own
         if memory:
             party.con.execute(f"SET memory_limit = '{memory}'")
         if quiet:
