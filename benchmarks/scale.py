@@ -1,5 +1,5 @@
 """Column functions on a cluster: rows a second and core with one and with two workers, what 1e9 ids
-take by that, and the memory of a worker with files of two sizes.
+take by that, and the memory of a worker with one file and with eight.
 
     python -m benchmarks.scale ray      # pip install 'duckpriv[ray]'
     python -m benchmarks.scale spark    # pip install 'duckpriv[spark]', and Java
@@ -23,9 +23,9 @@ import duckpriv
 from duckpriv.integrations.partitions import run_partitions
 from duckpriv.integrations.workers import ColumnFunction, column_function
 
-IDS, FILES, LIST = 200_000, 8, 4096
+IDS, FILES, LIST = 200_000, 4, 4096
 BILLION = 1_000_000_000
-SIZES = (200_000, 800_000)
+MORE = 8
 FUNCTIONS = ("oprf_token", "oprf_blind", "oprf_evaluate", "oprf_finalize")
 Runs = Callable[..., Any]
 
@@ -107,8 +107,9 @@ def seconds_of(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def peak(folder: Path, name: str) -> float:
-    """MiB of a process that does nothing but give one file to a function."""
+def by_itself(folder: Path, name: str) -> tuple[float, float]:
+    """The memory, in MiB at most, and the processor's time, in seconds, of a process that does
+    nothing but give a folder's files to a function."""
     code = "import sys; from benchmarks.scale import alone; alone(*sys.argv[1:])"
     done = subprocess.run(
         [sys.executable, "-c", code, str(folder), name],
@@ -116,16 +117,19 @@ def peak(folder: Path, name: str) -> float:
         capture_output=True,
         text=True,
     )
-    return float(json.loads(done.stdout))
+    memory, seconds = json.loads(done.stdout)
+    return memory, seconds
 
 
 def alone(folder: str, name: str) -> None:
     keyring = duckpriv.Keyring(Path(folder).parent / "keys")
-    source = f"{folder}/{name}/part-0.parquet"
+    source = f"{folder}/{name}/*.parquet"
+    began = time.process_time()
     run_partitions(source, f"{folder}/{name}-out", functions(keyring)[name], progress=False)
     # Not ru_maxrss: that begins with what the process had that started this one.
     status = Path("/proc/self/status").read_text()
-    print(int(re.findall(r"VmHWM:\s+(\d+)", status)[0]) / 1024)
+    memory = int(re.findall(r"VmHWM:\s+(\d+)", status)[0]) / 1024
+    print(json.dumps([memory, time.process_time() - began]))
 
 
 def main(cluster: str) -> None:
@@ -162,11 +166,17 @@ def main(cluster: str) -> None:
                 f"1e9 ids: {hours:6.1f} core-hours"
             )
         print(f"DuckDB alone, all cores: oprf_token {IDS / here:,.0f} rows a second")
-        for size in SIZES:
-            place = folder / f"size-{size}"
-            write_inputs(place, keyring, size, 1)
-            told = ", ".join(f"{name} {peak(place, name):,.0f}" for name in FUNCTIONS)
-            print(f"one file of {size:,} ids, MiB at most: {told}")
+        for files in (1, MORE):
+            place = folder / f"files-{files}"
+            write_inputs(place, keyring, files * IDS, files)
+            print(f"{files * IDS:,} ids in files of {IDS:,}, one process:")
+            for name in FUNCTIONS:
+                memory, seconds = by_itself(place, name)
+                hours = seconds / files / IDS * BILLION / 3600
+                print(
+                    f"{name:14} {memory:5,.0f} MiB at most   {seconds / files / IDS * 1e6:5.1f} "
+                    f"core-µs an id   1e9 ids: {hours:6.1f} core-hours"
+                )
 
 
 if __name__ == "__main__":

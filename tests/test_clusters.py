@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from duckpriv import InvalidValue
 from duckpriv.integrations.workers import column_function
 from tests.effort import takes_long
 from tests.parties import at_once
+from tests.test_docs import blocks
 
 pytestmark = takes_long
 IDS = 4000
@@ -196,3 +198,22 @@ def test_two_parties_match_by_clusters(tmp_path: Path, monkeypatch, cluster) -> 
             f"JOIN read_parquet('{tmp_path}/shop/alignment/*.parquet') s USING (pid)"
         ).fetchall()
     assert both == [(500, 500, 500)]
+
+
+def test_the_snippets_of_the_page_run(tmp_path: Path) -> None:
+    """In order, each in a process of its own."""
+    for package in ("ray", "pyspark"):
+        need(package)
+    if shutil.which("java") is None:
+        pytest.skip("Spark needs Java, and there is none: install Java 17")
+    root = Path(__file__).parent.parent
+    snippets = blocks((root / "docs" / "scale.md").read_text(), "python")
+    assert len(snippets) == 3
+    environment = {**os.environ, "PYTHONPATH": str(root), "SPARK_LOCAL_IP": "127.0.0.1"}
+    for code in snippets:
+        subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True)
+    tokens = [
+        pq.read_table(tmp_path / folder).sort_by("id")
+        for folder in ("tokens", "tokens-of-ray", "tokens-of-spark")
+    ]
+    assert len(tokens[0]) == 4000 and tokens[0] == tokens[1] == tokens[2]

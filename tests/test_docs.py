@@ -224,3 +224,9 @@ def test_the_example_of_joint_moments_runs(tmp_path: Path) -> None:
 def test_the_example_of_a_scorecard_runs(tmp_path: Path) -> None:
     done = example("scorecard.loans", tmp_path)
     assert "AUC of the points" in done.stdout
+
+
+@takes_long
+def test_the_example_of_matching_by_clusters_runs(tmp_path: Path) -> None:
+    done = example("scale.match", tmp_path)
+    assert "10,000 common ids: the same as the plain join" in done.stdout

@@ -6,6 +6,7 @@ from __future__ import annotations
 import datetime
 import os
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from duckpriv import DuckprivError, InvalidValue, KeyNotFound, Keyring, Protocol
 from duckpriv.crypto.parallel import cores
 from duckpriv.integrations.partitions import run_partitions
 from duckpriv.integrations.workers import _WORK, ColumnFunction, column_function
+from tests.test_docs import blocks
 
 T = TypeVar("T")
 IDS = ["ann", None, "Zoë", "x" * 3000, "", "bob"]
@@ -438,3 +440,21 @@ def test_files_in_a_store_that_cannot_rename(tmp_path: Path, keyring: Keyring) -
     assert dict(zip(table["id"].to_pylist(), table["token"].to_pylist(), strict=True)) == tokens_of(
         ids, keyring
     )
+
+
+def test_the_first_snippet_of_the_page_on_scale_runs(tmp_path: Path) -> None:
+    code = blocks((ROOT / "docs" / "scale.md").read_text(), "python")[0]
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert "token: binary" in done.stdout
+    assert len(tokens_in(tmp_path / "tokens")) == 4000
+
+
+def test_the_sql_on_that_page_is_in_the_example() -> None:
+    (quoted,) = blocks((ROOT / "docs" / "scale.md").read_text(), "sql")
+    script = re.sub(r"\s+", "", (ROOT / "examples/scale/sql/guest_send.sql").read_text())
+    for part in quoted.split("\n\n"):
+        head, *body = part.splitlines()
+        assert re.sub(r"\s+", "", head) in script
+        assert re.sub(r"\s+", "", "\n".join(body)) in script

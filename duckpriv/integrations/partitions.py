@@ -112,7 +112,7 @@ class Partition:
         return rows
 
     def _compute(self, file: Any, partial: Path, made_of: bytes) -> int:
-        parquet = pq.ParquetFile(file, pre_buffer=False)
+        parquet = pq.ParquetFile(file, pre_buffer=False, buffer_size=_CHUNK)
         schema = self.function.schema(parquet.schema_arrow)
         schema = schema.with_metadata({**(schema.metadata or {}), _FOOTER: made_of})
         rows = 0
