@@ -204,7 +204,7 @@ def test_the_example_of_joint_credit_scoring_runs(tmp_path: Path) -> None:
     done = example("joint_lr.credit", tmp_path)
     assert "AUC of the joint scores" in done.stdout
     report = (tmp_path / "joint_lr" / "report.html").read_text()
-    assert report.count("<svg") == 4
+    assert report.count("<svg") == 5
 
 
 @pytest.mark.skipif(not THOROUGH, reason="takes long: make test-all")

@@ -1,18 +1,14 @@
-"""Metrics in SQL against scikit-learn, and the report."""
+"""Metrics in SQL against scikit-learn."""
 
 from __future__ import annotations
-
-import re
 
 import duckdb
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn
 
-from duckpriv.cli import cli
 from tests.effort import examples
 
 scores = st.one_of(st.sampled_from([0.0, 0.25, 0.5, 1.0]), st.floats(0, 1))
@@ -103,82 +99,3 @@ def test_what_cannot_be_measured(con, rows: str, name: str, text: str) -> None:
     con.execute(f"CREATE TABLE scored AS FROM (VALUES {rows}) t(p, y)")
     with pytest.raises(duckdb.Error, match=text):
         value(con, name)
-
-
-def test_a_report_has_pictures_and_tables(tmp_path) -> None:
-    file = tmp_path / "my.duckdb"
-    with duckdb.connect(str(file)) as con:
-        con.execute("CREATE TABLE s AS SELECT i / 20 AS q, i % 3 = 0 AS yes FROM range(20) t(i)")
-        con.execute(
-            "CREATE TABLE model AS SELECT '<b>' AS feature, 1.5 AS weight, 2 AS weight_original"
-        )
-        con.execute(
-            "CREATE TABLE training_log AS SELECT i AS iteration, 0.7 - i / 10 AS loss, "
-            "1 / i AS gradient_norm, 0.5 AS seconds, 1000 AS bytes FROM range(1, 4) t(i)"
-        )
-    output = tmp_path / "out.html"
-    arguments = ["report", "--db", str(file), "--output", str(output)]
-    run = CliRunner().invoke(
-        cli, [*arguments, "--scored", "s", "--score", "q", "--label", "yes"], catch_exceptions=False
-    )
-    assert run.exit_code == 0
-    text = output.read_text()
-    assert text.count("<svg") == text.count("</svg>") == 4
-    assert "<td>&lt;b&gt;</td>" in text
-    with duckdb.connect() as con:
-        con.execute(f"ATTACH '{file}' AS f (READ_ONLY)")
-    assert re.search(r"<th>AUC</th>.*?<td>20</td>", text)
-    assert "http" not in re.sub(
-        r"http://www\.w3\.org/\S+|http://purl\.org/\S+|http://creative\S+|https://matplotlib\.org/",
-        "",
-        text,
-    )
-    run = CliRunner().invoke(cli, arguments)
-    assert run.exit_code == 0
-    assert output.read_text().count("<svg") == 2
-
-
-def test_a_report_draws_correlations(tmp_path) -> None:
-    """With names that mean something to HTML or to matplotlib, and columns that do not vary."""
-    file, output = tmp_path / "my.duckdb", tmp_path / "out.html"
-    with duckdb.connect(str(file)) as con:
-        con.execute(
-            "CREATE TABLE c AS SELECT i AS position, '<i>$x_' || i || '$' AS feature, "
-            "j AS other_position, '' AS other, CASE WHEN i = 3 OR j = 3 THEN NULL WHEN i = j "
-            "THEN 1 ELSE -0.25 END::DOUBLE AS correlation FROM range(1, 5) a(i), range(1, 5) b(j)"
-        )
-        con.execute(
-            "CREATE TABLE c_vif AS SELECT 1 AS position, 'a' AS feature, 'inf'::DOUBLE AS vif"
-        )
-    arguments = ["report", "--db", str(file), "--output", str(output), "--correlation", "c"]
-    run = CliRunner().invoke(cli, arguments, catch_exceptions=False)
-    assert run.exit_code == 0
-    text = output.read_text()
-    assert text.count("<svg") == 1 and "<i>" not in text
-    # The texts of the picture are paths, with the text itself in a comment.
-    assert text.count("<!-- −0.25 -->") + text.count("<!-- -0.25 -->") >= 6
-    assert "<td>inf</td>" in text
-
-
-def test_a_report_draws_information_values(tmp_path) -> None:
-    file, output = tmp_path / "my.duckdb", tmp_path / "out.html"
-    with duckdb.connect(str(file)) as con:
-        con.execute(
-            "CREATE TABLE s_woe AS SELECT feature, 1 AS bin, 'up to 3' AS description, 40 AS rows, "
-            "10 AS positives, woe, 0.1 AS iv FROM (VALUES ('<b>age$', -0.25::DOUBLE), ('x', NULL)) "
-            "t(feature, woe); CREATE TABLE s_information_value AS SELECT * FROM (VALUES "
-            "('<b>age$', 0.125::DOUBLE, 1), ('x', NULL, 1)) t(feature, iv, bins)"
-        )
-    arguments = ["report", "--db", str(file), "--output", str(output), "--scorecard", "s"]
-    run = CliRunner().invoke(cli, arguments, catch_exceptions=False)
-    assert run.exit_code == 0
-    text = output.read_text()
-    assert text.count("<svg") == 1 and "<b>" not in text
-    assert "<td>-0.25</td>" in text and "<td>up to 3</td>" in text
-
-
-def test_a_report_on_nothing_says_so(tmp_path) -> None:
-    file = tmp_path / "empty.duckdb"
-    duckdb.connect(str(file)).close()
-    run = CliRunner().invoke(cli, ["report", "--db", str(file)])
-    assert "there is nothing to report" in str(run.exception)

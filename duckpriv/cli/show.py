@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from ..crypto import modarith
 from ..crypto.parallel import cores
 from ..crypto.ristretto.choice import engine_name
 from ..functions import FUNCTIONS
-from ..report import write_report
+from ..report import KINDS, write_report
 from ..scripts import bundled, load
 from .group import cli
 from .options import as_text, complete_function, database_option, need_database
@@ -68,6 +69,16 @@ def functions(name: str | None) -> None:
     console.print(f"Example: {function.example}", highlight=False, markup=False)
 
 
+def _results(command: Callable[..., None]) -> Callable[..., None]:
+    """Add an option for each kind of result that a report shows."""
+    for kind in reversed(KINDS):
+        option = click.option(
+            f"--{kind.option}", metavar="NAME", show_default=kind.usual, help=kind.about
+        )
+        command = option(command)
+    return command
+
+
 @cli.command()
 @database_option
 @click.option(
@@ -80,20 +91,14 @@ def functions(name: str | None) -> None:
 @click.option("--scored", metavar="TABLE", help="A table or view with scores and labels.")
 @click.option("--score", default="score", show_default=True, help="Its column of probabilities.")
 @click.option("--label", default="label", show_default=True, help="Its column of labels, 0 or 1.")
-@click.option(
-    "--model", default="model", show_default=True, help="The training's table of weights."
-)
-@click.option("--log", default="training_log", show_default=True, help="Its table of steps.")
-@click.option(
-    "--correlation", default="correlation", show_default=True, help="A table of correlations."
-)
-@click.option(
-    "--scorecard", default="scorecard", show_default=True, help="The name of a scorecard's tables."
-)
-def report(db: str, output: Path, scored: str | None, **names: str) -> None:
-    """Write a report: a training's loss and model, ROC and calibration of scores, correlations, and
-    weights of evidence."""
+@_results
+def report(
+    db: str, output: Path, scored: str | None, score: str, label: str, **names: str | None
+) -> None:
+    """Write a report as one HTML file: who ran what, how many records matched, aggregates, a
+    training's loss and weights, ROC and calibration of scores, correlations, and weights of
+    evidence."""
     need_database(db)
-    scored = scored and as_text(scored)
-    write_report(Path(db), output, scored, **{k: as_text(name) for k, name in names.items()})
+    scored, given = scored and as_text(scored), {k: n and as_text(n) for k, n in names.items()}
+    write_report(Path(db), output, scored, as_text(score), as_text(label), **given)
     click.echo(f"wrote {output}")
