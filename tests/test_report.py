@@ -130,6 +130,7 @@ def test_scores_that_are_all_the_same(tmp_path) -> None:
     page = report(scored(tmp_path, p, y), "s", "q", "yes")
     assert (page.facts["AUC"], page.facts["KS"]) == ("0.5", "0")
     assert page.tables["Calibration"][1:] == [["0.2 to 0.3", "7", "0.25", "0.28571"]]
+    assert [row[0] for row in page.tables["Thresholds"][3:5]] == ["0.25 (KS)", "0.3"]
 
 
 def test_what_is_no_probability_is_refused(tmp_path) -> None:

@@ -89,9 +89,10 @@ def _measured(con: duckdb.DuckDBPyConnection, rows: int, positives: int) -> list
             "Of each threshold: which share of the rows with label 1 reach it (true positive "
             "rate), and which share of those with label 0 (false positive rate). The dashed line "
             "is chance. AUC (area under the curve) is the area below the blue line. KS "
-            "(Kolmogorov-Smirnov) is the longest upright distance to the dashed line, drawn in red.",
+            "(Kolmogorov-Smirnov) is the longest upright distance to the dashed line, drawn in "
+            "red.",
         )
-        thresholds = sorted([*thresholds, (score, " (KS)")])
+        thresholds = sorted({**dict(thresholds), score: " (KS)"}.items())
         found: list[Block] = [Facts(facts), curve]
     else:
         every = "1" if positives else "0"
