@@ -13,7 +13,7 @@
 -- set learning_rate = 0.15  the length of a step
 -- set l2 = 0               how strongly weights are drawn to 0
 -- set stop = 0             stop when the norm of neither party's gradient is above this; 0: never
--- set loss_every = 5       compute the loss in every so many steps; 0: never
+-- set loss_every = 5       compute the loss in every so many steps, and in the last one; 0: never
 -- set start = random       our first weights: random, small ones that hide our rows in the first step, or zero
 -- set noise = 0.5          deviation of the noise on each residual, so that gradients tell less of single rows
 -- set accept_disclosure = no  yes: train although the gradients may tell the parties each other's rows

@@ -8,5 +8,5 @@ SET VARIABLE fewest_common = CASE WHEN getvariable('batches') = 1 OR NOT getvari
 SET VARIABLE visits = ceil(getvariable('iterations')::DOUBLE / getvariable('batches'))::BIGINT;
 SET VARIABLE opened = getvariable('visits') * greatest(getvariable('width'), getvariable('peer_width'))
     + CASE WHEN getvariable('loss_every')::INTEGER = 0 THEN 0
-           ELSE least(getvariable('visits'), ceil(getvariable('iterations')::DOUBLE / getvariable('loss_every')::INTEGER))::BIGINT END
+           ELSE least(getvariable('visits'), 1 + ceil((getvariable('iterations')::DOUBLE - 1) / getvariable('loss_every')::INTEGER))::BIGINT END
     + CASE WHEN getvariable('stop')::DOUBLE > 0 THEN 2 * getvariable('visits') ELSE 0 END;
