@@ -192,14 +192,12 @@ REQUESTS = [
     requests.encode(request)
     for request in (
         requests.GetMessage(**NAMES, channel="psi/key"),
-        requests.Put(PLAIN.to_json().decode(), "AAAA"),
         requests.ListManifests("s1"),
         requests.SetStatus("s1", "bank", STATUS.decode()),
         requests.GetStatus("s1", "bank"),
         requests.ListStatuses("s1"),
-        requests.Begin(PLAIN.to_json().decode(), "0" * 32),
+        requests.Begin(PLAIN.to_json().decode()),
         requests.Upload(PLAIN.to_json().decode(), 1 << 20),
-        requests.UploadEarly(**NAMES, name="0" * 32, offset=0),
         requests.Download(**NAMES, channel="psi/key", offset=0, length=64 << 20),
     )
 ]
@@ -208,10 +206,7 @@ REQUESTS = [
 def read_request(data: bytes) -> None:
     request = requests.parse_request(data)
     assert requests.parse_request(requests.encode(request)) == request
-    if isinstance(request, requests.Put):
-        with suppress(MessageRejected):
-            requests.parse_content(request)
-    if isinstance(request, requests.Begin | requests.Upload | requests.Put):
+    if isinstance(request, requests.Begin | requests.Upload):
         requests.parse_manifest(request)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import io
 import json
 import os
 import socket
@@ -13,7 +14,6 @@ import subprocess
 import sys
 import threading
 import time
-from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -37,14 +37,14 @@ from duckpriv.errors import Cancelled, DuckprivError
 from duckpriv.exchange import client as client_module
 from duckpriv.exchange import requests
 from duckpriv.exchange.client import RemoteMailbox
-from duckpriv.exchange.files import Writer
 from duckpriv.exchange.folder import Folder
 from duckpriv.exchange.gate import Gate
 from duckpriv.exchange.limits import Limits
 from duckpriv.exchange.mailbox import Mailbox
 from duckpriv.exchange.manifest import Manifest
-from duckpriv.exchange.requests import INLINE, Put
+from duckpriv.exchange.outgoing import Content
 from duckpriv.exchange.server import MailboxServer
+from duckpriv.exchange.uploads import Upload
 from duckpriv.keys import Identity
 from duckpriv.keys.certificate import MAILBOX_NAME
 from examples.introduction import introduce
@@ -144,7 +144,7 @@ def test_statuses(server, shop, join, folder) -> None:
 
 @pytest.mark.parametrize("size", [0, 1, MIB - 1, MIB, MIB + 1, 5 * MIB])
 def test_content_of_every_size(shop, keyrings, tmp_path, monkeypatch, size: int) -> None:
-    for module in ("client", "download", "patience"):
+    for module in ("client", "patience"):
         monkeypatch.setattr(f"duckpriv.exchange.{module}.PART", 2 * MIB)
     manifest, _ = message(keyrings["shop"], tmp_path, "shop", "bank")
     data = tmp_path / "data"
@@ -179,23 +179,22 @@ def test_another_message_in_the_place_of_one_is_refused(
 
 def test_small_messages_go_in_one_call(shop, join, server, keyrings, folder, tmp_path) -> None:
     """They are checked as others are."""
+    calls = []
+    begin = shop._begin
+    shop._begin = lambda *given: calls.append(given) or begin(*given)
     manifest, sealed = message(keyrings["shop"], tmp_path, "shop", "bank")
     good = sealed.read_bytes()
-    shop._ask(Put(manifest.to_json().decode(), b64encode(good).decode()))
+    shop.publish(manifest, good)
+    assert not calls
     assert content(folder, manifest) == good
     assert join("bank", server.port).manifest("s1", "shop", "bank", "data") == manifest.to_json()
     other, sealed = message(keyrings["shop"], tmp_path, "shop", "bank", "other")
-    for data, problem in (
-        (sealed.read_bytes()[:-1], "bytes that its manifest says"),
-        (good, "SHA-256"),
-        (bytes(INLINE + 1), "comes in chunks"),
-    ):
-        with pytest.raises(MessageRejected, match=problem):
-            shop._ask(Put(other.to_json().decode(), b64encode(data).decode()))
-    with pytest.raises(MessageRejected, match="malformed"):
-        shop._ask(Put(other.to_json().decode(), "no base64!"))
+    with pytest.raises(MessageRejected, match="SHA-256"):
+        shop.publish(other, good)
+    with pytest.raises(MessageRejected, match="more bytes than"):
+        upload_anyway(shop, other.to_json().decode(), bytes(manifest.bytes + 1))
     with pytest.raises(ProtocolError, match="may not publish in the name of"):
-        join("bank", server.port)._ask(Put(other.to_json().decode(), ""))
+        join("bank", server.port).publish(other, sealed.read_bytes())
     assert folder.manifest("s1", "shop", "bank", "other") is None
 
 
@@ -302,15 +301,15 @@ def test_a_partial_file_that_is_removed_or_cut_while_it_comes(
 
 def test_a_full_disk_and_then_room(shop, keyrings, folder, tmp_path, monkeypatch) -> None:
     manifest, sealed = message(keyrings["shop"], tmp_path, "shop", "bank", size=24 * MIB)
-    whole = Writer._put
+    whole = Upload._open
 
-    def full(writer: Writer, window, length: int) -> None:
-        if writer._position >= 8 * MIB:
+    def full(upload: Upload) -> io.FileIO:
+        if upload._length >= 8 * MIB:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        whole(writer, window, length)
+        return whole(upload)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Writer, "_put", full)
+        patch.setattr(Upload, "_open", full)
         with pytest.raises(ProtocolError, match="folder fails: No space left on device"):
             shop.publish(manifest, sealed)
         assert no_message(folder)
@@ -375,7 +374,6 @@ import pyarrow.flight as fl
 from duckpriv import Keyring
 from duckpriv.exchange import requests
 from duckpriv.exchange.client import RemoteMailbox
-from duckpriv.exchange.files import Writer
 from duckpriv.exchange.folder import Folder
 from duckpriv.exchange.server import MailboxServer
 
@@ -543,13 +541,13 @@ def test_a_manifest_is_refused_before_content_is_taken(
     manifest, sealed = message(keyrings["shop"], tmp_path, "shop", "bank")
     before = snapshot(tmp_path)
     with pytest.raises(MessageRejected, match=problem):
-        shop._begin(replace(manifest, **change).to_json().decode(), sealed, shop._patience())
+        shop._begin(replace(manifest, **change).to_json().decode(), shop._patience())
     with pytest.raises(MessageRejected, match=problem):
         upload_anyway(shop, replace(manifest, **change).to_json().decode(), sealed)
     assert snapshot(tmp_path) == before
 
 
-def upload_anyway(mailbox: RemoteMailbox, text: str, content: Path, offset: int = 0) -> None:
+def upload_anyway(mailbox: RemoteMailbox, text: str, content: Content, offset: int = 0) -> None:
     """Send without asking first; raise what the server says."""
     try:
         mailbox._send_part(text, content, offset, 5)
@@ -618,242 +616,6 @@ def shutil_usage(free: int):
     return _ntuple_diskusage(100, 90, free)
 
 
-# Content before its manifest
-
-
-def upload_early(mailbox: RemoteMailbox, sealed: Path, data: bytes, sender="shop") -> None:
-    upload = mailbox.early("s1", sender, "bank", sealed)
-    for begin in range(0, len(data), MIB):
-        upload.write(data[begin : begin + MIB])
-    upload.finish()
-
-
-@pytest.fixture
-def counted(server, join) -> Iterator[tuple[Proxy, RemoteMailbox]]:
-    """A client and what counts its bytes."""
-    proxy = Proxy(server.port)
-    yield proxy, join("shop", proxy.port)
-    proxy.close()
-
-
-@pytest.mark.parametrize("part", [0, 0.1, 0.5, 1])
-def test_content_comes_before_its_manifest(counted, keyrings, folder, tmp_path, part) -> None:
-    proxy, shop = counted
-    manifest, sealed = message(keyrings["shop"], tmp_path, "shop", "bank", size=20 * MIB)
-    data = sealed.read_bytes()
-    upload_early(shop, sealed, data[: int(part * len(data))])
-    assert no_message(folder)
-    assert shop.manifest(*manifest.place) is None
-    shop.publish(manifest, sealed)
-    assert content(folder, manifest) == data
-    assert 20 * MIB < proxy.moved < 22 * MIB  # nothing twice
-    assert not list(folder.path.rglob(".*"))
-
-
-def test_other_content_under_a_messages_name_is_sent_again(
-    server, shop, keyrings, folder, tmp_path
-) -> None:
-    for i, size in enumerate((3 * MIB, 5 * MIB, 7 * MIB)):
-        channel = f"data/{i}"
-        manifest, sealed = message(keyrings["shop"], tmp_path, "shop", "bank", channel, 5 * MIB)
-        upload_early(shop, sealed, os.urandom(size))
-        shop.publish(manifest, sealed)
-        assert content(folder, manifest) == sealed.read_bytes()
-    assert not list(folder.path.rglob(".*"))
-
-
-def test_early_content_is_its_senders(server, shop, join, keyrings, folder, tmp_path) -> None:
-    """Who knows another's name for content can neither write there nor have it."""
-    manifest, sealed = message(keyrings["shop"], tmp_path, "shop", "bank", size=5 * MIB)
-    upload_early(shop, sealed, sealed.read_bytes()[: 3 * MIB])
-    before = snapshot(folder.path)
-    eve = join("eve", server.port)
-    name = client_module.name_of(sealed)
-    for request in (
-        requests.UploadEarly("s1", "shop", "bank", name, 3 * MIB),
-        requests.UploadEarly("s1", "bank", "shop", name, 0),
-    ):
-        with pytest.raises(fl.FlightServerError) as caught:
-            put(eve._client, requests.encode(request))
-        assert b"eve may not publish in the name of" in caught.value.extra_info
-    own, _ = message(keyrings["eve"], tmp_path, "eve", "bank", size=5 * MIB)
-    assert eve._begin(own.to_json().decode(), sealed, eve._patience()) == 0
-    assert snapshot(folder.path) == before
-    assert shop._begin(manifest.to_json().decode(), sealed, shop._patience()) == 3 * MIB
-
-
-@pytest.mark.parametrize("name", ["", "../" * 10 + "ab", "0" * 31, "0" * 33, "A" * 32, "\0" * 32])
-def test_names_of_early_content_cannot_lead_elsewhere(shop, tmp_path, name) -> None:
-    before = snapshot(tmp_path)
-    with pytest.raises(fl.FlightServerError) as caught:
-        put(shop._client, requests.encode(requests.UploadEarly("s1", "shop", "bank", name, 0)))
-    assert b"DUCKPRIV_MESSAGE_REJECTED: the request is malformed" in caught.value.extra_info
-    assert snapshot(tmp_path) == before
-
-
-def test_early_content_beyond_a_limit_or_with_a_gap_is_refused(
-    serve, join, folder, tmp_path
-) -> None:
-    shop = join("shop", serve(limits=Limits(bytes=3 * MIB)).port)
-    for offset, problem in ((0, "longer than the limit bytes"), (5, "missing before these")):
-        request = requests.UploadEarly("s1", "shop", "bank", f"{offset:032x}", offset)
-        with pytest.raises(fl.FlightServerError) as caught, shop._uploading(request, 5) as writer:
-            for _ in range(5):
-                writer.write_metadata(bytes(MIB))
-        assert problem.encode() in caught.value.extra_info
-        assert sum(map(len, snapshot(folder.path).values())) <= 3 * MIB
-
-
-def test_early_content_that_no_manifest_names_is_deleted(
-    serve, join, keyrings, folder, tmp_path, monkeypatch
-) -> None:
-    def lying() -> list[Path]:
-        return list(folder.path.rglob("*.early"))
-
-    server = serve()
-    shop, eve = join("shop", server.port), join("eve", server.port)
-    upload_early(eve, tmp_path / "of eve", bytes(2 * MIB), "eve")
-    for i in range(6):
-        upload_early(shop, tmp_path / f"content {i}", bytes(2 * MIB))
-    assert len(lying()) == 5  # four of a sender
-    monkeypatch.setattr("duckpriv.exchange.uploads._EARLY_SECONDS", 0.2)
-    time.sleep(0.3)
-    (folder.path / "s1" / "shop" / "bank" / ".folder.early").mkdir()
-    os.utime(folder.path / "s1" / "shop" / "bank" / ".folder.early", (0, 0))
-    upload_early(shop, tmp_path / "later", bytes(2 * MIB))
-    assert len(lying()) == 2
-    server.close()
-    assert [path.name for path in lying()] == [".folder.early"]
-    killed = folder.path / "s1" / "shop" / "bank" / ".killed.early"
-    killed.touch()
-    time.sleep(0.3)
-    serve()
-    assert not killed.exists()
-
-
-def test_early_content_that_somebody_deletes_is_sent_again(
-    server, serve, shop, keyrings, folder, tmp_path
-) -> None:
-    manifest, sealed = message(keyrings["shop"], tmp_path, "shop", "bank", size=5 * MIB)
-    upload_early(shop, sealed, sealed.read_bytes())
-    with pytest.raises(InvalidValue, match="cannot serve"):
-        serve(server.port)  # a second server of the folder deletes nothing
-    (early,) = folder.path.rglob("*.early")
-    early.unlink()
-    shop.publish(manifest, sealed)
-    assert content(folder, manifest) == sealed.read_bytes()
-
-
-def test_early_content_that_was_given_up_is_not_written_again(
-    server, shop, folder, tmp_path
-) -> None:
-    """Five calls have begun when the first one is too much."""
-    with contextlib.ExitStack() as calls:
-        writers = [
-            calls.enter_context(
-                shop._uploading(requests.UploadEarly("s1", "shop", "bank", f"{i:032x}", 0), 20)
-            )
-            for i in range(6)
-        ]
-        writers[0].write_metadata(bytes(MIB))
-        uploads = server._service.uploads
-        while len(uploads._early.get("shop", ())) < 4:
-            time.sleep(0.01)
-        for _ in range(2):
-            for writer in writers:
-                with contextlib.suppress(fl.FlightError):
-                    writer.write_metadata(bytes(MIB))
-        calls.pop_all()
-        for writer in writers:
-            with contextlib.suppress(fl.FlightError):
-                writer.close()
-    assert len(list(folder.path.rglob("*.early"))) <= 4
-    server.close()
-    assert not list(folder.path.rglob("*.early"))
-
-
-def test_no_room_for_early_content(shop, keyrings, folder, tmp_path, monkeypatch) -> None:
-    manifest, sealed = message(keyrings["shop"], tmp_path, "shop", "bank", size=5 * MIB)
-    monkeypatch.setattr("shutil.disk_usage", lambda _: shutil_usage(free=1 << 29))
-    upload_early(shop, sealed, sealed.read_bytes())
-    assert not list(folder.path.rglob(".*"))
-    monkeypatch.undo()
-    upload_early(shop, sealed, sealed.read_bytes()[: 3 * MIB])
-    monkeypatch.setattr("shutil.disk_usage", lambda _: shutil_usage(free=MIB))
-    with pytest.raises(ProtocolError, match="no room"):
-        shop.publish(manifest, sealed)
-    assert not list(folder.path.rglob(".*"))
-    monkeypatch.undo()
-    shop.publish(manifest, sealed)
-    assert content(folder, manifest) == sealed.read_bytes()
-
-
-def test_a_slow_query_is_uploaded_early_too(
-    counted, keyrings, folder, tmp_path, monkeypatch
-) -> None:
-    monkeypatch.setattr("duckpriv.exchange.early._CALL_SECONDS", 0.2)
-    monkeypatch.setattr(client_module, "_TRANSFER_SECONDS", 0.6)
-    proxy, shop = counted
-    manifest, sealed = message(keyrings["shop"], tmp_path, "shop", "bank", size=6 * MIB)
-    upload = shop.early("s1", "shop", "bank", sealed)
-    with sealed.open("rb") as source:
-        while chunk := source.read(MIB):
-            upload.write(chunk)
-            time.sleep(0.4)
-    upload.finish()
-    before = proxy.moved
-    assert before > 6 * MIB
-    shop.publish(manifest, sealed)
-    assert proxy.moved - before < MIB
-    assert content(folder, manifest) == sealed.read_bytes()
-
-
-def test_content_is_sent_whole_after_the_server_was_away(
-    serve, join, keyrings, folder, tmp_path
-) -> None:
-    manifest, sealed = message(keyrings["shop"], tmp_path, "shop", "bank", size=20 * MIB)
-    data = sealed.read_bytes()
-    port = free_port()
-    shop = join("shop", port, 30)
-    upload_early(shop, sealed, data)  # nobody is there
-    first = serve(port)
-    upload = shop.early("s1", "shop", "bank", sealed)
-    upload.write(data[: 5 * MIB])
-    upload.write(data[5 * MIB : 10 * MIB])
-    first.close()
-    upload.write(data[10 * MIB :])
-    upload.finish()
-    serve(port)
-    shop.publish(manifest, sealed)
-    assert content(folder, manifest) == data
-
-
-def test_a_mailbox_that_takes_nothing_stops_neither_the_maker_nor_cancelling(
-    server, join, keyrings, folder, tmp_path, monkeypatch
-) -> None:
-    manifest, sealed = message(keyrings["shop"], tmp_path, "shop", "bank", size=40 * MIB)
-    proxy = Proxy(server.port, after=3 * MIB, broken=2, silent=True)
-    monkeypatch.setattr(client_module, "_CALL_SECONDS", 1)
-    monkeypatch.setattr(client_module, "_TRANSFER_SECONDS", 1)
-    shop = join("shop", proxy.port, 30)
-    upload_early(shop, sealed, sealed.read_bytes())  # gives up after a second
-    monkeypatch.setattr(client_module, "_TRANSFER_SECONDS", 60)
-    cancelled = threading.Event()
-
-    def stop() -> None:
-        if cancelled.is_set():
-            raise Cancelled("stopped")
-
-    other = join("shop", proxy.port, 30, stop=stop)
-    threading.Timer(1, cancelled.set).start()
-    with pytest.raises(Cancelled):
-        upload_early(other, tmp_path / "other", sealed.read_bytes())
-    cancelled.clear()
-    shop.publish(manifest, sealed)
-    assert content(folder, manifest) == sealed.read_bytes()
-    proxy.close()
-
-
 @pytest.fixture
 def parties(tmp_path) -> Iterator[Callable[[], tuple[duckpriv.Party, duckpriv.Party, Proxy]]]:
     """A bank that serves, a shop that uses its mailbox, and what counts the bytes between them."""
@@ -875,22 +637,18 @@ def parties(tmp_path) -> Iterator[Callable[[], tuple[duckpriv.Party, duckpriv.Pa
         yield lambda: (bank, connect("shop", f"grpc+tls://localhost:{proxy.port}"), proxy)
 
 
-def test_a_query_that_fails_sends_no_message(parties, folder) -> None:
-    """Of a large one something has come by then, which stays unreadable: no message names it."""
-    bank, shop, _ = parties()
+def test_a_query_that_fails_sends_nothing(parties, folder) -> None:
+    bank, shop, proxy = parties()
     last = 3_000_000
     query = f"SELECT if(i = {last}, error('broken'), i) AS i FROM range({last + 1}) t(i)"
     shop.con.execute("SET threads = 1")
     with pytest.raises(duckdb.Error, match="broken"):
         shop.con.execute(f"CALL exchange_send('bank', 'big', $$ {query} $$)").fetchall()
-    assert len(list(folder.path.rglob("*.early"))) == 1
-    assert no_message(folder)
-    assert list(folder.manifests("s1")) == []
+    assert proxy.moved < MIB
+    assert not list(folder.path.rglob("*big*")) + list(folder.path.rglob(".*"))
     shop.con.execute("CALL exchange_send('bank', 'big', 'SELECT 1 AS i FROM range(1000000)')")
     count = "SELECT count(*), sum(i)::INTEGER FROM exchange_recv('shop', 'big')"
     assert bank.con.execute(count).fetchall() == [(1_000_000, 1_000_000)]
-    bank.close()
-    assert not list(folder.path.rglob("*.early"))
 
 
 def test_a_finished_run_needs_no_mailbox(parties, tmp_path, monkeypatch) -> None:
@@ -905,24 +663,6 @@ def test_a_finished_run_needs_no_mailbox(parties, tmp_path, monkeypatch) -> None
     assert shop.run(str(script)) == found == [{"y": 2}]
 
 
-def test_what_came_early_is_used_by_the_next_run(parties, folder, tmp_path, monkeypatch) -> None:
-    """The run ends when its message is committed and not yet delivered."""
-    script = tmp_path / "large.sql"
-    script.write_text("CALL exchange_send('bank', 'big', 'FROM range(1000000)'); SELECT 1 AS x;")
-    bank, shop, proxy = parties()
-    with monkeypatch.context() as patch, shop:
-        patch.setattr(RemoteMailbox, "publish", lambda *_: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
-            shop.run(str(script))
-    assert len(list(folder.path.rglob("*.early"))) == 1
-    assert list(folder.manifests("s1")) == []
-    _, shop, _ = parties()
-    assert shop.run(str(script)) == [{"x": 1}]
-    count = "SELECT count(*) FROM exchange_recv('shop', 'big')"
-    assert bank.con.execute(count).fetchall() == [(1_000_000,)]
-    assert 8_000_000 < proxy.moved < 9_000_000
-
-
 # Requests
 
 
@@ -932,9 +672,8 @@ VALID = [
     requests.SetStatus("s1", "shop", "{}"),
     requests.GetStatus("s1", "shop"),
     requests.ListStatuses("s1"),
-    requests.Begin("{}", "0123456789abcdef" * 2),
+    requests.Begin("{}"),
     requests.Upload("{}", 5),
-    requests.UploadEarly("s1", "shop", "bank", "0123456789abcdef" * 2, 5),
     requests.Download("s1", "bank", "shop", "a/b", 0, 5),
 ]
 values = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just("../x")
@@ -975,7 +714,7 @@ def test_mutated_requests(valid, choice) -> None:
     except MessageRejected:
         return
     assert requests.parse_request(requests.encode(parsed)) == parsed
-    for name in ("session", "sender", "receiver", "channel", "name", "early"):
+    for name in ("session", "sender", "receiver", "channel"):
         assert ".." not in getattr(parsed, name, "")
     if isinstance(parsed, requests.Begin | requests.Upload):
         with pytest.raises(MessageRejected):
@@ -1014,7 +753,7 @@ def get(client: fl.FlightClient, data: bytes) -> None:
 
 
 def test_requests_in_the_wrong_place(shop) -> None:
-    for use, wrong in ((ask, VALID[6]), (ask, VALID[8]), (put, VALID[0]), (get, VALID[1])):
+    for use, wrong in ((ask, VALID[6]), (ask, VALID[7]), (put, VALID[0]), (get, VALID[1])):
         with pytest.raises(fl.FlightServerError) as caught:
             use(shop._client, requests.encode(wrong))
         assert b"DUCKPRIV_MESSAGE_REJECTED: this is not what" in caught.value.extra_info
@@ -1161,7 +900,7 @@ def test_clients_that_hang_stop_neither_others_nor_the_server(
     manifest, sealed = message(keyrings["shop"], tmp_path, "shop", "bank", size=MIB)
     hanging = join("shop", server.port)
     text = manifest.to_json().decode()
-    assert hanging._begin(text, sealed, hanging._patience()) == 0
+    assert hanging._begin(text, hanging._patience()) == 0
     streams = []
     for _ in range(5):
         descriptor = fl.FlightDescriptor.for_command(requests.encode(requests.Upload(text, 0)))

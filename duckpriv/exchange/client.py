@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import io
 import time
-from base64 import b64encode
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pyarrow as pa
 
@@ -21,17 +20,13 @@ from ..errors import InvalidValue, MessageRejected, ProtocolError, from_text
 from ..keyring import Keyring
 from ..keys.certificate import MAILBOX_NAME
 from ..names import check_channel, check_name
-from .download import DownloadStream
-from .early import EarlyUpload, name_of
-from .files import Reader
-from .flight import fl
+from .files import open_file
 from .mailbox import Stream
 from .manifest import LARGEST, Manifest
 from .outgoing import Content
 from .patience import Patience
 from .requests import (
     CHUNK,
-    INLINE,
     PART,
     SCHEMA,
     Begin,
@@ -40,15 +35,13 @@ from .requests import (
     GetStatus,
     ListManifests,
     ListStatuses,
-    Put,
     Request,
     SetStatus,
     Upload,
-    UploadEarly,
     encode,
+    fl,
 )
 
-_Result = TypeVar("_Result")
 # A call that hangs is given up after so many seconds, and tried again over a new connection.
 _CALL_SECONDS, _TRANSFER_SECONDS = 20.0, 60.0
 _STATUS_SECONDS = 10.0  # with all that is tried again: a status is soon out of date
@@ -87,7 +80,6 @@ class RemoteMailbox:
         self._roots = b"".join(identity.root for identity in known)
         self._host, self._port, self._timeout, self._stop = host, port, timeout, stop
         self._client = self._dial()
-        self._small: tuple[bytes, bytes] | None = None  # the last manifest with its content
 
     @property
     def address(self) -> str:
@@ -100,63 +92,41 @@ class RemoteMailbox:
         if length != manifest.bytes:
             raise ProtocolError("the content has another length than its manifest says")
         text, patience = manifest.to_json().decode(), self._patience()
-        if length <= INLINE:
-            data = content.read_bytes() if isinstance(content, Path) else content
-            self._ask(Put(text, b64encode(data).decode()), patience)
-            return
-        assert isinstance(content, Path)
+        if length > CHUNK:
+            have = self._begin(text, patience)
+        else:
+            have = self._send(text, content, 0, patience)
         before = -1
-        while (have := self._begin(text, content, patience)) != manifest.bytes:
+        while have != length:
             if have is None or have <= before:  # after a restart it hashes what it has
                 patience.pause("it takes nothing")
             if have is None:
+                have = self._begin(text, patience)
                 continue
-            if have > manifest.bytes:
+            if have > length:
                 raise ProtocolError("the mailbox says that it has more than was sent")
             before = have
             patience.moved(have)
-            try:
-                self._send_part(text, content, have, patience.left(_TRANSFER_SECONDS))
-            except (pa.ArrowException, OSError) as error:
-                self._bear(error, patience)
-
-    def early(self, session: str, sender: str, receiver: str, content: Path) -> EarlyUpload:
-        """Return what uploads the content of a message to come while the file `content` is
-        written."""
-
-        def call(offset: int) -> AbstractContextManager[Any]:
-            request = UploadEarly(session, sender, receiver, name_of(content), offset)
-            return self._uploading(request, _TRANSFER_SECONDS)
-
-        return EarlyUpload(call, self._stop)
+            have = self._send(text, content, have, patience)
 
     def manifest(self, session: str, sender: str, receiver: str, channel: str) -> bytes | None:
         """Return the bytes of a message's manifest, or None while there is no message."""
-        answers = self._ask(GetMessage(session, sender, receiver, channel))
-        if len(answers) > 2 or any(len(answer) > LARGEST for answer in answers):
-            raise ProtocolError("the mailbox answers more than a small message")
-        self._small = (answers[0], answers[1]) if len(answers) == 2 else None
-        return answers[0] if answers else None
+        return _only(self._ask(GetMessage(session, sender, receiver, channel)), LARGEST)
 
     def open(self, manifest: Manifest) -> Stream:
         """Return a message's content, downloaded while it is read."""
-        if self._small is not None and self._small[0] == manifest.to_json():
-            return io.BytesIO(self._small[1])  # it came with the manifest
         patience = self._patience()
-        place = manifest.place
 
-        def start(offset: int, length: int) -> Any:
-            ticket = fl.Ticket(encode(Download(*place, offset, length)))
+        def start(offset: int) -> Any:
+            length = min(PART, manifest.bytes - offset)
+            ticket = fl.Ticket(encode(Download(*manifest.place, offset, length)))
             options = fl.FlightCallOptions(timeout=patience.left(_TRANSFER_SECONDS))
             stream = self._client.do_get(ticket, options)
             if stream.schema != SCHEMA:
                 raise MessageRejected("the mailbox sends what is no content")
             return stream
 
-        def bear(error: Exception) -> None:
-            self._bear(error, patience)
-
-        return DownloadStream(manifest.bytes, start, bear, patience)
+        return _Content(manifest.bytes, start, lambda e: self._bear(e, patience), patience)
 
     def manifests(self, session: str) -> Iterator[tuple[str, bytes]]:
         """Yield place and bytes of every manifest of a session from or to this party."""
@@ -201,24 +171,17 @@ class RemoteMailbox:
     def _ask(self, request: Request, patience: Patience | None = None) -> list[bytes]:
         """Return the answers to a request."""
         action = fl.Action("ask", encode(request))
-
-        def call(seconds: float) -> list[bytes]:
-            answers, length = [], 0
-            options = fl.FlightCallOptions(timeout=seconds)
-            for answer in self._client.do_action(action, options):
-                answers.append(answer.body.to_pybytes())
-                length += len(answers[-1]) + 100
-                if length > _LARGEST_ANSWER:
-                    raise ProtocolError("the mailbox answers more than can be")
-            return answers
-
-        return self._try(call, patience or self._patience())
-
-    def _try(self, call: Callable[[float], _Result], patience: Patience) -> _Result:
-        """Call with how many seconds it may take, until it works."""
+        patience = patience or self._patience()
         while True:
+            options = fl.FlightCallOptions(timeout=patience.left(_CALL_SECONDS))
+            answers, length = [], 0
             try:
-                return call(patience.left(_CALL_SECONDS))
+                for answer in self._client.do_action(action, options):
+                    answers.append(answer.body.to_pybytes())
+                    length += len(answers[-1]) + 100
+                    if length > _LARGEST_ANSWER:
+                        raise ProtocolError("the mailbox answers more than can be")
+                return answers
             except (pa.ArrowException, OSError) as error:
                 self._bear(error, patience)
 
@@ -242,47 +205,120 @@ class RemoteMailbox:
         else:
             patience.pause(f"calls fail ({type(error).__name__})")
 
-    def _begin(self, text: str, content: Path, patience: Patience) -> int | None:
+    def _begin(self, text: str, patience: Patience) -> int | None:
         """Return how many bytes of a message the mailbox has, if it knows already."""
-        answer = _only(self._ask(Begin(text, name_of(content)), patience)) or b""
-        if len(answer) > 20 or not (answer or b"0").isdigit():
-            raise ProtocolError("the mailbox does not say how much it has of a message")
-        return int(answer) if answer else None
+        return _number(_only(self._ask(Begin(text), patience)))
 
-    def _send_part(self, text: str, content: Path, offset: int, seconds: float) -> None:
-        until = time.monotonic() + seconds / 2  # what is under way at the end of a call is lost
-        with (
-            self._uploading(Upload(text, offset), seconds) as writer,
-            Reader(content, offset) as source,
-        ):
-            for _ in range(PART // CHUNK):
-                self._stop()
-                if time.monotonic() > until or not (chunk := source.read(CHUNK)):
-                    break
-                writer.write_metadata(chunk)
-
-    @contextmanager
-    def _uploading(self, request: Request, seconds: float) -> Iterator[Any]:
-        """Yield what sends chunks; at the end the server has taken them. Raises what it says."""
-        descriptor = fl.FlightDescriptor.for_command(encode(request))
-        options = fl.FlightCallOptions(timeout=seconds)
-        writer, reader = self._client.do_put(descriptor, SCHEMA, options)
+    def _send(self, text: str, content: Content, offset: int, patience: Patience) -> int | None:
+        """Send what comes from `offset` on, for a while; return as `_begin` does."""
         try:
-            yield writer
-            writer.done_writing()
-            reader.read()
-            writer.close()
-        except BaseException:
-            # Else pyarrow does, and writes to standard error that the connection is broken.
-            with suppress(pa.ArrowException, OSError):
+            return self._send_part(text, content, offset, patience.left(_TRANSFER_SECONDS))
+        except (pa.ArrowException, OSError) as error:
+            self._bear(error, patience)
+            return self._begin(text, patience)
+
+    def _send_part(self, text: str, content: Content, offset: int, seconds: float) -> int | None:
+        until = time.monotonic() + seconds / 2  # what is under way at the end of a call is lost
+        descriptor = fl.FlightDescriptor.for_command(encode(Upload(text, offset)))
+        options = fl.FlightCallOptions(timeout=seconds)
+        with open_file(content) if isinstance(content, Path) else io.BytesIO(content) as source:
+            source.seek(offset)
+            writer, reader = self._client.do_put(descriptor, SCHEMA, options)
+            try:
+                while time.monotonic() < until and (chunk := source.read(CHUNK)):
+                    self._stop()
+                    writer.write_metadata(chunk)
+                writer.done_writing()
+                answer = reader.read()
                 writer.close()
-            raise
+            except BaseException:
+                # Else pyarrow does, and writes to standard error that the connection is broken.
+                with suppress(pa.ArrowException, OSError):
+                    writer.close()
+                raise
+        return _number(None if answer is None else answer.to_pybytes())
 
 
-def _only(answers: list[bytes]) -> bytes | None:
-    if len(answers) > 1:
-        raise ProtocolError("the mailbox gives several answers where there is one")
+class _Content(io.RawIOBase):
+    """Content of `length` bytes, part by part. `start(offset)` begins the stream of a part,
+    `bear(error)` waits after one that broke off, or raises; then it goes on where it was."""
+
+    def __init__(
+        self,
+        length: int,
+        start: Callable[[int], Any],
+        bear: Callable[[Exception], None],
+        patience: Patience,
+    ) -> None:
+        super().__init__()
+        self._length, self._start, self._bear, self._patience = length, start, bear, patience
+        self._offset = self._part_end = 0
+        self._stream: Any = None
+        self._pending = memoryview(b"")
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer with what comes next; 0 bytes are the end."""
+        if not self._pending:
+            self._pending = self._next_chunk()
+        count = min(len(buffer), len(self._pending))
+        buffer[:count] = self._pending[:count]
+        self._pending = self._pending[count:]
+        return count
+
+    def close(self) -> None:
+        """Hang up."""
+        self._hang_up()
+        super().close()
+
+    def _next_chunk(self) -> memoryview:
+        """Return the next bytes, none at the end or where the mailbox has no more."""
+        began = -1  # where the stream had begun
+        while self._offset < self._length:
+            try:
+                if self._stream is None:
+                    began, self._part_end = self._offset, min(self._offset + PART, self._length)
+                    self._stream = self._start(self._offset)
+                self._patience.left(0)
+                chunk = self._stream.read_chunk()
+            except StopIteration:
+                self._stream = None
+                if began == self._offset:
+                    break
+                continue
+            except (pa.ArrowException, OSError) as error:
+                self._hang_up()
+                self._bear(error)
+                continue
+            content = memoryview(chunk.app_metadata or b"").cast("B")
+            if self._offset + len(content) > self._part_end:
+                raise MessageRejected("the mailbox sends more than was asked for")
+            self._offset += len(content)
+            if content:
+                self._patience.moved(self._offset)
+                return content
+        return memoryview(b"")
+
+    def _hang_up(self) -> None:
+        if self._stream is not None:
+            self._stream.cancel()
+            self._stream = None
+
+
+def _only(answers: list[bytes], most: int = _LARGEST_ANSWER) -> bytes | None:
+    if len(answers) > 1 or any(len(answer) > most for answer in answers):
+        raise ProtocolError("the mailbox answers more than was asked for")
     return answers[0] if answers else None
+
+
+def _number(answer: bytes | None) -> int | None:
+    answer = answer or b""
+    if len(answer) > 20 or not (answer or b"0").isdigit():
+        raise ProtocolError("the mailbox does not say how much it has of a message")
+    return int(answer) if answer else None
 
 
 def _name(data: bytes) -> str:

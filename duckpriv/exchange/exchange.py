@@ -149,10 +149,9 @@ class FileExchange:
                 self._open.pop(stale).discard()
             path = self.outbox.folder / new_name()
             handle = 1 + secrets.randbits(62)  # a number that no view can guess
-            early = self.mailbox.early(self.session, self.me, receivers[0], path)
             self._open[handle] = OutgoingMessage(
                 *(path, receivers, channel, protocol, parameters, send.columns),
-                *(key, self.outbox.small, early),
+                *(key, self.outbox.small),
             )
         return handle
 

@@ -8,10 +8,10 @@ PATH/SESSION/SENDER/status.json says whether that party runs.
 
 from __future__ import annotations
 
+import io
 import os
 import secrets
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import islice
@@ -20,7 +20,7 @@ from pathlib import Path
 from ..disk import at, home_expanded
 from ..errors import InvalidValue, MessageRejected, ProtocolError
 from ..names import check_channel, check_name
-from .files import NoFileError, Reader, open_file, sync
+from .files import NoFileError, open_file, sync
 from .manifest import LARGEST, Manifest
 from .outgoing import Content
 from .status import LARGEST_STATUS
@@ -79,24 +79,9 @@ class Folder:
         """Return a path beside a message's files for content that is not whole yet."""
         return self._files_of(manifest)[0].with_name(f".{stem}.partial")
 
-    def early(self, session: str, sender: str, receiver: str, content: Path) -> None:
-        """Nothing is to be had from it: the file needs only another name."""
-
-    def early_path(self, session: str, sender: str, receiver: str, name: str) -> Path:
-        """Return a path in the same folder for content that has no manifest yet."""
-        return self.path / session / sender / receiver / f".{name}.early"
-
     def make(self, session: str, sender: str, receiver: str) -> None:
         """Make the folder of the messages from one party to another."""
         self._make(self.path / session / sender / receiver)
-
-    def forget_early(self, seconds: float) -> None:
-        """Delete content that has no manifest and was not written for so long."""
-        old = time.time() - seconds
-        for content in self.path.glob("*/*/*/.*.early"):
-            with suppress(OSError):  # others write here too
-                if content.lstat().st_mtime < old:
-                    content.unlink()
 
     def place(self, manifest: Manifest, partial: Path) -> None:
         """Make the message visible whose whole content is in `partial`, safe on disk; that is gone
@@ -131,11 +116,10 @@ class Folder:
         except NoFileError:
             raise _no_file(sender, channel) from None
 
-    def open(self, manifest: Manifest, offset: int = 0) -> Reader:
-        """Return a message's content from `offset` on. Raises MessageRejected where there is
-        none."""
+    def open(self, manifest: Manifest) -> io.FileIO:
+        """Return a message's content. Raises MessageRejected where there is none."""
         try:
-            return Reader(self._files_of(manifest)[0], offset)
+            return open_file(self._files_of(manifest)[0])
         except (FileNotFoundError, NoFileError):
             raise MessageRejected(f"{manifest.what} has a manifest but no data") from None
 
@@ -256,11 +240,11 @@ def _read_small(path: Path, most: int) -> bytes | None:
     """Return a file's bytes, one more than `most` at most; None where there is none. Raises
     NoFileError."""
     try:
-        descriptor = open_file(path, os.O_RDONLY)
+        source = open_file(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    with os.fdopen(descriptor, "rb") as source:
-        return source.read(most + 1)
+    with at(path), source:
+        return io.BufferedReader(source).read(most + 1)
 
 
 def _link_or_copy(source: Path, target: Path) -> None:

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,16 +20,13 @@ from ..crypto.sealing import Unsealer
 from ..disk import at, utf8_path
 from ..errors import MessageRejected
 from .arrowstream import CompressedError, read_batches
-from .files import Writer
 from .limits import Limits
 from .mailbox import Stream
 from .manifest import Manifest, columns_of
-from .requests import INLINE
 from .types import depth, is_allowed
 
 _CHUNK = 1 << 20
-_HASHED_AT_ONCE = 64 << 10  # not in another thread
-_AT_ONCE = INLINE
+_AT_ONCE = 256 << 10
 _GROUP_ROWS, _GROUP_BYTES, _LONG_ROW = 1 << 16, 1 << 20, 1 << 17
 
 
@@ -72,8 +67,6 @@ def accept(
     except BaseException:
         target.unlink(missing_ok=True)
         raise
-    finally:
-        content.end()
 
 
 class _Content:
@@ -87,9 +80,6 @@ class _Content:
         self._manifest, self._source, self._largest = manifest, source, limits.batch_bytes
         self.nesting, self.at_once = limits.nesting, min(_AT_ONCE, limits.batch_bytes)
         self._digest, self._length = hashlib.sha256(), 0
-        self._thread = ThreadPoolExecutor(1, "duckpriv-hash")
-        self._hashing: Future[None] = Future()
-        self._hashing.set_result(None)
         self._readinto = self._take
         if key is not None:
             self._readinto = Unsealer(key, self._take, manifest.bytes + 1).readinto
@@ -112,27 +102,18 @@ class _Content:
         return buffer.slice(0, filled)
 
     def _take(self, target: memoryview) -> int:
-        """Fill a buffer; return how many bytes that were, fewer at the end. The buffer before has
-        been hashed then."""
+        """Fill a buffer; return how many bytes that were, fewer at the end."""
         # One byte more than expected is enough to know that there is more.
         target = target[: self._manifest.bytes + 1 - self._length]
         filled = 0
         while filled < len(target) and (count := self._source.readinto(target[filled:])):
             filled += count
         self._length += filled
-        self._hashing.result()
-        if filled > _HASHED_AT_ONCE:
-            self._hashing = self._thread.submit(self._digest.update, target[:filled])
-        else:
-            self._digest.update(target[:filled])
+        self._digest.update(target[:filled])
         return filled
 
     def close(self) -> None:
         """The source is closed by who opened it."""
-
-    def end(self) -> None:
-        """Use no more."""
-        self._thread.shutdown()
 
     def check_end(self) -> None:
         """Raise MessageRejected unless exactly the manifest's bytes were there."""
@@ -152,36 +133,23 @@ class _Content:
 
 
 def _to_parquet(manifest: Manifest, content: _Content, target: Path, nulls: bool) -> None:
-    # Calls of Python, threads and windows would take longer than a small message itself.
+    # Calls of Python would take longer than a small message itself.
     small = manifest.bytes <= content.at_once
     read = pa.BufferReader(content.read(manifest.bytes)) if small else pa.PythonFile(content, "r")
-    written = pa.OSFile(utf8_path(target), "wb") if small else closing(Writer(target))
-    with read as source, written as file:
+    with read as source, pa.OSFile(utf8_path(target), "wb") as file:
         schema, batches = read_batches(source)
         schema = schema.remove_metadata()
         _check_schema(manifest, schema, content.nesting)
-        with (
-            pq.ParquetWriter(
-                file,
-                schema,
-                compression="none",
-                use_dictionary=False,
-                # By them DuckDB leaves out groups without the rows that a query wants.
-                write_statistics=[f.name for f in schema if pat.is_integer(f.type)],
-            ) as writer,
-            ThreadPoolExecutor(1, "duckpriv-parquet") as thread,
-        ):
-            writing: Future[None] | None = None
+        with pq.ParquetWriter(
+            file,
+            schema,
+            compression="none",
+            use_dictionary=False,
+            # By them DuckDB leaves out groups without the rows that a query wants.
+            write_statistics=[f.name for f in schema if pat.is_integer(f.type)],
+        ) as writer:
             for table in _grouped(_checked(manifest, batches, nulls), schema):
-                if small:
-                    writer.write_table(table)
-                    continue
-                if writing is not None:
-                    writing.result()
-                writing = thread.submit(writer.write_table, table)
-            if writing is not None:
-                writing.result()
-        file.flush()
+                writer.write_table(table)
         if source.read(1):
             raise MessageRejected(f"{manifest.what} has something behind its rows")
 

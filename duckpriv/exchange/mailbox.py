@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from .manifest import Manifest
-from .outgoing import Content, Early
+from .outgoing import Content
 
 # Content as it comes; read with `readinto`, closed by who opened it.
 Stream: TypeAlias = io.RawIOBase | io.BufferedIOBase
@@ -23,10 +22,6 @@ class Mailbox(Protocol):
 
     def publish(self, manifest: Manifest, content: Content) -> None:
         """Return when the message is durably there. The identical one again changes nothing."""
-
-    def early(self, session: str, sender: str, receiver: str, content: Path) -> Early | None:
-        """Return what takes the content of a message while the file `content` is written, where
-        that saves time."""
 
     def manifest(self, session: str, sender: str, receiver: str, channel: str) -> bytes | None:
         """Return the bytes of a message's manifest, or None while there is no message."""

@@ -15,10 +15,9 @@ from ..errors import ProtocolError
 from .mailbox import Mailbox
 from .manifest import Manifest
 from .outgoing import Content
-from .requests import INLINE
 
-# Messages that go in one call stay in memory; smaller ones that a journal holds stand in its table.
-_SMALL, _SMALL_HELD = INLINE, 8 << 10
+# Small messages stay in memory; smaller ones that a journal holds stand in its table.
+_SMALL, _SMALL_HELD = 256 << 10, 8 << 10
 _NAME = re.compile(r"[0-9a-f]{32}\.message")
 
 

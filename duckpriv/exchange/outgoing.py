@@ -4,16 +4,19 @@ sealed where messages are protected."""
 from __future__ import annotations
 
 import hashlib
+import io
+import os
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 
 from ..crypto.sealing import Sealer
+from ..disk import at
 from ..errors import InvalidValue, NotAccepted, ProtocolError
-from .files import Writer
 from .manifest import columns_of, listed
 from .types import expected_columns, message_schema, to_message
 
@@ -23,19 +26,6 @@ _BATCH_BYTES = 8 << 20
 
 # Content is a file, or, where it is small, the bytes.
 Content: TypeAlias = Path | bytes
-
-
-class Early(Protocol):
-    """Takes content while it is made."""
-
-    def write(self, data: bytearray | memoryview, /) -> None:
-        """Take what comes next. Raises Cancelled."""
-
-    def finish(self) -> None:
-        """Return when nothing is under way. Raises Cancelled."""
-
-    def give_up(self) -> None:
-        """There will be no message."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +41,8 @@ class Written:
 
 class OutgoingMessage:
     """Collects rows in batches and streams them, encrypted with `key` where it is not None, to the
-    file `path` once they are more than `small` bytes, and from there to `early`. Where `columns` is
-    not empty, they have to have exactly these. Safe for DuckDB's threads."""
+    file `path` once they are more than `small` bytes. Where `columns` is not empty, they have to
+    have exactly these. Safe for DuckDB's threads."""
 
     def __init__(
         self,
@@ -64,14 +54,13 @@ class OutgoingMessage:
         columns: str,
         key: bytes | None,
         small: int,
-        early: Early | None,
     ) -> None:
         self._columns = expected_columns(columns) if columns else None
         self.key, self.receivers, self.channel = key, receivers, channel
         self.protocol, self.parameters = protocol, parameters
         self._sql_type = ""  # of the rows
         self._type: pa.StructType | None = None
-        self._sink = _Sink(path, key, small, early)
+        self._sink = _Sink(path, key, small)
         self._rows = self._pending_rows = self._pending_bytes = 0
         self._pending: list[pa.StructArray] = []
         self._collecting, self._writing = threading.Lock(), threading.Lock()
@@ -151,10 +140,10 @@ class _Sink:
 
     closed = False
 
-    def __init__(self, path: Path, key: bytes | None, small: int, early: Early | None) -> None:
-        self._path, self._small, self._early = path, small, early
+    def __init__(self, path: Path, key: bytes | None, small: int) -> None:
+        self._path, self._small = path, small
         self._memory = bytearray()
-        self._file: Writer | None = None
+        self._file: io.BufferedWriter | None = None
         self._digest, self._length = hashlib.sha256(), 0
         self._sealer = None if key is None else Sealer(key, self._put)
 
@@ -162,23 +151,17 @@ class _Sink:
         return self._put(data) if self._sealer is None else self._sealer.write(data)
 
     def _put(self, data: Any) -> int:
-        with memoryview(data).cast("B") as given:
+        with memoryview(data).cast("B") as given, at(self._path):
             self._length += len(given)
+            self._digest.update(given)
             if self._file is None and self._length <= self._small:
                 self._memory += given
                 return len(given)
             if self._file is None:
                 # In a folder of our own; the mode is that of a file in the mailbox.
-                self._file = Writer(self._path, self._digest)
-                if self._memory:
-                    self._write(self._memory)
-            return self._write(given)
-
-    def _write(self, data: bytearray | memoryview) -> int:
-        assert self._file is not None
-        if self._early is not None:
-            self._early.write(data)
-        return self._file.write(data)
+                self._file = self._path.open("xb")
+                self._file.write(self._memory)
+            return self._file.write(given)
 
     def flush(self) -> None:
         """Nothing is kept back that could be written."""
@@ -187,20 +170,15 @@ class _Sink:
         """Return content, length and SHA-256."""
         if self._sealer is not None:
             self._sealer.finish()
-        content: Content = self._path
-        if self._file is None:
-            content = bytes(self._memory)
-            self._digest.update(content)
-        else:
-            self._file.sync()
-            self._file.close()
-            if self._early is not None:
-                self._early.finish()
+        if self._file is not None:
+            with at(self._path), self._file:
+                self._file.flush()
+                os.fsync(self._file.fileno())
+        content = bytes(self._memory) if self._file is None else self._path
         return content, self._length, self._digest.hexdigest()
 
     def discard(self) -> None:
         if self._file is not None:
-            self._file.close()
-        if self._early is not None:
-            self._early.give_up()
+            with suppress(OSError):  # of what it could not write
+                self._file.close()
         self._path.unlink(missing_ok=True)

@@ -7,10 +7,9 @@ A request is `{"do": WHAT, …}` with exactly the fields of its kind. It comes f
 from __future__ import annotations
 
 import json
-import re
-from base64 import b64decode
+import os
 from dataclasses import dataclass, fields
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, TypeAlias, get_args
 
 import pyarrow as pa
 
@@ -20,40 +19,32 @@ from .manifest import LARGEST, Manifest
 from .status import LARGEST_STATUS
 from .untrusted import parse_json
 
+# gRPC writes every failed handshake to standard error, unless this is set before it is loaded.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+
+import pyarrow.flight as fl
+
+__all__ = ["fl"]
 # Content goes in chunks, and a call moves a part at most: progress is counted in parts.
 CHUNK = 1 << 20
 PART = 64 << 20
-# Messages up to so many bytes go in one call.
-INLINE = 256 << 10
 # Chunks are the application's metadata of a stream without columns: nothing of Arrow's own format
 # has to be read from the network. Results of actions are plain bytes too.
 SCHEMA = pa.schema([])
 EMPTY = pa.RecordBatch.from_arrays([], schema=SCHEMA)
-# How a sender names content: a random number in hexadecimal.
-_NAME = re.compile("[0-9a-f]{32}")
 # The manifest is a text in JSON within JSON, which can at most double it.
 _LARGEST = 2 * LARGEST + 4096
 
 
 @dataclass(frozen=True)
 class GetMessage:
-    """Answered by a message's manifest, and by its content where that is at most INLINE bytes; by
-    nothing where there is no message."""
+    """Answered by a message's manifest, or by nothing where there is no message."""
 
     do: ClassVar = "message"
     session: str
     sender: str
     receiver: str
     channel: str
-
-
-@dataclass(frozen=True)
-class Put:
-    """Publishes a message of at most INLINE bytes at once; `content` is base64."""
-
-    do: ClassVar = "put"
-    manifest: str
-    content: str
 
 
 @dataclass(frozen=True)
@@ -93,33 +84,18 @@ class ListStatuses:
 
 @dataclass(frozen=True)
 class Begin:
-    """Answered by how far the upload of this message is: see `uploads.py`. `early` is the name
-    under which its content may have come before."""
+    """Answered by how far the upload of this message is: see `uploads.py`."""
 
     do: ClassVar = "begin"
     manifest: str
-    early: str
 
 
 @dataclass(frozen=True)
 class Upload:
-    """The descriptor of a stream of chunks that begin at `offset`."""
+    """The descriptor of a stream of chunks that begin at `offset`; answered as Begin is."""
 
     do: ClassVar = "upload"
     manifest: str
-    offset: int
-
-
-@dataclass(frozen=True)
-class UploadEarly:
-    """The descriptor of a stream of chunks that begin at `offset`: of content that `sender` still
-    makes, and has named `name`."""
-
-    do: ClassVar = "upload early"
-    session: str
-    sender: str
-    receiver: str
-    name: str
     offset: int
 
 
@@ -137,24 +113,9 @@ class Download:
 
 
 Request: TypeAlias = (
-    GetMessage
-    | Put
-    | ListManifests
-    | SetStatus
-    | GetStatus
-    | ListStatuses
-    | Begin
-    | Upload
-    | UploadEarly
-    | Download
+    GetMessage | ListManifests | SetStatus | GetStatus | ListStatuses | Begin | Upload | Download
 )
-_KINDS: dict[str, type[Request]] = {
-    kind.do: kind
-    for kind in (
-        *(GetMessage, Put, ListManifests, SetStatus, GetStatus, ListStatuses),
-        *(Begin, Upload, UploadEarly, Download),
-    )
-}
+_KINDS: dict[str, type[Request]] = {kind.do: kind for kind in get_args(Request)}
 
 
 def encode(request: Request) -> bytes:
@@ -180,7 +141,7 @@ def parse_request(data: bytes) -> Request:
     return kind(**body)
 
 
-def parse_manifest(request: Begin | Upload | Put) -> Manifest:
+def parse_manifest(request: Begin | Upload) -> Manifest:
     """Read the manifest of a message that comes. Raises MessageRejected."""
     try:
         return Manifest.from_json(request.manifest.encode())
@@ -188,25 +149,11 @@ def parse_manifest(request: Begin | Upload | Put) -> Manifest:
         raise MessageRejected("the manifest is malformed") from None
 
 
-def parse_content(request: Put) -> bytes:
-    """Read the content of a small message. Raises MessageRejected."""
-    try:
-        content = b64decode(request.content, validate=True)
-    except ValueError:
-        raise MessageRejected("the content is malformed") from None
-    if len(content) > INLINE:
-        raise MessageRejected(f"a message of more than {INLINE} bytes comes in chunks")
-    return content
-
-
 def _check(name: str, value: object) -> None:
     if name in ("session", "sender", "receiver"):
         check_name(name, value)
     elif name == "channel":
         check_channel(value)
-    elif name in ("name", "early"):
-        if not isinstance(value, str) or not _NAME.fullmatch(value):
-            raise ValueError
     elif name in ("offset", "length"):
         if type(value) is not int or not 0 <= value < 2**63:
             raise ValueError

@@ -2,13 +2,13 @@
 
 TLS says who the peer is: its certificate has a name that only one trusted identity may have (see
 `keys/certificate.py`). A peer publishes in its own name only, and sees only messages from or to
-itself; a manifest's signature is checked before it is stored. Content may come before its manifest:
-a trusted peer's, encrypted, within the limit on bytes and while there is room. What comes from the
-network is read in `requests.py` and `manifest.py` alone.
+itself; a manifest's signature is checked before content is taken. What comes from the network is
+read in `requests.py` and `manifest.py` alone.
 """
 
 from __future__ import annotations
 
+import io
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
@@ -17,8 +17,6 @@ from typing import Any, TypeVar
 from ..errors import InvalidValue, MessageRejected, ProtocolError
 from ..keyring import Keyring
 from ..keys import PublicIdentity
-from .files import Reader
-from .flight import fl
 from .folder import Folder
 from .gate import Gate
 from .limits import Limits
@@ -28,7 +26,6 @@ from .quota import Quota
 from .requests import (
     CHUNK,
     EMPTY,
-    INLINE,
     SCHEMA,
     Begin,
     Download,
@@ -36,11 +33,9 @@ from .requests import (
     GetStatus,
     ListManifests,
     ListStatuses,
-    Put,
     SetStatus,
     Upload,
-    UploadEarly,
-    parse_content,
+    fl,
     parse_manifest,
     parse_request,
 )
@@ -83,12 +78,10 @@ class MailboxServer:
         self._cut = weakref.finalize(self, self._gate.close)
 
     def close(self) -> None:
-        """End all calls and serve no more. A message that was uploaded in part can be continued;
-        content without a manifest is deleted."""
+        """End all calls and serve no more. A message that was uploaded in part can be continued."""
         if self._cut.alive:
             self._cut()
             self._service.shutdown()
-            self._service.uploads.close()
 
     def __enter__(self) -> MailboxServer:
         return self
@@ -159,13 +152,7 @@ class _Service(fl.FlightServerBase):  # type: ignore[misc]
         match request:
             case GetMessage():
                 _check_seen_by(peer, request)
-                place = (request.session, request.sender, request.receiver, request.channel)
-                found = _found(self._folder.manifest(*place))
-                return found + [c for data in found for c in self._small(place, data)]
-            case Put():
-                content = parse_content(request)
-                self.uploads.publish(self._acceptable(peer, request), content)
-                return ()
+                return _found(self._folder.manifest(*_place(request)))
             case ListManifests():
                 return (
                     f"{place}\n".encode() + data
@@ -184,11 +171,11 @@ class _Service(fl.FlightServerBase):  # type: ignore[misc]
                 return [f"{name}\n".encode() + status for name, status in statuses]
             case Begin():
                 manifest = self._acceptable(peer, request)
-                with self.uploads.of(manifest, request.early) as upload:
+                with self.uploads.of(manifest) as upload:
                     return [_number(upload.begin())]
         raise _misplaced()
 
-    def _acceptable(self, peer: str, request: Begin | Upload | Put) -> Manifest:
+    def _acceptable(self, peer: str, request: Begin | Upload) -> Manifest:
         """Return the manifest of a message that this peer may publish."""
         manifest = parse_manifest(request)
         _check_own(peer, manifest.sender)
@@ -197,28 +184,12 @@ class _Service(fl.FlightServerBase):  # type: ignore[misc]
         return manifest
 
     def _receive(self, context: Any, peer: str, request: Any, reader: Any) -> int | None:
-        if reader.schema != SCHEMA:
+        if not isinstance(request, Upload) or reader.schema != SCHEMA:
             raise _misplaced()
-        match request:
-            case Upload():
-                with self.uploads.of(self._acceptable(peer, request)) as upload:
-                    for position, chunk in self._chunks(context, reader, request.offset):
-                        upload.write(position, chunk)
-                    return upload.begin()
-            case UploadEarly():
-                _check_own(peer, request.sender)
-                place = (request.session, request.sender, request.receiver, request.name)
-                with self.uploads.early(*place) as content:
-                    for position, chunk in self._chunks(context, reader, request.offset):
-                        if position > content.length:
-                            raise ProtocolError("there are bytes missing before these")
-                        if position + len(chunk) > self._limits.bytes:
-                            raise MessageRejected("the content is longer than the limit bytes")
-                        new = position + len(chunk) - content.length
-                        self.uploads.take_early(*place[:3], max(0, new))
-                        content.write(position, chunk)
-                    return content.length
-        raise _misplaced()
+        with self.uploads.of(self._acceptable(peer, request)) as upload:
+            for position, chunk in self._chunks(context, reader, request.offset):
+                upload.write(position, chunk)
+            return upload.begin()
 
     def _chunks(self, context: Any, reader: Any, position: int) -> Iterator[tuple[int, memoryview]]:
         """Yield the chunks of an upload and where they begin."""
@@ -234,23 +205,16 @@ class _Service(fl.FlightServerBase):  # type: ignore[misc]
             yield position, content
             position += len(content)
 
-    def _small(self, place: tuple[str, str, str, str], data: bytes) -> list[bytes]:
-        manifest = Manifest.from_json(data)
-        if manifest.bytes > INLINE or manifest.place != place:
-            return []
-        with self._folder.open(manifest) as source:
-            return [source.read(INLINE)]
-
-    def _find(self, peer: str, request: Any) -> Reader:
+    def _find(self, peer: str, request: Any) -> io.FileIO:
         if not isinstance(request, Download):
             raise _misplaced()
         _check_seen_by(peer, request)
-        place = (request.session, request.sender, request.receiver, request.channel)
+        place = _place(request)
         data = self._folder.manifest(*place)
         manifest = None if data is None else Manifest.from_json(data)
         if manifest is None or place != manifest.place:
             raise MessageRejected(f"there is no message '{request.channel}' in this place")
-        return self._folder.open(manifest, request.offset)
+        return self._folder.open(manifest)
 
 
 def _check_own(peer: str, sender: str) -> None:
@@ -275,8 +239,13 @@ def _number(bytes_there: int | None) -> bytes:
     return b"" if bytes_there is None else str(bytes_there).encode()
 
 
-def _chunks(source: Reader, request: Download) -> Iterator[bytes]:
+def _place(request: GetMessage | Download) -> tuple[str, str, str, str]:
+    return request.session, request.sender, request.receiver, request.channel
+
+
+def _chunks(source: io.FileIO, request: Download) -> Iterator[bytes]:
     with source:
+        source.seek(request.offset)
         left = request.length
         while chunk := source.read(min(CHUNK, left)):
             left -= len(chunk)

@@ -2,32 +2,35 @@
 
 The content of an unfinished message lies beside its place, in a partial file that is named by the
 message's SHA-256. So an upload continues after a broken connection, and after a restart of the
-server. Several uploads of one message at a time are harmless: each brings the same bytes.
-
-A message's manifest is made when its content is whole. Content that comes while its sender still
-makes it is named by its sender, and belongs to no message until a manifest that names it comes. It
-is encrypted with a key that only that manifest has, so without one nobody can read it.
+server. Several uploads of one message at a time are harmless: each brings the same bytes, and who
+is behind only repeats what is there.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import io
+import os
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
+from ..disk import at
 from ..errors import MessageRejected, ProtocolError
+from .files import open_file, sync
 from .folder import Folder
 from .manifest import Manifest
-from .partial import Partial
 from .quota import Quota
+from .requests import CHUNK
 
-# Content without a manifest: how many a sender may have, and for how long.
-_MOST_EARLY, _EARLY_SECONDS = 4, 600.0
 # Of manifests that are kept in memory, in all: one may have a megabyte of columns.
 _MOST_COLUMNS = 1 << 14
+# What lies there after a restart is hashed again, for this long in a call.
+_HASHING_SECONDS = 1.0
 
 
 class Upload:
@@ -45,60 +48,90 @@ class Upload:
         self.users = 0
         self._folder, self._path, self._placing = folder, partial, placing
         self._lock = threading.Lock()
-        self._resumed = partial.exists()
-        self._partial = Partial(partial)
-
-    def adopt(self, early: Partial) -> None:
-        """Go on with content that came before the manifest, where that is of use."""
-        with self._lock:
-            there = self._partial.length or self._path.exists()
-            if early.length and not there:
-                with suppress(OSError, ProtocolError):  # somebody has deleted it; or no room
-                    self._check_room(early.length)
-                    early.move(self._path)
-                    self._partial, self._resumed = early, True
-                    return
-        early.remove(ended=True)
+        self._start()
+        self._resumed = self._hashing
 
     def begin(self) -> int | None:
         """Return how many bytes are there, or None while these are still hashed: ask again.
 
         Where all are there, the message is published. Raises ProtocolError where another message
-        is in its place.
+        is in its place, or the rest would be too much.
         """
         with self._lock:
             if self._is_published():
                 return self.manifest.bytes
-            if not self._partial.known():
+            if self._hashing and not self._hash_for_a_while():
                 return None
-            self._check_room(self._partial.length)
+            missing = max(0, self.manifest.bytes - self._length)
+            self._quota.check(self.manifest.sender, self.manifest.session, missing)
             self._finish_if_whole()
-            return self._partial.length
+            return self._length
 
     def write(self, position: int, chunk: memoryview) -> None:
-        """Take the bytes that begin at `position`. The last ones publish the message.
+        """Take the bytes that begin at `position`, unless some before them are missing: `begin`
+        tells. The last ones publish the message.
 
         Raises MessageRejected where they are too many, or together are not the message's content.
         """
         with self._lock:
             if position + len(chunk) > self.manifest.bytes:
                 raise MessageRejected(f"{self.manifest.what} has more bytes than its manifest says")
-            if self._folder.has(self.manifest):
+            if self._hashing or self._length < position or self._folder.has(self.manifest):
                 return
-            new = position + len(chunk) - self._partial.length
-            if 0 < new <= len(chunk):
-                self._take(0, new)
-            self._partial.write(position, chunk)  # what is missing, begin() tells
+            self._append(chunk[self._length - position :])
             self._finish_if_whole()
 
-    def rest(self) -> None:
-        """Write what is in memory, and leave no file open: nobody uploads now."""
-        self._partial.rest()
+    def _append(self, data: memoryview) -> None:
+        if not data:
+            return
+        self._take(0, len(data))
+        with self._counting(), self._open() as file, at(self._path):
+            done = 0
+            while done < len(data):  # an unbuffered file may take less than it is given
+                done += file.write(data[done:])
+        self._digest.update(data)
+        self._length += len(data)
 
-    def _check_room(self, there: int) -> None:
-        """Raise ProtocolError where the rest would be too much: before it is sent."""
-        missing = max(0, self.manifest.bytes - there)
-        self._quota.check(self.manifest.sender, self.manifest.session, missing)
+    def _open(self) -> io.FileIO:
+        """Return the file, which is made if there is none, with what was counted in it: a crash may
+        have left more. Raises OSError where there is less."""
+        flags = os.O_RDWR | os.O_APPEND | (0 if self._length else os.O_CREAT)
+        file = open_file(self._path, flags)
+        if os.fstat(file.fileno()).st_size < self._length:
+            file.close()
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        file.truncate(self._length)
+        return file
+
+    def _start(self) -> None:
+        self._digest, self._length = hashlib.sha256(), 0
+        self._hashing = self._path.exists()
+
+    def _remove(self) -> None:
+        self._path.unlink(missing_ok=True)
+        self._start()
+
+    @contextmanager
+    def _counting(self) -> Iterator[None]:
+        """Where writing fails, nobody knows what is there: hash it again."""
+        try:
+            yield
+        except BaseException:
+            self._start()
+            raise
+
+    def _hash_for_a_while(self) -> bool:
+        """Go on hashing what an earlier server has received; return whether that is all."""
+        until = time.monotonic() + _HASHING_SECONDS
+        with open_file(self._path) as source:
+            source.seek(self._length)
+            while chunk := source.read(CHUNK):
+                if time.monotonic() > until:
+                    return False
+                self._digest.update(chunk)
+                self._length += len(chunk)
+        self._hashing = False
+        return True
 
     def _take(self, messages: int, size: int) -> None:
         manifest = self.manifest
@@ -108,57 +141,53 @@ class Upload:
         try:
             published = self._folder.has(self.manifest)
         except ProtocolError:
-            self._partial.remove()
+            self._remove()
             raise
         if published:
-            self._partial.remove()
+            self._remove()
         return published
 
     def _finish_if_whole(self) -> None:
-        if self._partial.length < self.manifest.bytes:
+        if self._length < self.manifest.bytes:
             return
-        if self._partial.finish() != self.manifest.sha256:
-            self._partial.remove()
+        with self._counting():
+            self._open().close()  # where there were no bytes, there is no file
+            sync(self._path)
+        if self._digest.hexdigest() != self.manifest.sha256:
+            self._remove()
             if self._resumed:  # a crash may have left something else than was received
                 self._resumed = False
                 return
-            raise _altered(self.manifest)
+            raise MessageRejected(
+                f"{self.manifest.what} does not have the SHA-256 that its manifest says; it was "
+                "altered"
+            )
         self._take(0, len(self.manifest.to_json()))
         with self._placing:
             if not self._folder.has(self.manifest):
                 self._folder.place(self.manifest, self._path)
-        self._path.unlink(missing_ok=True)
+        self._remove()
 
 
 class Uploads:
-    """The unfinished messages in a folder, and the content that came before its manifest."""
+    """The unfinished messages in a folder."""
 
     def __init__(self, folder: Folder, quota: Quota, most: int = 256) -> None:
         self._folder, self._quota, self._most = folder, quota, most
         self._lock, self._placing = threading.Lock(), threading.Lock()
         self._known: OrderedDict[Path, Upload] = OrderedDict()
-        # By sender; then by session, receiver and name.
-        self._early: dict[str, OrderedDict[tuple[str, str, str], Partial]] = {}
-        folder.forget_early(_EARLY_SECONDS)  # of a server that was killed
 
     @contextmanager
-    def of(self, manifest: Manifest, early: str = "") -> Iterator[Upload]:
-        """Lend the upload of the message with this manifest; content that came before under the
-        name `early` is taken for its own."""
+    def of(self, manifest: Manifest) -> Iterator[Upload]:
+        """Lend the upload of the message with this manifest."""
         path = self._folder.partial(manifest, manifest.sha256)
         session, sender, receiver, _ = manifest.place
         with self._lock:
-            content = self._early.get(sender, OrderedDict()).pop((session, receiver, early), None)
             begun = path in self._known
-        try:
-            # Counting may take a while: the others go on meanwhile.
-            if not (begun or path.exists() or self._folder.has(manifest)):
-                self._quota.take(sender, session, receiver, 1, 0)
-            self._folder.make(session, sender, receiver)
-        except BaseException:
-            if content is not None:
-                content.remove(ended=True)
-            raise
+        # Counting may take a while: the others go on meanwhile.
+        if not (begun or path.exists() or self._folder.has(manifest)):
+            self._quota.take(sender, session, receiver, 1, 0)
+        self._folder.make(session, sender, receiver)
         with self._lock:
             upload = self._known.get(path)
             if upload is None or (upload.manifest != manifest and not upload.users):
@@ -170,66 +199,10 @@ class Uploads:
             upload.users += 1
             self._forget()
         try:
-            if content is not None:
-                upload.adopt(content)
             yield upload
         finally:
-            try:
-                if upload.users == 1:
-                    upload.rest()
-            finally:
-                with self._lock:
-                    upload.users -= 1
-
-    @contextmanager
-    def early(self, session: str, sender: str, receiver: str, name: str) -> Iterator[Partial]:
-        """Lend the content that its sender has named so, which is kept until a manifest names it,
-        or for a while."""
-        path = self._folder.early_path(session, sender, receiver, name)
-        self._folder.forget_early(_EARLY_SECONDS)
-        key = session, receiver, name
-        with self._lock:
-            begun = key in self._early.get(sender, ())
-        if not begun:
-            self._quota.take(sender, session, receiver, 1, 0)
-            self._folder.make(session, sender, receiver)
-        with self._lock:
-            own = self._early.setdefault(sender, OrderedDict())
-            own[key] = partial = own.pop(key, None) or Partial(path)
-            too_much = [own.popitem(last=False)[1] for _ in range(len(own) - _MOST_EARLY)]
-        for other in too_much:
-            other.remove(ended=True)
-        try:
-            yield partial
-        finally:
-            partial.rest()
-
-    def take_early(self, session: str, sender: str, receiver: str, size: int) -> None:
-        """Count bytes of content without a manifest. Raises ProtocolError where they are too many,
-        or the disk has no room."""
-        self._quota.take(sender, session, receiver, 0, size)
-
-    def publish(self, manifest: Manifest, content: bytes) -> None:
-        """Publish a message that came whole. Raises MessageRejected where it is not what its
-        manifest says, ProtocolError where another one is in its place."""
-        if len(content) != manifest.bytes:
-            raise MessageRejected(f"{manifest.what} does not have the bytes that its manifest says")
-        if hashlib.sha256(content).hexdigest() != manifest.sha256:
-            raise _altered(manifest)
-        session, sender, receiver, _ = manifest.place
-        size = len(content) + len(manifest.to_json())
-        if not self._folder.has(manifest):
-            self._quota.take(sender, session, receiver, 1, size)
-        with self._placing:
-            self._folder.publish(manifest, content)
-
-    def close(self) -> None:
-        """Delete what no manifest has named."""
-        with self._lock:
-            left = [partial for own in self._early.values() for partial in own.values()]
-            self._early.clear()
-        for partial in left:
-            partial.remove(ended=True)
+            with self._lock:
+                upload.users -= 1
 
     def _forget(self) -> None:
         """Drop what was not used for longest; its content stays, and is hashed again if needed."""
@@ -240,9 +213,3 @@ class Uploads:
             if not upload.users:
                 del self._known[partial]
                 columns -= len(upload.manifest.columns)
-
-
-def _altered(manifest: Manifest) -> MessageRejected:
-    return MessageRejected(
-        f"{manifest.what} does not have the SHA-256 that its manifest says; it was altered"
-    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,9 +16,12 @@ from hypothesis import strategies as st
 
 from duckpriv import ExchangeTimeout, ProtocolError
 from duckpriv.exchange.folder import Folder
-from duckpriv.exchange.partial import Partial
+from duckpriv.exchange.limits import Limits
+from duckpriv.exchange.quota import Quota
 from duckpriv.exchange.status import LONGEST_BEAT, Heart, Status, Watch
 from duckpriv.exchange.untrusted import parse_json
+from duckpriv.exchange.uploads import Upload
+from tests.bombs import manifest_of
 
 
 def running(every: str, **more: object) -> bytes:
@@ -192,10 +196,13 @@ def test_an_upload_is_not_written_through_a_link(tmp_path, put) -> None:
     place = tmp_path / ".0123.partial"
     put(place)
     before = {path.name: path.is_file() and path.read_bytes() for path in tmp_path.iterdir()}
-    partial = Partial(place)
+    content = b"data"
+    manifest = manifest_of(content, 1, (("x", "int64"),))
+    quota = Quota(tmp_path / "mailbox", Limits())
+    upload = Upload(Folder(tmp_path / "mailbox"), manifest, place, threading.Lock(), quota)
     with pytest.raises(OSError, match="no file|directory"):
-        partial.write(0, memoryview(b"data")) if partial.known() else None
-        partial.finish()
+        upload.begin()
+        upload.write(0, memoryview(content))
     after = {path.name: path.is_file() and path.read_bytes() for path in tmp_path.iterdir()}
     assert after == before
 
