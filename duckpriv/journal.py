@@ -39,7 +39,7 @@ from .disk import python_path
 from .engine import has_table, literal, quoted
 from .errors import InvalidValue
 from .exchange import FileExchange
-from .exchange.outbox import clear, remove_empty
+from .exchange.mailbox.outbox import clear, remove_empty
 from .keyring import Keyring
 from .keys import Unfinished
 from .parser import statements

@@ -27,7 +27,7 @@ from .exchange import FileExchange, Limits, Manifest, open_exchange
 from .exchange import serve as serve_mailbox
 from .exchange.addresses import DEFAULT_TIMEOUT
 from .exchange.exchange import DEFAULT_SILENCE
-from .exchange.folder import Folder
+from .exchange.mailbox.folder import Folder
 from .keyring import Keyring
 from .names import check_name
 from .progress import progress_of
@@ -38,7 +38,7 @@ from .settings import typed
 from .values import as_variables
 
 if TYPE_CHECKING:
-    from .exchange.server import MailboxServer
+    from .exchange.network.server import MailboxServer
 
 _POLL_SECONDS = 0.1
 # How long `close` waits for functions that it has ended.

@@ -21,10 +21,10 @@ import pyarrow as pa
 
 from duckpriv.errors import DuckprivError
 from duckpriv.exchange import Manifest
-from duckpriv.exchange.arrowstream import read_batches
-from duckpriv.exchange.incoming import accept
-from duckpriv.exchange.limits import Limits
-from duckpriv.exchange.manifest import FORMAT, columns_of
+from duckpriv.exchange.message.arrowstream import read_batches
+from duckpriv.exchange.message.incoming import accept
+from duckpriv.exchange.message.limits import Limits
+from duckpriv.exchange.message.manifest import FORMAT, columns_of
 
 LIMIT = 5 << 29  # of address space, beyond what the libraries take
 ROWS = 12_345  # stands nowhere else in the bytes

@@ -16,7 +16,7 @@ import threading
 from pathlib import Path
 
 import duckpriv
-from duckpriv.exchange.outbox import Outbox
+from duckpriv.exchange.mailbox.outbox import Outbox
 from duckpriv.journal import Journal
 
 # Where in a statement the process dies.

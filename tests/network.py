@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from duckpriv import Keyring
 from duckpriv.crypto import sealing
-from duckpriv.exchange.manifest import FORMAT, Manifest, parameters_hash
-from duckpriv.exchange.protection import Protection
+from duckpriv.exchange.message.manifest import FORMAT, Manifest, parameters_hash
+from duckpriv.exchange.message.protection import Protection
 from duckpriv.keys import Identity
 from duckpriv.keys.certificate import MAILBOX_NAME
 
@@ -55,7 +55,7 @@ def sign(keyring: Keyring, manifest: Manifest) -> Manifest:
     """Sign a manifest that was changed, as its sender could."""
     from dataclasses import replace
 
-    from duckpriv.exchange.protection import _signed
+    from duckpriv.exchange.message.protection import _signed
 
     signature = keyring.identity(manifest.sender).sign(_signed(manifest)).hex()
     return replace(manifest, sealed=replace(manifest.sealed, signature=signature))

@@ -31,10 +31,10 @@ from duckpriv.errors import (
     ProtocolError,
 )
 from duckpriv.exchange import Manifest, incoming, requests
-from duckpriv.exchange.limits import Limits
-from duckpriv.exchange.protection import Protection
-from duckpriv.exchange.status import Heart, Watch
-from duckpriv.exchange.types import expected_columns
+from duckpriv.exchange.mailbox.status import Heart, Watch
+from duckpriv.exchange.message.limits import Limits
+from duckpriv.exchange.message.protection import Protection
+from duckpriv.exchange.message.types import expected_columns
 from duckpriv.invitation import Invitation, Proposal
 from duckpriv.keys import (
     Identity,

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import duckpriv
 from duckpriv.calls import calls
 from duckpriv.consent import NOT_DESCRIBED, UNKNOWN, Consent
-from duckpriv.exchange.types import expected_columns
+from duckpriv.exchange.message.types import expected_columns
 from duckpriv.scripts import bundled, load, parse
 from duckpriv.sends import RECEIVES, SENDS, channel_of, literal
 from tests.effort import examples

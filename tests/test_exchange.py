@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from duckpriv.errors import InvalidValue, MessageRejected, ProtocolError, from_text
 from duckpriv.exchange import Manifest, incoming
-from duckpriv.exchange.manifest import _SEALED, FORMAT, Sealed
+from duckpriv.exchange.message.manifest import _SEALED, FORMAT, Sealed
 from tests.effort import examples
 
 

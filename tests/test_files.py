@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from duckpriv.exchange.files import NoFileError, open_file, sync
+from duckpriv.exchange.mailbox.files import NoFileError, open_file, sync
 
 
 @pytest.mark.parametrize("flags", [os.O_RDONLY, os.O_RDWR, os.O_RDWR | os.O_APPEND | os.O_CREAT])

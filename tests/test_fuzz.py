@@ -21,8 +21,8 @@ from duckpriv import DuckprivError, Keyring
 from duckpriv.columns.context import Context
 from duckpriv.errors import InvalidValue, MessageRejected
 from duckpriv.exchange import Manifest, incoming
-from duckpriv.exchange.arrowstream import _field, read_batches
-from duckpriv.exchange.status import Watch
+from duckpriv.exchange.mailbox.status import Watch
+from duckpriv.exchange.message.arrowstream import _field, read_batches
 from duckpriv.keys import PublicIdentity
 from tests import bombs
 from tests.effort import examples

@@ -65,6 +65,15 @@ def test_no_module_imports_from_a_higher_layer() -> None:
     assert not upward
 
 
+def test_a_message_knows_no_mailbox_and_a_mailbox_no_network() -> None:
+    rooms = ["message", "mailbox", "network"]
+    for rank, room in enumerate(rooms):
+        for file in (PACKAGE / "exchange" / room).glob("*.py"):
+            for node in ast.walk(ast.parse(file.read_text())):
+                if isinstance(node, ast.ImportFrom) and node.level == 2 and node.module:
+                    assert node.module.split(".")[0] in rooms[:rank], f"{file}: {node.module}"
+
+
 def test_the_mathematics_know_neither_arrow_nor_duckdb() -> None:
     for file in (PACKAGE / "crypto").rglob("*.py"):
         text = file.read_text()

@@ -34,17 +34,17 @@ from duckpriv import (
     ProtocolError,
 )
 from duckpriv.errors import Cancelled, DuckprivError
-from duckpriv.exchange import client as client_module
-from duckpriv.exchange import requests
-from duckpriv.exchange.client import RemoteMailbox
-from duckpriv.exchange.folder import Folder
-from duckpriv.exchange.gate import Gate
-from duckpriv.exchange.limits import Limits
-from duckpriv.exchange.mailbox import Mailbox
-from duckpriv.exchange.manifest import Manifest
-from duckpriv.exchange.outgoing import Content
-from duckpriv.exchange.server import MailboxServer
-from duckpriv.exchange.uploads import Upload
+from duckpriv.exchange.mailbox.folder import Folder
+from duckpriv.exchange.mailbox.mailbox import Mailbox
+from duckpriv.exchange.message.limits import Limits
+from duckpriv.exchange.message.manifest import Manifest
+from duckpriv.exchange.message.outgoing import Content
+from duckpriv.exchange.network import client as client_module
+from duckpriv.exchange.network import requests
+from duckpriv.exchange.network.client import RemoteMailbox
+from duckpriv.exchange.network.gate import Gate
+from duckpriv.exchange.network.server import MailboxServer
+from duckpriv.exchange.network.uploads import Upload
 from duckpriv.keys import Identity
 from duckpriv.keys.certificate import MAILBOX_NAME
 from examples.introduction import introduce
@@ -145,7 +145,7 @@ def test_statuses(server, shop, join, folder) -> None:
 @pytest.mark.parametrize("size", [0, 1, MIB - 1, MIB, MIB + 1, 5 * MIB])
 def test_content_of_every_size(shop, keyrings, tmp_path, monkeypatch, size: int) -> None:
     for module in ("client", "patience"):
-        monkeypatch.setattr(f"duckpriv.exchange.{module}.PART", 2 * MIB)
+        monkeypatch.setattr(f"duckpriv.exchange.network.{module}.PART", 2 * MIB)
     manifest, _ = message(keyrings["shop"], tmp_path, "shop", "bank")
     data = tmp_path / "data"
     data.write_bytes(b"x" * size)
@@ -372,10 +372,10 @@ from pathlib import Path
 import duckdb
 import pyarrow.flight as fl
 from duckpriv import Keyring
-from duckpriv.exchange import requests
-from duckpriv.exchange.client import RemoteMailbox
-from duckpriv.exchange.folder import Folder
-from duckpriv.exchange.server import MailboxServer
+from duckpriv.exchange.network import requests
+from duckpriv.exchange.network.client import RemoteMailbox
+from duckpriv.exchange.mailbox.folder import Folder
+from duckpriv.exchange.network.server import MailboxServer
 
 keyrings, folder, text = sys.argv[1:]
 bank, shop = (Keyring(Path(keyrings) / f"{name}.keys") for name in ("bank", "shop"))

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from duckpriv import ExchangeTimeout, InvalidValue, ProtocolError
-from duckpriv.exchange.status import Heart, Watch
+from duckpriv.exchange.mailbox.status import Heart, Watch
 from duckpriv.scripts import parse
 
 LOOP = """-- counts

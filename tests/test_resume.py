@@ -24,7 +24,7 @@ from duckpriv import (
     ProtocolError,
 )
 from duckpriv.audit import Audit
-from duckpriv.exchange.folder import Folder as Folder_
+from duckpriv.exchange.mailbox.folder import Folder as Folder_
 from duckpriv.journal import Journal, discard, runs
 from examples.introduction import introduce
 from tests.effort import THOROUGH, takes_long, thorough

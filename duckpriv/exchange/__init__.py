@@ -2,7 +2,7 @@
 
 from .addresses import open_mailbox, serve
 from .exchange import FileExchange, open_exchange
-from .limits import Limits
-from .manifest import Manifest
+from .message.limits import Limits
+from .message.manifest import Manifest
 
 __all__ = ["FileExchange", "Limits", "Manifest", "open_exchange", "open_mailbox", "serve"]

@@ -8,12 +8,12 @@ from urllib.parse import urlsplit
 
 from ..errors import InvalidValue
 from ..keyring import Keyring
-from .folder import Folder
-from .limits import Limits
-from .mailbox import Mailbox
+from .mailbox.folder import Folder
+from .mailbox.mailbox import Mailbox
+from .message.limits import Limits
 
 if TYPE_CHECKING:
-    from .server import MailboxServer
+    from .network.server import MailboxServer
 
 DEFAULT_TIMEOUT = 3600.0
 _EXCHANGE = (
@@ -40,7 +40,9 @@ def open_mailbox(
     host, port = network_address(address, _EXCHANGE)
     if keyring is None or me is None:
         raise InvalidValue("a mailbox in the network needs your keyring and your own name (me)")
-    from .client import RemoteMailbox  # gRPC takes a while to load, and most runs do not need it
+    from .network.client import (
+        RemoteMailbox,  # gRPC takes a while to load, and most runs do not need it
+    )
 
     return RemoteMailbox(host, port, keyring, me, timeout, stop)
 
@@ -53,7 +55,7 @@ def serve(
     folder = open_mailbox(exchange) if exchange.startswith("dir:") else None
     if not isinstance(folder, Folder):
         raise InvalidValue("what you serve has to be a folder: 'dir:' and its path")
-    from .server import MailboxServer
+    from .network.server import MailboxServer
 
     return MailboxServer(folder, *network_address(address, _SERVED), keyring, me, limits)
 

@@ -20,17 +20,17 @@ from ..disk import PRIVATE
 from ..errors import DuckprivError, ExchangeTimeout, InvalidValue, MessageRejected, ProtocolError
 from ..names import check_channel, check_name
 from .addresses import DEFAULT_TIMEOUT, open_mailbox
-from .folder import Folder, already_sent
-from .incoming import accept
-from .limits import Limits
-from .mailbox import Mailbox
-from .manifest import FORMAT, Manifest, columns_of, listed, parameters_hash
-from .outbox import Outbox, Staged, new_name
-from .outgoing import OutgoingMessage, Written
+from .mailbox.folder import Folder, already_sent
+from .mailbox.mailbox import Mailbox
+from .mailbox.outbox import Outbox, Staged, new_name
+from .mailbox.status import LONGEST_BEAT, Heart, Status, Watch
+from .message.incoming import accept
+from .message.limits import Limits
+from .message.manifest import FORMAT, Manifest, columns_of, listed, parameters_hash
+from .message.outgoing import OutgoingMessage, Written
+from .message.protection import Protection
+from .message.types import expected_columns
 from .permission import Permission
-from .protection import Protection
-from .status import LONGEST_BEAT, Heart, Status, Watch
-from .types import expected_columns
 from .work import Work
 
 DEFAULT_SILENCE = 120.0

@@ -16,7 +16,7 @@ import pytest
 from duckpriv import ExchangeTimeout, InvalidValue, Keyring, ProtocolError
 from duckpriv.errors import DuckprivError
 from duckpriv.exchange import Manifest
-from duckpriv.exchange.folder import Folder
+from duckpriv.exchange.mailbox.folder import Folder
 from duckpriv.journal import Journal, discard
 from duckpriv.scripts import load
 from examples.introduction import introduce

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from duckpriv import Keyring, ProtocolError
-from duckpriv.exchange import quota as quota_module
-from duckpriv.exchange.client import RemoteMailbox
-from duckpriv.exchange.folder import Folder
-from duckpriv.exchange.limits import Limits
-from duckpriv.exchange.quota import Quota
-from duckpriv.exchange.requests import Begin
-from duckpriv.exchange.server import MailboxServer
+from duckpriv.exchange.mailbox.folder import Folder
+from duckpriv.exchange.message.limits import Limits
+from duckpriv.exchange.network import quota as quota_module
+from duckpriv.exchange.network.client import RemoteMailbox
+from duckpriv.exchange.network.quota import Quota
+from duckpriv.exchange.network.requests import Begin
+from duckpriv.exchange.network.server import MailboxServer
 from examples.introduction import introduce
 from tests.network import message, sign
 from tests.parties import at_once

@@ -15,12 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from duckpriv import ExchangeTimeout, ProtocolError
-from duckpriv.exchange.folder import Folder
-from duckpriv.exchange.limits import Limits
-from duckpriv.exchange.quota import Quota
-from duckpriv.exchange.status import LONGEST_BEAT, Heart, Status, Watch
-from duckpriv.exchange.untrusted import parse_json
-from duckpriv.exchange.uploads import Upload
+from duckpriv.exchange.mailbox.folder import Folder
+from duckpriv.exchange.mailbox.status import LONGEST_BEAT, Heart, Status, Watch
+from duckpriv.exchange.message.limits import Limits
+from duckpriv.exchange.message.untrusted import parse_json
+from duckpriv.exchange.network.quota import Quota
+from duckpriv.exchange.network.uploads import Upload
 from tests.bombs import manifest_of
 
 

@@ -8,8 +8,8 @@ import ssl
 import time
 from collections.abc import Callable
 
-from ..errors import ExchangeTimeout, MessageRejected
-from ..keys.certificate import MAILBOX_NAME
+from ...errors import ExchangeTimeout, MessageRejected
+from ...keys.certificate import MAILBOX_NAME
 from .requests import PART
 
 _FIRST_PAUSE, _LONGEST_PAUSE, _NAP = 0.05, 2.0, 0.1

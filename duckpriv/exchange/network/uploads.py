@@ -19,11 +19,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..disk import at
-from ..errors import MessageRejected, ProtocolError
-from .files import open_file, sync
-from .folder import Folder
-from .manifest import Manifest
+from ...disk import at
+from ...errors import MessageRejected, ProtocolError
+from ..mailbox.files import open_file, sync
+from ..mailbox.folder import Folder
+from ..message.manifest import Manifest
 from .quota import Quota
 from .requests import CHUNK
 

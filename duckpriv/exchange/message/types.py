@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.types as pat
 from duckdb.sqltypes import DuckDBPyType
 
-from ..errors import InvalidValue
-from ..parser import inner_types, struct_fields
+from ...errors import InvalidValue
+from ...parser import inner_types, struct_fields
 
 _PLAIN = (
     pat.is_boolean,

@@ -15,15 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.flight as fl
 
-from ..errors import InvalidValue, MessageRejected, ProtocolError, from_text
-from ..keyring import Keyring
-from ..keys.certificate import MAILBOX_NAME
-from ..names import check_channel, check_name
-from .files import open_file
-from .mailbox import Stream
-from .manifest import LARGEST, Manifest
-from .outgoing import Content
+from ...errors import InvalidValue, MessageRejected, ProtocolError, from_text
+from ...keyring import Keyring
+from ...keys.certificate import MAILBOX_NAME
+from ...names import check_channel, check_name
+from ..mailbox.files import open_file
+from ..message.incoming import Stream
+from ..message.manifest import LARGEST, Manifest
+from ..message.outgoing import Content
 from .patience import Patience
 from .requests import (
     CHUNK,
@@ -39,7 +40,6 @@ from .requests import (
     SetStatus,
     Upload,
     encode,
-    fl,
 )
 
 # A call that hangs is given up after so many seconds, and tried again over a new connection.

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
-from .manifest import Manifest
-from .outgoing import Content
-
-# Content as it comes; read with `readinto`, closed by who opened it.
-Stream: TypeAlias = io.RawIOBase | io.BufferedIOBase
+from ..message.incoming import Stream
+from ..message.manifest import Manifest
+from ..message.outgoing import Content
 
 
 class Mailbox(Protocol):

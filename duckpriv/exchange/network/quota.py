@@ -17,9 +17,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import ProtocolError
-from ..visible import visible
-from .limits import Limits
+from ...errors import ProtocolError
+from ...visible import visible
+from ..message.limits import Limits
 
 _RECOUNT_SECONDS = 10.0
 # What is taken is on the disk by then: calls are shorter, and leave nothing in memory.

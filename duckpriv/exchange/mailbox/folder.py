@@ -17,12 +17,12 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
-from ..disk import at, home_expanded
-from ..errors import InvalidValue, MessageRejected, ProtocolError
-from ..names import check_channel, check_name
+from ...disk import at, home_expanded
+from ...errors import InvalidValue, MessageRejected, ProtocolError
+from ...names import check_channel, check_name
+from ..message.manifest import LARGEST, Manifest
+from ..message.outgoing import Content
 from .files import NoFileError, open_file, sync
-from .manifest import LARGEST, Manifest
-from .outgoing import Content
 from .status import LARGEST_STATUS
 
 _STATUS = "status.json"

@@ -7,24 +7,17 @@ A request is `{"do": WHAT, …}` with exactly the fields of its kind. It comes f
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, fields
 from typing import ClassVar, TypeAlias, get_args
 
 import pyarrow as pa
 
-from ..errors import InvalidValue, MessageRejected
-from ..names import check_channel, check_name
-from .manifest import LARGEST, Manifest
-from .status import LARGEST_STATUS
-from .untrusted import parse_json
+from ...errors import InvalidValue, MessageRejected
+from ...names import check_channel, check_name
+from ..mailbox.status import LARGEST_STATUS
+from ..message.manifest import LARGEST, Manifest
+from ..message.untrusted import parse_json
 
-# gRPC writes every failed handshake to standard error, unless this is set before it is loaded.
-os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-
-import pyarrow.flight as fl
-
-__all__ = ["fl"]
 # Content goes in chunks, and a call moves a part at most: progress is counted in parts.
 CHUNK = 1 << 20
 PART = 64 << 20

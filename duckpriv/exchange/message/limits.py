@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..errors import MessageRejected
+from ...errors import MessageRejected
 from .manifest import Manifest
 
 _WHAT = {"nesting": "lists and structs within each other"}

@@ -11,8 +11,8 @@ import secrets
 import time
 from dataclasses import dataclass, field
 
-from ..errors import ExchangeTimeout, ProtocolError
-from .untrusted import parse_json
+from ...errors import ExchangeTimeout, ProtocolError
+from ..message.untrusted import parse_json
 
 # The most bytes that a status has, and the most seconds between two signs of life.
 LARGEST_STATUS = 4096

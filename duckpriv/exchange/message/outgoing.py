@@ -14,9 +14,9 @@ from typing import Any, TypeAlias
 
 import pyarrow as pa
 
-from ..crypto.sealing import Sealer
-from ..disk import at
-from ..errors import InvalidValue, NotAccepted, ProtocolError
+from ...crypto.sealing import Sealer
+from ...disk import at
+from ...errors import InvalidValue, NotAccepted, ProtocolError
 from .manifest import columns_of, listed
 from .types import expected_columns, message_schema, to_message
 

@@ -11,10 +11,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import ProtocolError
+from ...errors import ProtocolError
+from ..message.manifest import Manifest
+from ..message.outgoing import Content
 from .mailbox import Mailbox
-from .manifest import Manifest
-from .outgoing import Content
 
 # Small messages stay in memory; smaller ones that a journal holds stand in its table.
 _SMALL, _SMALL_HELD = 256 << 10, 8 << 10

@@ -8,7 +8,7 @@ import os
 import stat
 from pathlib import Path
 
-from ..disk import at
+from ...disk import at
 
 # A name may stand for a link that leads elsewhere, or for a pipe, at which one would wait for ever.
 _CAREFULLY = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)

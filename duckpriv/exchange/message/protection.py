@@ -13,11 +13,11 @@ import json
 from dataclasses import replace
 from functools import cached_property
 
-from ..crypto import sealing
-from ..crypto.hashing import labelled
-from ..errors import MessageRejected
-from ..keyring import Keyring
-from ..keys.identity import PublicIdentity
+from ...crypto import sealing
+from ...crypto.hashing import labelled
+from ...errors import MessageRejected
+from ...keyring import Keyring
+from ...keys.identity import PublicIdentity
 from .manifest import Manifest, Sealed
 
 

@@ -9,22 +9,25 @@ if all was right.
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pyarrow.types as pat
 
-from ..crypto.sealing import Unsealer
-from ..disk import at, utf8_path
-from ..errors import MessageRejected
+from ...crypto.sealing import Unsealer
+from ...disk import at, utf8_path
+from ...errors import MessageRejected
 from .arrowstream import CompressedError, read_batches
 from .limits import Limits
-from .mailbox import Stream
 from .manifest import Manifest, columns_of
 from .types import depth, is_allowed
 
+# Content as it comes; read with `readinto`, closed by who opened it.
+Stream: TypeAlias = io.RawIOBase | io.BufferedIOBase
 _CHUNK = 1 << 20
 _AT_ONCE = 256 << 10
 _GROUP_ROWS, _GROUP_BYTES, _LONG_ROW = 1 << 16, 1 << 20, 1 << 17

@@ -9,9 +9,9 @@ from typing import Any, TypeAlias
 
 import pyarrow as pa
 
-from ..crypto.sealing import WRAPPED_BYTES
-from ..errors import InvalidValue, MessageRejected
-from ..names import check_channel, check_name
+from ...crypto.sealing import WRAPPED_BYTES
+from ...errors import InvalidValue, MessageRejected
+from ...names import check_channel, check_name
 from .types import type_name
 from .untrusted import parse_json
 

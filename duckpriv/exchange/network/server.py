@@ -14,14 +14,16 @@ from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any, TypeVar
 
-from ..errors import InvalidValue, MessageRejected, ProtocolError
-from ..keyring import Keyring
-from ..keys import PublicIdentity
-from .folder import Folder
+import pyarrow.flight as fl
+
+from ...errors import InvalidValue, MessageRejected, ProtocolError
+from ...keyring import Keyring
+from ...keys import PublicIdentity
+from ..mailbox.folder import Folder
+from ..message.limits import Limits
+from ..message.manifest import Manifest
+from ..message.protection import Protection
 from .gate import Gate
-from .limits import Limits
-from .manifest import Manifest
-from .protection import Protection
 from .quota import Quota
 from .requests import (
     CHUNK,
@@ -35,7 +37,6 @@ from .requests import (
     ListStatuses,
     SetStatus,
     Upload,
-    fl,
     parse_manifest,
     parse_request,
 )

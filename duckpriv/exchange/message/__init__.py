@@ -1,0 +1,1 @@
+"""A message: its rows as Arrow, its manifest, how it is sealed, and how large it may be."""
