@@ -30,11 +30,13 @@ from duckpriv.errors import (
     MessageRejected,
     ProtocolError,
 )
-from duckpriv.exchange import Manifest, incoming, requests
+from duckpriv.exchange import Manifest
 from duckpriv.exchange.mailbox.status import Heart, Watch
+from duckpriv.exchange.message import incoming
 from duckpriv.exchange.message.limits import Limits
 from duckpriv.exchange.message.protection import Protection
 from duckpriv.exchange.message.types import expected_columns
+from duckpriv.exchange.network import requests
 from duckpriv.invitation import Invitation, Proposal
 from duckpriv.keys import (
     Identity,

@@ -20,7 +20,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from duckpriv.errors import InvalidValue, MessageRejected, ProtocolError, from_text
-from duckpriv.exchange import Manifest, incoming
+from duckpriv.exchange import Manifest
+from duckpriv.exchange.message import incoming
 from duckpriv.exchange.message.manifest import _SEALED, FORMAT, Sealed
 from tests.effort import examples
 

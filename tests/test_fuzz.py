@@ -20,8 +20,9 @@ from hypothesis import strategies as st
 from duckpriv import DuckprivError, Keyring
 from duckpriv.columns.context import Context
 from duckpriv.errors import InvalidValue, MessageRejected
-from duckpriv.exchange import Manifest, incoming
+from duckpriv.exchange import Manifest
 from duckpriv.exchange.mailbox.status import Watch
+from duckpriv.exchange.message import incoming
 from duckpriv.exchange.message.arrowstream import _field, read_batches
 from duckpriv.keys import PublicIdentity
 from tests import bombs

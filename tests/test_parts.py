@@ -165,7 +165,7 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch) -> Clock:
-    from duckpriv.exchange import status
+    from duckpriv.exchange.mailbox import status
 
     clock = Clock()
     monkeypatch.setattr(status, "time", clock)
