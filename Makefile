@@ -19,8 +19,8 @@ attacks: .venv/test
 	DUCKPRIV_THOROUGH=1 $(PYTEST) tests/attacks
 
 # More examples in the slowest property tests, clusters of Ray and Spark (Java 17), notebooks, the site,
-# and the report in a browser (chromium); and dbt, SQLMesh, Dagster and clients, in environments of
-# their own.
+# a local S3 server, and the report in a browser (chromium); and dbt, SQLMesh, Dagster and clients, in
+# environments of their own.
 test-all: .venv/test .venv/tools .venv/docs build/pipelines/installed build/sqlmesh/installed
 	DUCKPRIV_THOROUGH=1 $(PYTEST)
 

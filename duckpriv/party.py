@@ -326,8 +326,9 @@ def connect(
 ) -> Party:
     """Open a DuckDB database with duckpriv's functions, as party `me` of `session`.
 
-    `exchange` is `dir:` and a folder that the peers see too, or `grpc+tls://HOST:PORT` where a peer
-    serves its mailbox; it needs `me` and `session`. `serve` is an address of that form, at which
+    `exchange` is `dir:` and a folder that the peers see too, an object store's `s3://BUCKET/PREFIX`
+    (or `gs:`, `az:`), or `grpc+tls://HOST:PORT` where a peer serves its mailbox; it needs `me` and
+    `session`. `serve` is an address of the last form, at which
     the peers that you trust can use your own `dir:` meanwhile; `run` then ends when they have.
     `keyring` is a folder for keys, by default `$DUCKPRIV_KEYRING` or in the user's
     configuration folder. `timeout` is how many seconds to wait for one message, and

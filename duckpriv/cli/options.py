@@ -63,8 +63,8 @@ def _exchange(*name: str, required: bool) -> Callable[[_Command], _Command]:
         *name,
         required=required,
         metavar="ADDRESS",
-        help="dir:PATH, a folder that all parties see, or grpc+tls://HOST:PORT, where a peer "
-        "serves.",
+        help="dir:PATH, a folder that all parties see; s3://BUCKET/PREFIX, gs: or az:, an object "
+        "store; or grpc+tls://HOST:PORT, where a peer serves.",
     )
 
 

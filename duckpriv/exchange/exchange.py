@@ -20,8 +20,8 @@ from ..disk import PRIVATE
 from ..errors import DuckprivError, ExchangeTimeout, InvalidValue, MessageRejected, ProtocolError
 from ..names import check_channel, check_name
 from .addresses import DEFAULT_TIMEOUT, open_mailbox
-from .mailbox.folder import Folder, already_sent
-from .mailbox.mailbox import Mailbox
+from .mailbox.folder import Folder
+from .mailbox.mailbox import Mailbox, already_sent
 from .mailbox.outbox import Outbox, Staged, new_name
 from .mailbox.status import LONGEST_BEAT, Heart, Status, Watch
 from .message.incoming import accept
@@ -65,7 +65,7 @@ def open_exchange(
     session = context.need_session()
     mailbox = open_mailbox(address, keyring, context.me, timeout, context.stop_if_cancelled)
     if unprotected and not isinstance(mailbox, Folder):
-        raise InvalidValue("unprotected messages go through a folder only, not the network")
+        raise InvalidValue("unprotected messages go through a folder only")
     protection = None if unprotected else Protection(keyring, context.me)
     return FileExchange(
         mailbox, context.me, session, context, timeout, silence, protection, limits or Limits()
@@ -139,7 +139,7 @@ class FileExchange:
         send = self.permission.check(receivers, channel, query, settings, running)
         for name in receivers:
             if (self.me, name, channel) in self._known or self._is_in_mailbox(name, channel):
-                raise already_sent(self.session, channel, name)
+                raise already_sent(self.session, self.me, name, channel)
         key = None if self._protection is None else new_key()
         with self._lock:
             # What a statement that failed has left on this channel.
@@ -205,7 +205,7 @@ class FileExchange:
         written = message.finish(rows)
         for receiver in message.receivers:  # another message of the same statement
             if (self.me, receiver, message.channel) in self._known:
-                raise already_sent(self.session, message.channel, receiver)
+                raise already_sent(self.session, self.me, receiver, message.channel)
         self._open.pop(handle)
         staged = [
             Staged(self._manifest(message, to, written), written.content)

@@ -18,11 +18,11 @@ from itertools import islice
 from pathlib import Path
 
 from ...disk import at, home_expanded
-from ...errors import InvalidValue, MessageRejected, ProtocolError
-from ...names import check_channel, check_name
+from ...errors import InvalidValue, MessageRejected
 from ..message.manifest import LARGEST, Manifest
 from ..message.outgoing import Content
 from .files import NoFileError, open_file, sync
+from .mailbox import already_sent, is_name, is_place
 from .status import LARGEST_STATUS
 
 _STATUS = "status.json"
@@ -106,7 +106,7 @@ class Folder:
         """Whether the message is there. Raises ProtocolError where another one is in its place."""
         found = self.manifest(*manifest.place)
         if found is not None and found != manifest.to_json():
-            raise already_sent(manifest.session, manifest.channel, manifest.receiver)
+            raise already_sent(*manifest.place)
         return found is not None
 
     def manifest(self, session: str, sender: str, receiver: str, channel: str) -> bytes | None:
@@ -130,7 +130,7 @@ class Folder:
         for file in root.glob("*/*/[!.]*.json"):
             place = file.relative_to(root).with_suffix("").as_posix()
             with suppress(OSError):  # it may be gone
-                if _is_place(place):
+                if is_place(place):
                     found.append((file.lstat().st_mtime_ns, place, file))
         for _, place, file in sorted(found):
             data: bytes | None = b""  # of what is no file: no message
@@ -160,7 +160,7 @@ class Folder:
         found = {}
         files = (self.path / session).glob(f"*/{_STATUS}")
         for name in (file.parent.name for file in islice(files, _MOST_STATUSES)):
-            if _is_name(name) and (status := self.status(session, name)) is not None:
+            if is_name(name) and (status := self.status(session, name)) is not None:
                 found[name] = status
         return found
 
@@ -185,37 +185,11 @@ class Folder:
         return folder / f"{name}.arrow", folder / f"{name}.json"
 
 
-def already_sent(session: str, channel: str, receiver: str) -> ProtocolError:
-    """Return the error of a second message in the place of one that was sent."""
-    return ProtocolError(
-        f"session '{session}' has already sent a message on '{channel}' to {receiver}, and a "
-        "second one could tell more than the protocol does; start a new session for a new run"
-    )
-
-
 def _no_file(sender: str, channel: str) -> MessageRejected:
     return MessageRejected(
         f"in the place of message '{channel}' from {sender} there is a link, a pipe or a folder; "
         "see who else can write into the mailbox, and start a new session"
     )
-
-
-def _is_name(name: str) -> bool:
-    try:
-        check_name("the party", name)
-    except InvalidValue:
-        return False
-    return True
-
-
-def _is_place(place: str) -> bool:
-    """Whether a message can stand at SENDER/RECEIVER/CHANNEL, with '.' for '/' in the channel."""
-    sender, receiver, channel = place.split("/")
-    try:
-        check_channel(channel.replace(".", "/"))
-    except InvalidValue:
-        return False
-    return _is_name(sender) and _is_name(receiver)
 
 
 def _write_synced(path: Path, data: bytes) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
+from ...errors import InvalidValue, ProtocolError
+from ...names import check_channel, check_name
 from ..message.incoming import Stream
 from ..message.manifest import Manifest
 from ..message.outgoing import Content
@@ -43,3 +45,31 @@ class Mailbox(Protocol):
 
     def close(self) -> None:
         """Give back what it holds open."""
+
+
+def already_sent(session: str, sender: str, receiver: str, channel: str) -> ProtocolError:
+    """Return the error of a second message in the place of one that was sent."""
+    return ProtocolError(
+        f"session '{session}' has already sent a message on '{channel}' to {receiver}, and a "
+        "second one could tell more than the protocol does; start a new session for a new run"
+    )
+
+
+def is_name(name: str) -> bool:
+    """Whether a party can be called so."""
+    try:
+        check_name("the party", name)
+    except InvalidValue:
+        return False
+    return True
+
+
+def is_place(place: str) -> bool:
+    """Whether a message can stand at SENDER/RECEIVER/CHANNEL, with '.' for '/' in the channel."""
+    sender, _, rest = place.partition("/")
+    receiver, _, channel = rest.partition("/")
+    try:
+        check_channel(channel.replace(".", "/") if "/" not in channel else None)
+    except InvalidValue:
+        return False
+    return is_name(sender) and is_name(receiver)

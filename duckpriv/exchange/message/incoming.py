@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -31,6 +31,32 @@ Stream: TypeAlias = io.RawIOBase | io.BufferedIOBase
 _CHUNK = 1 << 20
 _AT_ONCE = 256 << 10
 _GROUP_ROWS, _GROUP_BYTES, _LONG_ROW = 1 << 16, 1 << 20, 1 << 17
+
+
+class Chunks(io.RawIOBase):
+    """Content that comes in chunks from an iterator, which is closed with it."""
+
+    def __init__(self, chunks: Generator[bytes | memoryview, None, None]) -> None:
+        super().__init__()
+        self._chunks, self._pending = chunks, memoryview(b"")
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer with what comes next; 0 bytes are the end."""
+        if not self._pending:
+            self._pending = memoryview(next(self._chunks, b""))
+        count = min(len(buffer), len(self._pending))
+        buffer[:count] = self._pending[:count]
+        self._pending = self._pending[count:]
+        return count
+
+    def close(self) -> None:
+        """Ask for no more."""
+        self._chunks.close()
+        super().close()
 
 
 def accept(

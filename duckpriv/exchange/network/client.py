@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.flight as fl
 
-from ...errors import InvalidValue, MessageRejected, ProtocolError, from_text
+from ...errors import MessageRejected, ProtocolError, from_text
 from ...keyring import Keyring
 from ...keys.certificate import MAILBOX_NAME
-from ...names import check_channel, check_name
 from ..mailbox.files import open_file
-from ..message.incoming import Stream
+from ..mailbox.mailbox import is_name, is_place
+from ..message.incoming import Chunks
 from ..message.manifest import LARGEST, Manifest
 from ..message.outgoing import Content
 from .patience import Patience
@@ -113,20 +113,9 @@ class RemoteMailbox:
         """Return the bytes of a message's manifest, or None while there is no message."""
         return _only(self._ask(GetMessage(session, sender, receiver, channel)), LARGEST)
 
-    def open(self, manifest: Manifest) -> Stream:
+    def open(self, manifest: Manifest) -> Chunks:
         """Return a message's content, downloaded while it is read."""
-        patience = self._patience()
-
-        def start(offset: int) -> Any:
-            length = min(PART, manifest.bytes - offset)
-            ticket = fl.Ticket(encode(Download(*manifest.place, offset, length)))
-            options = fl.FlightCallOptions(timeout=patience.left(_TRANSFER_SECONDS))
-            stream = self._client.do_get(ticket, options)
-            if stream.schema != SCHEMA:
-                raise MessageRejected("the mailbox sends what is no content")
-            return stream
-
-        return _Content(manifest.bytes, start, lambda e: self._bear(e, patience), patience)
+        return Chunks(self._download(manifest))
 
     def manifests(self, session: str) -> Iterator[tuple[str, bytes]]:
         """Yield place and bytes of every manifest of a session from or to this party."""
@@ -209,6 +198,37 @@ class RemoteMailbox:
         """Return how many bytes of a message the mailbox has, if it knows already."""
         return _number(_only(self._ask(Begin(text), patience)))
 
+    def _download(self, manifest: Manifest) -> Generator[memoryview, None, None]:
+        """Yield a message's content, part by part; where one breaks off, go on where it was."""
+        patience, offset, before = self._patience(), 0, -1
+        while before < offset < manifest.bytes:  # else the mailbox has no more
+            before, end = offset, min(offset + PART, manifest.bytes)
+            ticket = fl.Ticket(encode(Download(*manifest.place, offset, end - offset)))
+            options = fl.FlightCallOptions(timeout=patience.left(_TRANSFER_SECONDS))
+            stream, failed = None, None
+            try:
+                stream = self._client.do_get(ticket, options)
+                if stream.schema != SCHEMA:
+                    raise MessageRejected("the mailbox sends what is no content")
+                for chunk in stream:
+                    content = memoryview(chunk.app_metadata or b"").cast("B")
+                    patience.left(0)
+                    if offset + len(content) > end:
+                        raise MessageRejected("the mailbox sends more than was asked for")
+                    if content:
+                        offset += len(content)
+                        patience.moved(offset)
+                        yield content
+                stream = None
+            except (pa.ArrowException, OSError) as error:
+                failed = error
+            finally:
+                if stream is not None:
+                    stream.cancel()
+            if failed is not None:
+                self._bear(failed, patience)
+                before = -1
+
     def _send(self, text: str, content: Content, offset: int, patience: Patience) -> int | None:
         """Send what comes from `offset` on, for a while; return as `_begin` does."""
         try:
@@ -239,75 +259,6 @@ class RemoteMailbox:
         return _number(None if answer is None else answer.to_pybytes())
 
 
-class _Content(io.RawIOBase):
-    """Content of `length` bytes, part by part. `start(offset)` begins the stream of a part,
-    `bear(error)` waits after one that broke off, or raises; then it goes on where it was."""
-
-    def __init__(
-        self,
-        length: int,
-        start: Callable[[int], Any],
-        bear: Callable[[Exception], None],
-        patience: Patience,
-    ) -> None:
-        super().__init__()
-        self._length, self._start, self._bear, self._patience = length, start, bear, patience
-        self._offset = self._part_end = 0
-        self._stream: Any = None
-        self._pending = memoryview(b"")
-
-    def readable(self) -> bool:
-        """It is."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill the buffer with what comes next; 0 bytes are the end."""
-        if not self._pending:
-            self._pending = self._next_chunk()
-        count = min(len(buffer), len(self._pending))
-        buffer[:count] = self._pending[:count]
-        self._pending = self._pending[count:]
-        return count
-
-    def close(self) -> None:
-        """Hang up."""
-        self._hang_up()
-        super().close()
-
-    def _next_chunk(self) -> memoryview:
-        """Return the next bytes, none at the end or where the mailbox has no more."""
-        began = -1  # where the stream had begun
-        while self._offset < self._length:
-            try:
-                if self._stream is None:
-                    began, self._part_end = self._offset, min(self._offset + PART, self._length)
-                    self._stream = self._start(self._offset)
-                self._patience.left(0)
-                chunk = self._stream.read_chunk()
-            except StopIteration:
-                self._stream = None
-                if began == self._offset:
-                    break
-                continue
-            except (pa.ArrowException, OSError) as error:
-                self._hang_up()
-                self._bear(error)
-                continue
-            content = memoryview(chunk.app_metadata or b"").cast("B")
-            if self._offset + len(content) > self._part_end:
-                raise MessageRejected("the mailbox sends more than was asked for")
-            self._offset += len(content)
-            if content:
-                self._patience.moved(self._offset)
-                return content
-        return memoryview(b"")
-
-    def _hang_up(self) -> None:
-        if self._stream is not None:
-            self._stream.cancel()
-            self._stream = None
-
-
 def _only(answers: list[bytes], most: int = _LARGEST_ANSWER) -> bytes | None:
     if len(answers) > 1 or any(len(answer) > most for answer in answers):
         raise ProtocolError("the mailbox answers more than was asked for")
@@ -322,18 +273,13 @@ def _number(answer: bytes | None) -> int | None:
 
 
 def _name(data: bytes) -> str:
-    try:
-        return check_name("the party's name", data.decode())
-    except (UnicodeDecodeError, InvalidValue):
-        raise ProtocolError("the mailbox names a party as none can be named") from None
+    if not is_name(name := data.decode(errors="replace")):
+        raise ProtocolError("the mailbox names a party as none can be named")
+    return name
 
 
 def _place(data: bytes) -> str:
     """Return SENDER/RECEIVER/CHANNEL, which the mailbox has sent."""
-    sender, _, rest = data.partition(b"/")
-    receiver, _, channel = rest.partition(b"/")
-    try:
-        check_channel(channel.decode().replace(".", "/"))
-        return f"{_name(sender)}/{_name(receiver)}/{channel.decode()}"
-    except (UnicodeDecodeError, InvalidValue):
-        raise ProtocolError("the mailbox lists a message in a place that none can have") from None
+    if not is_place(place := data.decode(errors="replace")):
+        raise ProtocolError("the mailbox lists a message in a place that none can have")
+    return place
