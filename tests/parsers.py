@@ -13,7 +13,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from unittest import mock
 
 import duckdb
 import numpy as np
@@ -376,18 +375,15 @@ def rows_in(data: bytes) -> int:
 ROWS = {name: rows_in(data) for name, data in ARROW.items()}
 
 
-def accept_stream(
-    folder: Path, name: str, data: bytes, nulls: bool, follows: bool, at_once: int
-) -> None:
+def accept_stream(folder: Path, name: str, data: bytes, nulls: bool, follows: bool) -> None:
     """Accept bytes as a message. With `follows`, its manifest fits what was damaged, as a sender
-    can write it; `at_once` is as in `incoming`, 0: in pieces, as large ones."""
+    can write it."""
     columns = bombs.text_schema(data) if follows else COLUMNS[name]
     manifest = bombs.manifest_of(data, ROWS[name], columns)
     target = folder / "copy.parquet"
     target.write_bytes(b"of a message before")
     try:
-        with mock.patch.object(incoming, "_AT_ONCE", at_once):
-            incoming.accept(manifest, io.BytesIO(data), target, nulls, None, Limits())
+        incoming.accept(manifest, io.BytesIO(data), target, nulls, None, Limits())
     except MessageRejected:
         assert not target.exists()
         raise
@@ -405,8 +401,7 @@ def accept_stream(
 def _stream(folder: Path, name: str) -> Parser:
     def read(data: bytes) -> None:
         choice = zlib.crc32(data)  # the same for the same bytes
-        at_once = 0 if choice & 4 else incoming._AT_ONCE
-        accept_stream(folder, name, data, bool(choice & 1), bool(choice & 2), at_once)
+        accept_stream(folder, name, data, bool(choice & 1), bool(choice & 2))
 
     return Parser([ARROW[name]], read, MessageRejected)
 

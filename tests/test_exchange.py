@@ -21,7 +21,6 @@ from hypothesis import strategies as st
 
 from duckpriv.errors import InvalidValue, MessageRejected, ProtocolError, from_text
 from duckpriv.exchange import Manifest
-from duckpriv.exchange.message import incoming
 from duckpriv.exchange.message.manifest import _SEALED, FORMAT, Sealed
 from tests.effort import examples
 
@@ -42,13 +41,6 @@ def bank(connect):
 @pytest.fixture
 def shop(connect):
     return connect("shop", timeout=0.3)
-
-
-@pytest.fixture(params=["at once", "in pieces"])
-def reading(request, monkeypatch) -> None:
-    """Messages are read at once, as small ones are, or in pieces, as large ones are."""
-    if request.param == "in pieces":
-        monkeypatch.setattr(incoming, "_AT_ONCE", 0)
 
 
 @pytest.fixture
@@ -166,7 +158,6 @@ def test_what_would_arrive_as_something_else_is_not_sent(bank, query, problem) -
             send(bank, query + rows)
 
 
-@pytest.mark.usefixtures("reading")
 def test_a_compressed_message_is_rejected(bank, shop, files) -> None:
     send(bank, "SELECT 1 AS x")
     rows = random.Random(1).choices(range(8), k=1_000_000)
@@ -353,17 +344,6 @@ def test_a_damaged_message_is_rejected(bank, shop, files, kind: str, problem: st
     assert re.search(problem, error.message)
 
 
-@pytest.mark.usefixtures("reading")
-@pytest.mark.parametrize("kind", ["truncated", "longer", "one bit", "not arrow", "rows=2"])
-def test_damaged_content_is_rejected_however_it_is_read(bank, connect, files, kind: str) -> None:
-    send(bank, "SELECT 1 AS x")
-    damage(kind, *files)
-    shop = connect("shop", timeout=0.3)
-    with pytest.raises(duckdb.Error, match="DUCKPRIV_MESSAGE_REJECTED"):
-        receive(shop)
-    assert not list(Path(shop._exchange._private.name).glob("*.parquet"))
-
-
 def test_swapped_messages_are_rejected(bank, shop, files) -> None:
     send(bank, "SELECT 1 AS x")
     send(bank, "SELECT 2 AS x", "other")
@@ -410,7 +390,6 @@ def test_different_settings_are_named_on_both_sides(bank, shop) -> None:
     assert "kind=email" in error.message
 
 
-@pytest.mark.usefixtures("reading")
 @pytest.mark.parametrize(
     "type_", [pa.month_day_nano_interval(), pa.null(), pa.map_("int8", "int8")]
 )
@@ -449,7 +428,6 @@ def test_a_manifest_survives_its_own_json(manifest: Manifest) -> None:
     assert Manifest.from_json(manifest.to_json()) == manifest
 
 
-@pytest.mark.usefixtures("reading")
 @settings(
     max_examples=examples(12),
     deadline=None,
@@ -557,7 +535,6 @@ def test_long_rows_go_in_small_batches(bank, shop, files) -> None:
     assert shop.con.execute(query).fetchall() == [(50,)]
 
 
-@pytest.mark.usefixtures("reading")
 @pytest.mark.parametrize(("rows", "problem"), [([], "empty batch"), ([1], None)])
 def test_many_small_batches_are_read_as_few(bank, shop, files, rows, problem) -> None:
     send(bank, "SELECT 1::BIGINT AS x")

@@ -22,7 +22,6 @@ from duckpriv.columns.context import Context
 from duckpriv.errors import InvalidValue, MessageRejected
 from duckpriv.exchange import Manifest
 from duckpriv.exchange.mailbox.status import Watch
-from duckpriv.exchange.message import incoming
 from duckpriv.exchange.message.arrowstream import _field, read_batches
 from duckpriv.keys import PublicIdentity
 from tests import bombs
@@ -264,12 +263,10 @@ def test_sealed_seeds(keyring, changes) -> None:
 
 @pytest.mark.parametrize("name", ARROW)
 @fuzz(70)
-@given(st.just([]) | edits, st.booleans(), st.booleans(), st.sampled_from([0, incoming._AT_ONCE]))
-def test_arrow_streams(
-    folder: Path, name: str, changes, nulls: bool, follows: bool, at_once: int
-) -> None:
+@given(st.just([]) | edits, st.booleans(), st.booleans())
+def test_arrow_streams(folder: Path, name: str, changes, nulls: bool, follows: bool) -> None:
     with suppress(MessageRejected):
-        accept_stream(folder, name, edited(ARROW[name], changes), nulls, follows, at_once)
+        accept_stream(folder, name, edited(ARROW[name], changes), nulls, follows)
 
 
 def test_every_parser_accepts_its_examples(folder: Path, keyring: Keyring) -> None:

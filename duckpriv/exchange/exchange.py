@@ -19,10 +19,12 @@ from ..crypto.sealing import new_key
 from ..disk import PRIVATE
 from ..errors import DuckprivError, ExchangeTimeout, InvalidValue, MessageRejected, ProtocolError
 from ..names import check_channel, check_name
+from ..permission import Permission
+from ..work import Work
 from .addresses import DEFAULT_TIMEOUT, open_mailbox
 from .mailbox.folder import Folder
 from .mailbox.mailbox import Mailbox, already_sent
-from .mailbox.outbox import Outbox, Staged, new_name
+from .mailbox.outbox import SMALL, Outbox, Staged, new_name
 from .mailbox.status import LONGEST_BEAT, Heart, Status, Watch
 from .message.incoming import accept
 from .message.limits import Limits
@@ -30,8 +32,6 @@ from .message.manifest import FORMAT, Manifest, columns_of, listed, parameters_h
 from .message.outgoing import OutgoingMessage, Written
 from .message.protection import Protection
 from .message.types import expected_columns
-from .permission import Permission
-from .work import Work
 
 DEFAULT_SILENCE = 120.0
 # Look again after a fiftieth of the time waited so far, within these bounds (seconds), and at the
@@ -151,7 +151,7 @@ class FileExchange:
             handle = 1 + secrets.randbits(62)  # a number that no view can guess
             self._open[handle] = OutgoingMessage(
                 *(path, receivers, channel, protocol, parameters, send.columns),
-                *(key, self.outbox.small),
+                *(key, SMALL),
             )
         return handle
 

@@ -18,7 +18,7 @@ from duckpriv import InvalidValue, NotAccepted
 from duckpriv.columns.context import Running
 from duckpriv.consent import Consent
 from duckpriv.errors import from_text
-from duckpriv.exchange.permission import Permission
+from duckpriv.permission import Permission
 from duckpriv.scripts import load
 from duckpriv.sends import Pattern, Receive, Send
 from examples.introduction import introduce

@@ -16,8 +16,8 @@ from ..message.manifest import Manifest
 from ..message.outgoing import Content
 from .mailbox import Mailbox
 
-# Small messages stay in memory; smaller ones that a journal holds stand in its table.
-_SMALL, _SMALL_HELD = 256 << 10, 8 << 10
+# Small messages stay in memory; where a journal holds them, they stand in its table.
+SMALL = 8 << 10
 _NAME = re.compile(r"[0-9a-f]{32}\.message")
 
 
@@ -87,11 +87,6 @@ class Outbox:
     def waits(self) -> bool:
         """Whether committed messages are to be delivered."""
         return bool(self._committed)
-
-    @property
-    def small(self) -> int:
-        """Up to how many bytes content stays in memory."""
-        return _SMALL if self._held_in is None else _SMALL_HELD
 
     @contextmanager
     def holding(self, folder: Path | None) -> Iterator[None]:

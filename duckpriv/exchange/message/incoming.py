@@ -29,7 +29,6 @@ from .types import depth, is_allowed
 # Content as it comes; read with `readinto`, closed by who opened it.
 Stream: TypeAlias = io.RawIOBase | io.BufferedIOBase
 _CHUNK = 1 << 20
-_AT_ONCE = 256 << 10
 _GROUP_ROWS, _GROUP_BYTES, _LONG_ROW = 1 << 16, 1 << 20, 1 << 17
 
 
@@ -107,7 +106,7 @@ class _Content:
         self, manifest: Manifest, source: Stream, key: bytes | None, limits: Limits
     ) -> None:
         self._manifest, self._source, self._largest = manifest, source, limits.batch_bytes
-        self.nesting, self.at_once = limits.nesting, min(_AT_ONCE, limits.batch_bytes)
+        self.nesting = limits.nesting
         self._digest, self._length = hashlib.sha256(), 0
         self._readinto = self._take
         if key is not None:
@@ -162,10 +161,7 @@ class _Content:
 
 
 def _to_parquet(manifest: Manifest, content: _Content, target: Path, nulls: bool) -> None:
-    # Calls of Python would take longer than a small message itself.
-    small = manifest.bytes <= content.at_once
-    read = pa.BufferReader(content.read(manifest.bytes)) if small else pa.PythonFile(content, "r")
-    with read as source, pa.OSFile(utf8_path(target), "wb") as file:
+    with pa.PythonFile(content, "r") as source, pa.OSFile(utf8_path(target), "wb") as file:
         schema, batches = read_batches(source)
         schema = schema.remove_metadata()
         _check_schema(manifest, schema, content.nesting)

@@ -27,8 +27,8 @@ from ..message.manifest import Manifest
 from .quota import Quota
 from .requests import CHUNK
 
-# Of manifests that are kept in memory, in all: one may have a megabyte of columns.
-_MOST_COLUMNS = 1 << 14
+# Uploads that nobody brings now: a manifest may have a megabyte of columns.
+_MOST_IDLE = 3
 # What lies there after a restart is hashed again, for this long in a call.
 _HASHING_SECONDS = 1.0
 
@@ -45,7 +45,7 @@ class Upload:
         quota: Quota,
     ) -> None:
         self.manifest, self._quota = manifest, quota
-        self.users = 0
+        self.users, self.ended = 0, False
         self._folder, self._path, self._placing = folder, partial, placing
         self._lock = threading.Lock()
         self._start()
@@ -111,6 +111,10 @@ class Upload:
         self._path.unlink(missing_ok=True)
         self._start()
 
+    def _end(self) -> None:
+        self._remove()
+        self.ended = True
+
     @contextmanager
     def _counting(self) -> Iterator[None]:
         """Where writing fails, nobody knows what is there: hash it again."""
@@ -144,7 +148,7 @@ class Upload:
             self._remove()
             raise
         if published:
-            self._remove()
+            self._end()
         return published
 
     def _finish_if_whole(self) -> None:
@@ -166,14 +170,14 @@ class Upload:
         with self._placing:
             if not self._folder.has(self.manifest):
                 self._folder.place(self.manifest, self._path)
-        self._remove()
+        self._end()
 
 
 class Uploads:
     """The unfinished messages in a folder."""
 
-    def __init__(self, folder: Folder, quota: Quota, most: int = 256) -> None:
-        self._folder, self._quota, self._most = folder, quota, most
+    def __init__(self, folder: Folder, quota: Quota) -> None:
+        self._folder, self._quota = folder, quota
         self._lock, self._placing = threading.Lock(), threading.Lock()
         self._known: OrderedDict[Path, Upload] = OrderedDict()
 
@@ -197,19 +201,13 @@ class Uploads:
             self._known[path] = upload
             self._known.move_to_end(path)
             upload.users += 1
-            self._forget()
+            # Content stays where its upload is forgotten, and is hashed again if needed.
+            for idle in [p for p, other in self._known.items() if not other.users][:-_MOST_IDLE]:
+                del self._known[idle]
         try:
             yield upload
         finally:
             with self._lock:
                 upload.users -= 1
-
-    def _forget(self) -> None:
-        """Drop what was not used for longest; its content stays, and is hashed again if needed."""
-        columns = sum(len(upload.manifest.columns) for upload in self._known.values())
-        for partial, upload in list(self._known.items()):
-            if len(self._known) <= self._most and columns <= _MOST_COLUMNS:
-                return
-            if not upload.users:
-                del self._known[partial]
-                columns -= len(upload.manifest.columns)
+                if upload.ended and not upload.users and self._known.get(path) is upload:
+                    del self._known[path]

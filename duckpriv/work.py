@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from .. import stopping
-from ..ctrlc import CtrlC
-from ..errors import STOPPED, Cancelled
+from . import stopping
+from .ctrlc import CtrlC
+from .errors import STOPPED, Cancelled
 
 _Result = TypeVar("_Result")
 # How long one look waits (DuckDB notices interrupt() between two of them), and after how long

@@ -15,10 +15,10 @@ from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
-from ..certain import SEND_PLAINLY, surely_runs
-from ..columns.context import Running
-from ..errors import InvalidValue, NotAccepted, ProtocolError
-from ..sends import SENDS, Receive, Send, typed
+from .certain import SEND_PLAINLY, surely_runs
+from .columns.context import Running
+from .errors import InvalidValue, NotAccepted, ProtocolError
+from .sends import SENDS, Receive, Send, typed
 
 LONGEST_PARAMETERS = 200
 _PROTOCOL = re.compile("[a-z0-9/_.-]{0,64}")
