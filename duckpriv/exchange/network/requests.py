@@ -19,7 +19,7 @@ from ..message.manifest import LARGEST, Manifest
 from ..message.untrusted import parse_json
 
 # Content goes in chunks, and a call moves a part at most: progress is counted in parts.
-CHUNK = 1 << 20
+CHUNK = 256 << 10
 PART = 64 << 20
 # Chunks are the application's metadata of a stream without columns: nothing of Arrow's own format
 # has to be read from the network. Results of actions are plain bytes too.
