@@ -275,9 +275,7 @@ def test_a_hidden_intersection_trains_as_the_plain_one_does(hidden) -> None:
     w, losses, gradients = descend_taylor(a, Y[order], present, iterations=4, batch=150, l2=0.1)
     assert np.abs(training.weights() - w).max() < 1e-4
     log = training.query("host", "SELECT loss, gradient_norm FROM training_log")
-    assert [log[i][0] for i in (0, 2, 3)] == pytest.approx(
-        [losses[i] for i in (0, 2, 3)], abs=1e-4
-    )
+    assert [log[i][0] for i in (0, 2, 3)] == pytest.approx([losses[i] for i in (0, 2, 3)], abs=1e-4)
     norms = [np.linalg.norm(g[:11]) for g in gradients]
     assert [norm for _, norm in log] == pytest.approx(norms, abs=1e-4)
 

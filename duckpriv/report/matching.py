@@ -9,7 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from ..engine import quoted
-from ..exchange.arrowstream import CompressedError, read_batches
+from ..exchange.message.arrowstream import CompressedError, read_batches
 from .blocks import Block, Facts, Section, Table, Text, counted, number
 from .provenance import settings, when
 from .tables import exists, query, read, size
