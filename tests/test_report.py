@@ -160,6 +160,11 @@ def test_a_training_is_shown_to_its_last_step(tmp_path) -> None:
         con.execute("UPDATE training_log SET loss = NULL WHERE iteration > 6")
     assert "The last loss is 0.58, of step 6; the last step is 10." in report(file).text
     with duckdb.connect(str(file)) as con:
+        con.execute("UPDATE training_log SET loss = CASE WHEN iteration < 3 THEN 1e308 END")
+    page = report(file)
+    assert "2 numbers are infinite or too large, and in the table only." in page.text
+    assert "This party has no loss." not in page.text
+    with duckdb.connect(str(file)) as con:
         con.execute("UPDATE training_log SET loss = NULL, gradient_norm = NULL")
         con.execute("UPDATE model SET weight = NULL, weight_original = NULL")
     page = report(file)
@@ -197,6 +202,7 @@ def test_nothing_is_left_out_in_silence(strange) -> None:
     assert "1,000 of 3,000 rows are shown. All are in the table aggregate." in page.text
     assert "The 30 largest of 2,000 groups that are shown are drawn." in page.text
     assert "The 30 largest of 308 columns are drawn." in page.text
+    assert "8 numbers are infinite or too large, and in the table only." in page.text
     assert len(page.tables["Weights"]) == 1 + 1 + len(STRANGE) + 300
     assert groups[1] == ["group 0", STRANGE[0], *["suppressed"] * 5]
     assert groups[2][:5] == ["group 1", STRANGE[1], "4,999", "1", "12,345,678,901,235.56"]
@@ -257,6 +263,7 @@ def test_a_lift_has_intervals(tmp_path) -> None:
     )
     page = report(file)
     assert "Lift of spend. Nord 0.25, from 0.125 to 0.375." in page.labels
+    assert "1 of 2 lines are drawn" in page.text
     _, nord, south = page.tables["Lift by segment and outcome"]
     assert nord[:7] == ["Nord", "spend", "100", "90", "2.5", "2", "0.25"]
     assert south == ["Süd", "spend", *["suppressed"] * 9]

@@ -15,7 +15,7 @@ from .blocks import (
     Table,
     Text,
     counted,
-    finite,
+    drawable,
     number,
 )
 from .tables import columns, query, size
@@ -156,17 +156,18 @@ def lift(con: duckdb.DuckDBPyConnection, name: str) -> Section:
         for outcome, segment, hidden, *numbers in found
     ]
     for outcome in dict.fromkeys(line[0] for line in lines):
-        drawn = [
-            (line[1], *line[7:10])
-            for line in lines
-            if line[0] == outcome and all(finite(value) for value in line[7:10])
-        ]
+        its = [(line[1], *line[7:10]) for line in lines if line[0] == outcome]
+        known = [line for line in its if all(map(drawable, line[1:]))]
+        drawn = known[:MOST_BARS]
         if drawn:
             caption = f"The lift of {outcome}, with its confidence interval."
-            if len(drawn) > MOST_BARS:
-                caption += f" The first {MOST_BARS} of {number(len(drawn))} segments are drawn."
+            if len(drawn) < len(its):
+                caption += (
+                    f" {len(drawn)} of {number(len(its))} lines are drawn; the others are in the "
+                    "table, as far as they are shown."
+                )
             title = f"Lift of {outcome}"
-            blocks.append(pictures.intervals(drawn[:MOST_BARS], title, caption))
+            blocks.append(pictures.intervals(drawn, title, caption))
     rows = [(line[1], line[0], *([SUPPRESSED] * 9 if line[2] else line[3:])) for line in lines]
     head = (
         "segment",

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeGuard
@@ -11,6 +10,9 @@ from typing import TypeGuard
 # A table shows so many rows, and a bar chart so many bars. What is left out is counted.
 MOST_ROWS = 1000
 MOST_BARS = 30
+
+# No larger number is drawn.
+_LARGEST = 1e100
 
 # A text of so many letters stands in one line of a table.
 _SHORT = 24
@@ -102,9 +104,18 @@ def number(value: object) -> str:
     return str(value)
 
 
-def finite(value: object) -> TypeGuard[int | float | Decimal]:
+def drawable(value: object) -> TypeGuard[int | float | Decimal]:
     """Whether a value is a number that can be drawn."""
-    return isinstance(value, int | float | Decimal) and math.isfinite(value)
+    return isinstance(value, int | float | Decimal) and abs(float(value)) < _LARGEST
+
+
+def undrawn(values: Iterable[object]) -> str:
+    """Say how many numbers cannot be drawn."""
+    count = sum(value is not None and not drawable(value) for value in values)
+    if not count:
+        return ""
+    said = counted(count, "number is", "numbers are")
+    return f" {said} infinite or too large, and in the table only."
 
 
 def counted(count: int, one: str, many: str) -> str:

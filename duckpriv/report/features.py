@@ -7,7 +7,7 @@ import numpy as np
 
 from ..engine import quoted
 from . import pictures
-from .blocks import Block, Section, Table, Text, finite
+from .blocks import Block, Section, Table, Text
 from .tables import exists, query, read
 
 # So many pairs of columns stand in the table.
@@ -86,7 +86,7 @@ def evidence(con: duckdb.DuckDBPyConnection, name: str) -> Section:
         ),
         *drawn,
     ]
-    if any(not finite(iv) for _, iv in values):
+    if any(iv is None for _, iv in values):
         blocks.append(Text("Columns without an information value are in the table only."))
     head = {
         "column": "feature",

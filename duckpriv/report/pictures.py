@@ -16,7 +16,7 @@ import numpy as np
 
 from ..errors import InvalidValue
 from ..visible import visible
-from .blocks import MOST_BARS, Picture, counted, finite, number
+from .blocks import MOST_BARS, Picture, counted, drawable, number, undrawn
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -95,7 +95,7 @@ def bars(
     """Draw a bar for each of the largest of `values`, with its name and number; nothing where none
     can be drawn. `what` is the word for many of them."""
     known: list[tuple[str, int | float | Decimal]] = [
-        (name, value) for name, value in values if finite(value)
+        (name, value) for name, value in values if drawable(value)
     ]
     drawn = sorted(known, key=lambda pair: abs(float(pair[1])), reverse=True)[:MOST_BARS]
     if not drawn:
@@ -117,6 +117,7 @@ def bars(
         axes.spines[:].set_visible(False)
 
     first = ", ".join(f"{name} {number(value)}" for name, value in drawn[:5])
+    caption += undrawn(value for _, value in values)
     alt = f"{title}, a bar chart of {counted(len(drawn), 'bar', 'bars')}. The largest: {first}."
     if len(known) > len(drawn):
         caption += f" The {len(drawn)} largest of {number(len(known))} {what} are drawn."

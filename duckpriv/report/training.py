@@ -6,7 +6,7 @@ import duckdb
 
 from ..engine import quoted
 from . import pictures
-from .blocks import Block, Section, Text, counted, finite, number
+from .blocks import Block, Section, Text, counted, drawable, number, undrawn
 from .tables import columns, query, read
 
 _INTERCEPT = "(intercept)"
@@ -19,8 +19,8 @@ def steps(con: duckdb.DuckDBPyConnection, log: str) -> Section:
     )
     last = rows[-1][0] if rows else 0
     blocks: list[Block] = [Text(f"The training took {counted(len(rows), 'step', 'steps')}.")]
-    losses = [(step, float(loss)) for step, loss, _ in rows if finite(loss)]
-    norms = [(step, float(norm)) for step, _, norm in rows if finite(norm)]
+    losses = [(step, float(loss)) for step, loss, _ in rows if drawable(loss)]
+    norms = [(step, float(norm)) for step, _, norm in rows if drawable(norm)]
     if losses:
         where, loss = losses[-1]
         said = f"The last loss is {number(loss)}, of step {number(where)}"
@@ -32,9 +32,12 @@ def steps(con: duckdb.DuckDBPyConnection, log: str) -> Section:
                 last,
                 f"{said} The loss says how far the predictions are from the labels: lower is "
                 "better, and a curve that still falls at its end could be trained longer. It is "
-                "measured before the step changes the weights.",
+                "measured before the step changes the weights."
+                + undrawn(loss for _, loss, _ in rows),
             )
         )
+    elif any(loss is not None for _, loss, _ in rows):
+        blocks.append(Text(undrawn(loss for _, loss, _ in rows).strip()))
     elif rows:
         blocks.append(
             Text(
@@ -49,7 +52,8 @@ def steps(con: duckdb.DuckDBPyConnection, log: str) -> Section:
                 "Norm of the gradient",
                 last,
                 "How much this party's weights would still change (the length of its own part of "
-                "the gradient). It falls as the weights settle.",
+                "the gradient). It falls as the weights settle."
+                + undrawn(norm for *_, norm in rows),
                 log=True,
             )
         )
