@@ -210,6 +210,7 @@ def test_the_snippets_of_the_page_run(tmp_path: Path) -> None:
     snippets = blocks((root / "docs" / "scale.md").read_text(), "python")
     assert len(snippets) == 3
     environment = {**os.environ, "PYTHONPATH": str(root), "SPARK_LOCAL_IP": "127.0.0.1"}
+    environment["RAY_ADDRESS"] = "local"  # not the cluster of other tests
     for code in snippets:
         subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True)
     tokens = [

@@ -405,6 +405,7 @@ def test_folders_that_mix_are_refused_before_anything_is_computed(tmp_path, keyr
         (everything, out, "has part-7.parquet, which is of none of these inputs"),
         ([everything, tmp_path / "more/part-0.parquet"], tmp_path / "new", "have the name part-0"),
         (everything, tmp_path / "in", "would replace the input"),
+        (f"file://{everything}", f"file://{tmp_path}/in", "would replace the input"),
         (f"{tmp_path}/in/*.csv", tmp_path / "new", "no input file"),
     ):
         with pytest.raises(InvalidValue, match=error):

@@ -15,7 +15,7 @@ import secrets
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
@@ -92,9 +92,10 @@ class Partition:
     def _write(self, file: Any, store: pafs.FileSystem, target: str, made_of: bytes) -> int:
         local = isinstance(store, pafs.LocalFileSystem)
         # Beside the output, since a rename stays on one disk; for a store in a folder that goes.
-        with tempfile.TemporaryDirectory() as folder:
-            name = PurePosixPath(target).name
-            beside = Path(target).parent if local else Path(folder)
+        near: AbstractContextManager[Any]
+        near = nullcontext(Path(target).parent) if local else tempfile.TemporaryDirectory()
+        with near as folder:
+            name, beside = PurePosixPath(target).name, Path(folder)
             partial = beside / f".{name}.{secrets.token_hex(8)}.partial"
             for left in beside.glob(f".{name}.{'?' * 16}.partial"):  # of a run that was killed
                 left.unlink(missing_ok=True)
@@ -164,10 +165,11 @@ def _partitions(
     filesystem: Any,
 ) -> list[Partition]:
     given = [inputs] if isinstance(inputs, (str, os.PathLike)) else inputs
-    sources = [file for one in given for file in _matching(os.fspath(one), filesystem)]
+    paths = [_absolute(os.fspath(one), filesystem) for one in given]
+    sources = [file for path in paths for file in _matching(path, filesystem)]
     if not sources:
         raise InvalidValue("there is no input file; give Parquet files, or a pattern for them")
-    folder = os.fspath(output).rstrip("/")
+    folder = _absolute(os.fspath(output), filesystem).rstrip("/")
     names = [PurePosixPath(source).name for source in sources]
     twice = [name for name in names if names.count(name) > 1] if len({*names}) < len(names) else []
     if twice:
@@ -175,7 +177,7 @@ def _partitions(
             f"two input files have the name {twice[0]}, and their output would, too; rename one"
         )
     store, path = _place(folder, filesystem)
-    if any(_place(str(PurePosixPath(s).parent), filesystem) == (store, path) for s in sources):
+    if any(_place(s.rpartition("/")[0], filesystem) == (store, path) for s in sources):
         raise InvalidValue("the output would replace the input; name another folder")
     with disk_errors_explained():
         store.create_dir(path, recursive=True)
@@ -200,7 +202,7 @@ def _matching(pattern: str, filesystem: Any) -> list[str]:
     folder, _, name = pattern.rpartition("/")
     if not any(sign in name for sign in "*?["):
         return [pattern]
-    store, path = _place(folder or ".", filesystem)
+    store, path = _place(folder, filesystem)
     with disk_errors_explained():
         found = store.get_file_info(pafs.FileSelector(path))
     names = sorted(
@@ -211,13 +213,18 @@ def _matching(pattern: str, filesystem: Any) -> list[str]:
     return [f"{folder}/{one}" if folder else one for one in names]
 
 
+def _absolute(path: str, filesystem: Any) -> str:
+    """Return a local path from the root: a worker may be in another folder."""
+    return path if "://" in path or filesystem is not None else str(Path(path).absolute())
+
+
 def _place(path: str, filesystem: Any) -> tuple[pafs.FileSystem, str]:
     """Return the store of a path, and the path in it."""
     if "://" in path:
         store, inside = pafs.FileSystem.from_uri(path)
         return store, inside
     if filesystem is None:
-        return pafs.LocalFileSystem(), os.path.abspath(path)  # noqa: PTH100, a pattern's folder too
+        return pafs.LocalFileSystem(), path
     if isinstance(filesystem, pafs.FileSystem):
         return filesystem, path
     return pafs.PyFileSystem(pafs.FSSpecHandler(filesystem)), path
