@@ -16,8 +16,14 @@ TUTORIALS = sorted(Path(__file__).with_name("tutorials").glob("*.ipynb"))
 def executed(path: Path) -> nbformat.NotebookNode:
     """Return a notebook with what its cells show; raises CellExecutionError where one fails."""
     notebook = nbformat.read(path, as_version=4)
-    client = NotebookClient(notebook, timeout=300, record_timing=False)
-    client.execute(cwd=path.parent)
+    client = NotebookClient(
+        notebook,
+        timeout=300,
+        record_timing=False,
+        resources={"metadata": {"path": str(path.parent)}},
+        extra_arguments=["--HistoryManager.enabled=False"],
+    )
+    client.execute()
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = [one for one in cell.outputs if len(json.dumps(one)) < _LARGEST]
