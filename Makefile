@@ -48,13 +48,13 @@ bench: .venv/bench
 
 # Writes docs/functions.md anew from the registry, duckpriv/settings.py from the scripts, and the
 # pictures from the protocols' tables, then the site to build/site; a warning is an error. To read it:
-# python -m http.server -d build/site
+# python -m http.server -d build/site. (MkDocs counts no warnings with --quiet.)
 docs: .venv/docs
 	$(BIN)/python -m docs.reference > docs/functions.md
 	$(BIN)/python -m docs.settings > settings.new && mv settings.new duckpriv/settings.py
 	$(BIN)/python -m docs.pictures
 	$(BIN)/python -m docs.pages
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # Runs the tutorials (docs/tutorials) anew, and keeps what their cells show.
 notebooks: .venv/test .venv/tools

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from docs import generated, notebook
+from docs import cells, generated
 from docs.reference import reference
 
 ROOT = Path(__file__).parent.parent
@@ -127,7 +127,7 @@ def collect() -> dict[str, str]:
     for file in sorted((ROOT / "docs").glob("*.md")):
         site.add(f"docs/{file.name}", file.read_text())
     for file in sorted((ROOT / "docs").glob("**/*.ipynb")):
-        site.add(file.relative_to(ROOT).as_posix(), notebook.markdown(file.read_text()))
+        site.add(file.relative_to(ROOT).as_posix(), cells.markdown(file.read_text()))
     for file in sorted((ROOT / "sql").glob("*/README.md")):
         site.add(file.relative_to(ROOT).as_posix(), file.read_text())
     site.add("docs/functions.md", reference())
@@ -145,7 +145,8 @@ def main() -> None:
     for at, text in collect().items():
         (folder / at).parent.mkdir(parents=True, exist_ok=True)
         (folder / at).write_text(text)
-    for file in (*(ROOT / "docs").glob("*.svg"), ROOT / "docs" / "site.css"):
+    docs = ROOT / "docs"
+    for file in (*docs.glob("*.svg"), *docs.glob("*.png"), docs / "site.css"):
         shutil.copy(file, folder)
 
 

@@ -60,12 +60,13 @@ path; you need the functions only to work by hand, or to write a script of your 
 """
 
 
-def grouped() -> dict[str, tuple[Function, ...]]:
+def grouped() -> dict[str, list[Function]]:
     """Return the tasks with their functions. Raises ValueError where a function has no task."""
     named = [function.name for functions in TASKS.values() for function in functions]
     if sorted(named) != sorted(function.name for function in FUNCTIONS):
         raise ValueError("TASKS in docs/reference.py has not every function once")
-    return TASKS
+    by_name = {function.name: function for function in FUNCTIONS}  # with examples as people call it
+    return {task: [by_name[one.name] for one in functions] for task, functions in TASKS.items()}
 
 
 def link(function: Function) -> str:

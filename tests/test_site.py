@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from docs import notebook, pages, pictures
+from docs import cells, pages, pictures
 from duckpriv import errors
 from tests.effort import takes_long, thorough
 
@@ -232,7 +232,8 @@ def test_lists_are_written_as_python_markdown_wants_them() -> None:
 
 
 def test_a_notebook_becomes_a_page() -> None:
-    cells = [
+    frame = '<style scoped>\n  td {}\n</style>\n<table border="1" class="dataframe">\n\n</table>'
+    made = [
         {"cell_type": "markdown", "source": ["# Title\n", "text"]},
         {
             "cell_type": "code",
@@ -241,23 +242,23 @@ def test_a_notebook_becomes_a_page() -> None:
                 {"output_type": "stream", "text": ["a\n", "b\n"]},
                 {
                     "output_type": "execute_result",
-                    "data": {"text/html": "<p>\n\n</p>", "text/plain": ""},
+                    "data": {"text/html": frame, "text/plain": ""},
                 },
                 {"output_type": "display_data", "data": {"image/png": "AAAA\n"}},
             ],
         },
     ]
-    page = notebook.markdown(json.dumps({"cells": cells}))
+    page = cells.markdown(json.dumps({"cells": made}))
     assert "# Title\ntext\n" in page
     assert "```sql\n%%sql\nSELECT 1\n```\n\n```text\na\nb\n```\n" in page
-    assert "<div>\n<p>\n</p>\n</div>\n" in page and "data:image/png;base64,AAAA" in page
+    assert "<div>\n<table>\n</table>\n</div>\n" in page and "data:image/png;base64,AAAA" in page
     broken = {
         "cell_type": "code",
         "source": "1/0",
         "outputs": [{"output_type": "error", "ename": "E"}],
     }
     with pytest.raises(ValueError, match="run the notebook again"):
-        notebook.markdown(json.dumps({"cells": [broken]}))
+        cells.markdown(json.dumps({"cells": [broken]}))
 
 
 @takes_long

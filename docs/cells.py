@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 _CELL = "```{language}\n{source}\n```\n"
 _RESULT = "```text\n{text}\n```\n"
 _PICTURE = '<img alt="" src="data:image/{kind};base64,{data}">\n'
+# A frame of pandas brings a look of its own; it gets that of the site's tables.
+_STYLE = re.compile(r"<style.*?</style>", re.DOTALL)
+_FRAME = '<table border="1" class="dataframe">'
 
 
 def _joined(text: str | list[str]) -> str:
@@ -26,8 +30,9 @@ def _result(output: dict[str, Any]) -> str:
     if "image/svg+xml" in data:
         return "".join(line for line in _joined(data["image/svg+xml"]).splitlines() if line) + "\n"
     if "text/html" in data:
+        html = _STYLE.sub("", _joined(data["text/html"])).replace(_FRAME, "<table>")
         # Without empty lines, which would end the block.
-        lines = [line.strip() for line in _joined(data["text/html"]).splitlines()]
+        lines = [line.strip() for line in html.splitlines()]
         return "\n".join(["<div>", *filter(None, lines), "</div>", ""])
     return _RESULT.format(text=_joined(data["text/plain"]).rstrip())
 
