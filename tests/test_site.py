@@ -210,7 +210,7 @@ def test_the_pages_are_all_in_the_sites_list() -> None:
 
 def test_links_between_pages_lead_somewhere() -> None:
     found = pages.collect()
-    pictured = {file.name for file in (ROOT / "docs").glob("*.svg")}
+    pictured = {file.name for kind in ("svg", "png") for file in (ROOT / "docs").glob(f"*.{kind}")}
     for at, text in found.items():
         if at.startswith("source/"):
             continue
