@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import os
 import time
@@ -151,7 +152,9 @@ class Party:
         cancelled, the run is, and has ended before CancelledError is raised."""
         options = (observer, on_rows, on_resume, progress)
         call = partial(self._run, self._context.stopper(), script, *options, variables)
-        running = asyncio.ensure_future(asyncio.to_thread(call))
+        # As `asyncio.to_thread`, but no task, which a loop that ends would cancel beside this one.
+        loop, context = asyncio.get_running_loop(), contextvars.copy_context()
+        running = loop.run_in_executor(None, context.run, call)
         try:
             return await asyncio.shield(running)
         except asyncio.CancelledError:
@@ -160,8 +163,7 @@ class Party:
             while not running.done():
                 with suppress(asyncio.CancelledError):  # once more
                     await asyncio.wait((running,))
-            if not running.cancelled():
-                running.exception()  # what it raised is of no use to anybody any more
+            running.exception()  # what it raised is of no use to anybody any more
             raise
 
     @interruptible()

@@ -58,6 +58,19 @@ def test_to_cancel_ends_the_run_first(connect, scripts) -> None:
     assert party.con.execute("SELECT 42").fetchall() == [(42,)]
 
 
+def test_a_loop_that_ends_ends_the_run(connect, scripts) -> None:
+    party = connect("bank", timeout=3600.0)
+
+    async def leaves() -> None:
+        leaves.task = asyncio.create_task(party.arun(scripts / "waits.sql"))
+        while party.activity.waiting_for is None:
+            await asyncio.sleep(0.01)
+
+    asyncio.run(leaves())
+    assert leaves.task.cancelled()
+    assert not party._context.runs_script
+
+
 def test_what_is_cancelled_before_it_begins_does_nothing(connect, scripts) -> None:
     party = connect("shop")
     go = threading.Event()
