@@ -42,7 +42,7 @@ def check_channel(channel: object) -> str:
 
 
 def partial_of(file: str) -> str:
-    """Return a name for key file `file` while it is written; `partials_of` finds it later."""
+    """Return a name for a file `file` while it is written; `partials_of` finds it later."""
     return f".{file}.{secrets.token_hex(8)}.partial"
 
 

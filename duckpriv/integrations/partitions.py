@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -28,6 +27,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from ..errors import DuckprivError, InvalidValue, disk_errors_explained, unexpected
+from ..names import partial_of, partials_of
 from ..visible import visible
 from .workers import ColumnFunction
 
@@ -96,8 +96,8 @@ class Partition:
         near = nullcontext(Path(target).parent) if local else tempfile.TemporaryDirectory()
         with near as folder:
             name, beside = PurePosixPath(target).name, Path(folder)
-            partial = beside / f".{name}.{secrets.token_hex(8)}.partial"
-            for left in beside.glob(f".{name}.{'?' * 16}.partial"):  # of a run that was killed
+            partial = beside / partial_of(name)
+            for left in beside.glob(partials_of(name)):  # of a run that was killed
                 left.unlink(missing_ok=True)
             try:
                 rows = self._compute(file, partial, made_of)
