@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import re
 import secrets
 
@@ -48,4 +49,4 @@ def partial_of(file: str) -> str:
 
 def partials_of(file: str) -> str:
     """Return the pattern of all names that `partial_of` gives for `file`."""
-    return f".{file}.{'?' * 16}.partial"
+    return f".{glob.escape(file)}.{'?' * 16}.partial"

@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -45,6 +46,7 @@ _POLL_SECONDS = 0.1
 # How long `close` waits for functions that it has ended.
 _END_SECONDS = 2.0
 _LOG = logging.getLogger("duckpriv")
+_ONE_SESSION = threading.Lock()
 
 
 def default_keyring() -> Path:
@@ -225,11 +227,21 @@ class Party:
         for a host of many threads, such as dbt. One session at a time; the settings are
         `connect`'s."""
         context = self._context
-        context.session = check_name("the session", session)
+        check_name("the session", session)
+        with _ONE_SESSION:
+            if context.session is not None or context.exchange is not None:
+                raise InvalidValue(
+                    f"this party is in the session '{context.session}'; end that one first"
+                )
+            context.session = session
         try:
             opened = _opened(exchange, context, timeout, silence, unprotected, None)
             context.exchange = opened
-            party = Party(cursor, context, opened, None, owns=False)
+            try:
+                party = Party(cursor, context, opened, None, owns=False)
+            except BaseException:
+                opened.close()
+                raise
             try:
                 yield party
             finally:

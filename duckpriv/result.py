@@ -85,7 +85,9 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
         cells = (f"<{tag}>{_escaped(_text(value), _LONGEST)}</{tag}>" for value in values)
         return f"<tr>{''.join(cells)}</tr>"
 
-    return f"<table>{line('th', head)}{''.join(line('td', row) for row in rows)}</table>"
+    body = line("th", head) + "".join(line("td", row) for row in rows)
+    # Nor is a text between two $ of anybody's to be set as mathematics.
+    return f'<table class="tex2jax_ignore mathjax_ignore">{body}</table>'
 
 
 def _text(value: object) -> str:

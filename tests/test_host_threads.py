@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 import duckpriv
-from duckpriv.errors import DuckprivError
+from duckpriv.errors import DuckprivError, InvalidValue
 from tests.parties import Folder, at_once
 
 VALUE = "SELECT duckpriv.psi_id(' Ann@Example.com', 'email')"
@@ -30,6 +30,21 @@ def test_a_thread_finds_functions_and_macros_with_the_prefix(tmp_path: Path) -> 
         with ThreadPoolExecutor(4) as pool:
             found = list(pool.map(work, range(8)))
         assert set(found) == {("ann@example.com", 1.0, (2,))}
+
+
+def test_a_party_is_in_one_session_at_a_time(tmp_path: Path) -> None:
+    where = f"dir:{tmp_path / 'mailbox'}"
+    con = duckdb.connect(tmp_path / "bank.duckdb")
+    host = duckpriv.register(con, me="bank", keyring=tmp_path / "bank.keys")
+    with (
+        host.in_session(con.cursor(), "one", where, unprotected=True),
+        pytest.raises(InvalidValue, match="in the session 'one'"),
+        host.in_session(con.cursor(), "two", where, unprotected=True),
+    ):
+        pass
+    with host.in_session(con.cursor(), "two", where, unprotected=True):
+        pass
+    con.close()
 
 
 def test_other_threads_go_on_while_a_party_is_in_a_session(tmp_path: Path) -> None:

@@ -336,6 +336,8 @@ def test_a_file_url_is_a_folder(tmp_path) -> None:
     [
         f"s3://someone:{SECRET}@bucket/x",
         f"s3://{SECRET}@bucket",
+        f"s3://KEY:with/{SECRET}@bucket/x",
+        f"gs://KEY:{SECRET}/x@bucket",
         f"s3://bucket/x?secret={SECRET}",
         f"az://bucket/x#{SECRET}",
         f"s4://user:{SECRET}@bucket/x",

@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from duckpriv import DuckprivError, ExchangeTimeout, Keyring, ProtocolError
@@ -101,6 +103,14 @@ def test_the_parties_find_what_a_join_finds(tmp_path: Path) -> None:
     assert hidden == [(x,) for x in sorted({*bank} - {*shop})]
     names = {path.stem for path in (tmp_path / "mailbox" / "s1").rglob("*.json")}
     assert len([name for name in names if "blinded" in name]) == 1 + 3
+
+
+def test_files_of_another_run_are_refused(tmp_path: Path) -> None:
+    pair = Matching(tmp_path, [f"p{i}" for i in range(5)], ["p1", "p2"])
+    stale = tmp_path / "bank" / "ids" / "part-99.parquet"
+    pq.write_table(pa.table({"psi_id": ["somebody else"]}), stale)
+    with pytest.raises(DuckprivError, match="ids has files of another run"):
+        pair.run("bank", "host_begin")
 
 
 def test_parts_without_rows(tmp_path: Path) -> None:

@@ -120,7 +120,7 @@ def test_two_dbt_projects_match_and_aggregate_and_a_rerun_runs_nothing(projects:
     # A new session runs anew, and the results of the old one stay.
     build_both(projects, "--vars", "month: 2026-02")
     assert query(shop, "SELECT count(*) FROM matching") == [(50,)]
-    assert query(shop, 'SELECT count(*) FROM "alignment_match-2026-01"') == [(100,)]
+    assert query(shop, 'SELECT count(*) FROM "alignment match-2026-01"') == [(100,)]
     written = [file for file in (projects / "bank").rglob("*") if file.is_file()]
     assert any(file.name == "dbt.log" for file in written)
     assert not [file for file in written if PASSPHRASE.encode() in file.read_bytes()]

@@ -25,7 +25,7 @@ class Page(HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag, attrs) -> None:
-        assert not attrs
+        assert not attrs or (tag == "table" and dict(attrs).keys() == {"class"})
         self.tags.add(tag)
 
     def handle_data(self, data) -> None:

@@ -443,6 +443,22 @@ def test_files_in_a_store_that_cannot_rename(tmp_path: Path, keyring: Keyring) -
     )
 
 
+def test_names_in_an_address_stand_for_themselves(tmp_path: Path) -> None:
+    function = column_function("psi_id", columns=["id"])
+    given = {"a%41.parquet": "first", "aA.parquet": "second", "x%2F..%2Fb c.parquet": "third"}
+    for name, value in given.items():
+        (tmp_path / "in").mkdir(exist_ok=True)
+        pq.write_table(pa.table({"id": [value]}), tmp_path / "in" / name)
+    where = tmp_path.as_uri()
+    done = run_partitions(f"{where}/in/*.parquet", f"{where}/out", function, progress=False)
+    assert not any(one.skipped for one in done)
+    made = {f.name: pq.read_table(f)["psi_id"].to_pylist() for f in (tmp_path / "out").iterdir()}
+    assert made == {name: [value] for name, value in given.items()}
+    with pytest.raises(InvalidValue, match="no password") as caught:
+        run_partitions("s3://KEY:SECRET/x@bucket/*.parquet", "out", function, progress=False)
+    assert "SECRET" not in str(caught.value)
+
+
 def test_the_first_snippet_of_the_page_on_scale_runs(tmp_path: Path) -> None:
     code = blocks((ROOT / "docs" / "scale.md").read_text(), "python")[0]
     done = subprocess.run(

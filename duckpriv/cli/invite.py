@@ -148,7 +148,7 @@ def accept(
     _show(received, me)
     if _trusted(keys, peer):
         click.echo(f"You trust this identity of {peer.name} already.", err=True)
-        fingerprint = peer.fingerprint
+        fingerprint = fingerprint or peer.fingerprint  # `trust` compares one that is given
     fingerprint = fingerprint or told_fingerprint(peer, err=True)
     exchange = _exchange(received, file, own_exchange, yes)
     if not file.path.exists():
@@ -156,7 +156,10 @@ def accept(
             default = f"{me}.duckdb"
             db = default if yes else click.prompt("Your database file", default=default, err=True)
         named = written_keyring(context, file, keyring)
-        file = SettingsFile(file.path, me, file.as_written(as_text(str(db))), named, exchange)
+        # The inviter's own mailbox is for messages with it alone.
+        theirs = str(received.exchange).startswith("grpc+tls://") and own_exchange is None
+        everybodys = None if theirs else exchange
+        file = SettingsFile(file.path, me, file.as_written(as_text(str(db))), named, everybodys)
     elif file.me != me:
         raise click.UsageError(f'{file.path} says that you are another one; it needs me = "{me}"')
     known, proposal, runs = file.peer(peer.name), received.proposal, {}
@@ -168,6 +171,8 @@ def accept(
         exchange = known.exchange
     elif exchange == file.exchange:
         exchange = None
+    if known.exchange not in (None, exchange):
+        click.echo(f"Messages with {peer.name} went through {visible(known.exchange)}.", err=True)
     added = file.with_peer(peer.name, exchange, runs)
     text = added.text_with_peers() if file.path.exists() else added.text
     if not yes:

@@ -41,7 +41,7 @@ def open_mailbox(
     if (folder := _folder(address)) is not None:
         return folder
     parts = _split(address)
-    if parts.scheme in _STORES and parts.netloc and not _more(parts):
+    if parts.scheme in _STORES and parts.netloc and not _more(parts) and "@" not in address:
         from .mailbox.objects import Objects  # an optional dependency
 
         return Objects(address, timeout, stop)
@@ -78,7 +78,7 @@ def network_address(address: str, wanted: str) -> tuple[str, int]:
             return parts.hostname, parts.port
     except ValueError:  # of the port
         pass
-    shown = re.sub("//[^/]*@|[?#].*", "…", str(address))  # there may be a password in it
+    shown = re.sub("//.*@|[?#].*", "…", str(address))  # there may be a password in it
     raise InvalidValue(f"'{shown}' is {wanted}")
 
 

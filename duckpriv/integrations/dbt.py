@@ -88,8 +88,9 @@ class Plugin(BasePlugin):  # type: ignore[misc]
             ) from None
         script, session = load(about["script"]), str(about["session"])
         takes_result = "result" in [variable.name for variable in script.variables]
-        # Of each session its own: a source never has the rows of another one's run.
-        result = f"{source_config.identifier}_{session}"
+        # Of each session its own, whose name has no space: a source never has the rows of another
+        # one's run.
+        result = f"{source_config.identifier} {session}"
         settings = about["settings"] | ({"result": result} if takes_result else {})
         if takes_result and "result" in about["settings"]:
             raise InvalidValue(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.fs as pafs
@@ -170,7 +172,7 @@ def _partitions(
     if not sources:
         raise InvalidValue("there is no input file; give Parquet files, or a pattern for them")
     folder = _absolute(os.fspath(output), filesystem).rstrip("/")
-    names = [PurePosixPath(source).name for source in sources]
+    names = [PurePosixPath(_place(source, filesystem)[1]).name for source in sources]
     twice = [name for name in names if names.count(name) > 1] if len({*names}) < len(names) else []
     if twice:
         raise InvalidValue(
@@ -192,7 +194,7 @@ def _partitions(
     if rows < 1:
         raise InvalidValue("batch is a number of rows, 1 at least")
     return [
-        Partition(source, f"{folder}/{name}", function, rows, filesystem)
+        Partition(source, _joined(folder, name), function, rows, filesystem)
         for source, name in zip(sources, names, strict=True)
     ]
 
@@ -210,7 +212,12 @@ def _matching(pattern: str, filesystem: Any) -> list[str]:
         for info in found
         if info.is_file and fnmatch(info.base_name, name) and not info.base_name.startswith(".")
     )
-    return [f"{folder}/{one}" if folder else one for one in names]
+    return [_joined(folder, one) if folder else one for one in names]
+
+
+def _joined(folder: str, name: str) -> str:
+    """Return a file's path; in an address, a % or ? of its name stands for itself."""
+    return f"{folder}/{quote(name) if '://' in folder else name}"
 
 
 def _absolute(path: str, filesystem: Any) -> str:
@@ -221,7 +228,13 @@ def _absolute(path: str, filesystem: Any) -> str:
 def _place(path: str, filesystem: Any) -> tuple[pafs.FileSystem, str]:
     """Return the store of a path, and the path in it."""
     if "://" in path:
-        store, inside = pafs.FileSystem.from_uri(path)
+        if re.search(r"//.*:.*@|[?#]", path):
+            raise InvalidValue(
+                "an address of files has no password, ? or #; credentials belong into the "
+                "environment, and other settings into filesystem="
+            )
+        with disk_errors_explained():
+            store, inside = pafs.FileSystem.from_uri(path)
         return store, inside
     if filesystem is None:
         return pafs.LocalFileSystem(), path

@@ -138,6 +138,26 @@ def test_an_inviter_that_takes_anothers_name_is_not_trusted(tmp_path: Path, acce
     assert (tmp_path / FILE).read_text() == before
 
 
+def test_a_fingerprint_that_is_given_is_compared_also_where_the_peer_is_trusted(
+    tmp_path: Path, accept
+) -> None:
+    assert accept(tmp_path, altered())[0] == 0
+    before = (tmp_path / FILE).read_text()
+    other = Identity.generate("bank").public.fingerprint
+    code, _, errors = accept(tmp_path, altered(), "--fingerprint", other)
+    assert code == 1
+    assert "not the one you gave" in errors
+    assert (tmp_path / FILE).read_text() == before
+
+
+def test_the_inviters_mailbox_is_for_messages_with_it_alone(tmp_path: Path, command) -> None:
+    (tmp_path / "line").write_text(altered(exchange="grpc+tls://bank.example:7443"))
+    told = ("--fingerprint", BANK.public.fingerprint, "--keyring", "keys")
+    assert command(tmp_path, "accept", "line", *told, "--yes")[0] == 0
+    file = read(tmp_path / FILE)
+    assert (file.exchange, file.peers["bank"].exchange) == (None, "grpc+tls://bank.example:7443")
+
+
 def test_a_folder_of_the_inviters_is_taken_only_if_the_user_says_so(
     tmp_path: Path, command
 ) -> None:

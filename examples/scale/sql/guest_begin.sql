@@ -37,4 +37,7 @@ COPY (SELECT seq - (getvariable('k') - 1) * getvariable('rows') AS seq, psi_id F
 
 -- part end
 
+SET VARIABLE written = 'ids';
+-- include of_this_run.sql
+
 SELECT getvariable('ids') AS ids, getvariable('k') AS parts;

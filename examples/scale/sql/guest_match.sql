@@ -34,6 +34,11 @@ COPY scale_named TO (getvariable('folder') || '/named/part-' || getvariable('k')
 INSERT INTO scale_map
     SELECT getvariable('k'), count(*), sha256(coalesce(string_agg(hex(token) || pid, '' ORDER BY token), '')) FROM scale_named;
 
+-- part all-named
+
+SET VARIABLE written = 'named';
+-- include of_this_run.sql
+
 -- part map-manifest
 
 -- message 5: what is in each part of the random ids
@@ -71,6 +76,11 @@ COPY (SELECT pid FROM scale_named ANTI JOIN scale_mine USING (token) ORDER BY pi
     TO (getvariable('folder') || '/unmatched/part-' || getvariable('k') || '.parquet') (FORMAT parquet);
 
 -- part result
+
+SET VARIABLE written = 'alignment';
+-- include of_this_run.sql
+SET VARIABLE written = 'unmatched';
+-- include of_this_run.sql
 
 SELECT getvariable('ids') AS ids, getvariable('buckets') AS parts,
        (SELECT count(*) FROM read_parquet(getvariable('folder') || '/alignment/part-*.parquet')) AS matched,

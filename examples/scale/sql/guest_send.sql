@@ -76,4 +76,7 @@ COPY (SELECT batch, ids, blinded, evaluated, proof FROM scale_mine JOIN scale_pa
 
 -- part end
 
+SET VARIABLE written = 'answered';
+-- include of_this_run.sql
+
 SELECT getvariable('parts') AS parts;

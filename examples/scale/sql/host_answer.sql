@@ -110,6 +110,9 @@ COPY (SELECT psi_id, pid FROM scale_mine JOIN scale_part USING (token))
 
 -- part result
 
+SET VARIABLE written = 'alignment';
+-- include of_this_run.sql
+
 SELECT require(count(*) = getvariable('tokens') AND count(DISTINCT pid) = count(*), 'the guest gave one random id to several tokens')
 FROM read_parquet(getvariable('folder') || '/alignment/part-*.parquet');
 SELECT getvariable('tokens') AS ids, getvariable('buckets') AS parts;

@@ -38,6 +38,11 @@ SET VARIABLE k = getvariable('k') + 1;
 COPY (SELECT psi_id FROM scale_ids WHERE seq > (getvariable('k') - 1) * getvariable('rows') AND seq <= getvariable('k') * getvariable('rows'))
     TO (getvariable('folder') || '/ids/part-' || getvariable('k') || '.parquet') (FORMAT parquet);
 
+-- part all-ids
+
+SET VARIABLE written = 'ids';
+-- include of_this_run.sql
+
 -- part blinded-manifest
 
 -- message 2: of how many parts the guest's blinded ids are, and what each has
@@ -60,5 +65,8 @@ COPY (SELECT (seq - 1) // 4096 AS batch, list(blinded ORDER BY seq) AS blinded F
     TO (getvariable('folder') || '/blinded/part-' || getvariable('k') || '.parquet') (FORMAT parquet);
 
 -- part end
+
+SET VARIABLE written = 'blinded';
+-- include of_this_run.sql
 
 SELECT getvariable('ids') AS ids, getvariable('parts') AS parts_of_the_guest, (SELECT sum(rows)::BIGINT FROM scale_manifest) AS ids_of_the_guest;
