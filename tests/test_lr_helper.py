@@ -622,6 +622,7 @@ def test_linear_and_poisson_regression(tmp_path, kind: str) -> None:
     assert np.abs(ours.mean() - theirs.mean()) < 0.05 * theirs.mean()
 
 
+@takes_long
 @pytest.mark.parametrize("guests", [("guest",), ("g1", "g2", "g3")] if THOROUGH else [("g1", "g2")])
 def test_hidden_intersections_of_several_guests(tmp_path, guests) -> None:
     rng = np.random.default_rng(5)
@@ -761,6 +762,7 @@ def test_where_both_lack_rows_it_trains_as_on_the_common_ones(tmp_path, kind, si
     assert [loss for (loss,) in log] == pytest.approx(losses, abs=2e-3)
 
 
+@takes_long
 def test_where_both_lack_rows_in_batches(tmp_path) -> None:
     """Each batch has the common rows that it happens to have, and is divided by all its rows."""
     training, results, a, y, common = both_lack(tmp_path, iterations=4, batch=50)

@@ -610,6 +610,7 @@ def test_scores_of_numbers_far_from_0_keep_their_digits(small) -> None:
     assert scores == pytest.approx(list(1 / (1 + np.exp(-z))), abs=1e-6)
 
 
+@takes_long
 def test_training_stops_at_a_gradient_norm(small) -> None:
     settings = {"id": "who", "iterations": 15, "stop": 0.1, "learning_rate": 1, **EXACT}
     results = small.train("s1", settings, settings)

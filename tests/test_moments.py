@@ -620,6 +620,7 @@ def test_moments_where_both_lack_rows(tmp_path) -> None:
     assert pair.weights() == pytest.approx([model.intercept_, *model.coef_], abs=2e-4)
 
 
+@takes_long
 @pytest.mark.parametrize("common", ["all of the host's", "all of the guest's", "one"])
 def test_overlaps_at_the_edges(tmp_path, common: str) -> None:
     rng = np.random.default_rng(22)

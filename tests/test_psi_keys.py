@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from duckpriv import DuckprivError, ExchangeTimeout
 from duckpriv.columns.ids import KINDS
 from tests.conftest import Two
-from tests.effort import THOROUGH, examples
+from tests.effort import THOROUGH, examples, takes_long
 from tests.parties import Folder, at_once, make_wide_table
 
 NAMES = ("email", "phone", "name", "born")
@@ -173,6 +173,7 @@ def test_any_rows(two: Two, host: list, guest: list, spec: tuple, duplicates: st
         expected.check(of_host, of_guest, host, guest)
 
 
+@takes_long
 def test_thousands_of_rows(two: Two) -> None:
     rng = random.Random(7)
 

@@ -91,7 +91,7 @@ def test_where_both_lack_rows_messages_are_those_of_any_overlap(tmp_path, groups
     assert any(channel == "aggregate/masked" for channel, *_ in sizes[0])
 
 
-@pytest.mark.parametrize("measures", ["spend", ""])
+@pytest.mark.parametrize("measures", ["spend", *thorough("")])
 def test_a_curious_host_sees_uniform_numbers_of_persons(tmp_path, measures: str) -> None:
     """The guest has one row for each id, or five of them, three of a person: messages are alike
     but for the result, and what the host decrypts is uniform."""

@@ -582,7 +582,11 @@ LONG = [
         or name.startswith(("scorecard/host", "moments/predict_peer", "psi_size/guest"))
         or name.startswith(("private_id/guest", "lr_joint_key/host", "lr_joint_key/predict"))
     ),
-    *[name for name in NAMES if name.startswith("matmul")][1:],
+    *(
+        name
+        for first in ("matmul", "aggregate/guest", "lr_joint_key/guest", "moments/guest")
+        for name in [name for name in NAMES if name.startswith(first)][1:]
+    ),
 ]
 
 
