@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
 import logging
 import os
@@ -152,6 +151,8 @@ class Party:
     ) -> Result:
         """Run a script as `run` does, in another thread: `await party.arun(…)`. Where the task is
         cancelled, the run is, and has ended before CancelledError is raised."""
+        import asyncio  # whoever awaits has it; others need not load it
+
         options = (observer, on_rows, on_resume, progress)
         call = partial(self._run, self._context.stopper(), script, *options, variables)
         # As `asyncio.to_thread`, but no task, which a loop that ends would cancel beside this one.

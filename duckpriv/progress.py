@@ -8,15 +8,15 @@ import threading
 import time
 from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
-from typing import Any
-
-from rich.console import Console
-from rich.status import Status
-from rich.text import Text
+from typing import TYPE_CHECKING, Any
 
 from .columns.context import Activity
 from .scripts import Statement
 from .visible import visible
+
+if TYPE_CHECKING:  # rich takes a while to load, and a run without a display does not need it
+    from rich.console import Console
+    from rich.status import Status
 
 # Functions whose rows say nothing about how far the work is.
 _EXCHANGE = frozenset(
@@ -106,7 +106,10 @@ class Progress(_Step):
     def tick(self) -> None:
         """Some time has passed."""
         if self._status is not None:
-            self._status.update(Text(self._line()))
+            line = self._console.render_str(
+                self._line(), emoji=False, markup=False, highlight=False
+            )
+            self._status.update(line)
         elif self._activity.waiting_for is not None:
             self._last_line = time.monotonic()
             if (waits := self._activity.wait_to_tell()) is not None:
@@ -172,7 +175,11 @@ def progress_of(
         return nullcontext()
     if _in_notebook():
         return NotebookProgress(activity, who, script)
-    return Progress(Console(stderr=True), activity) if wanted else nullcontext()
+    if not wanted:
+        return nullcontext()
+    from rich.console import Console
+
+    return Progress(Console(stderr=True), activity)
 
 
 def _in_notebook() -> bool:

@@ -157,7 +157,8 @@ def address(value: str) -> str:
     if not _ADDRESS.fullmatch(value):
         raise InvalidValue(
             f"'{value}' is no address of an exchange; it is 'dir:' and a folder that all parties "
-            "see, or grpc+tls://HOST:PORT where a peer serves its mailbox"
+            "see, s3:, gs: or az: with //BUCKET/PREFIX, or grpc+tls://HOST:PORT where a peer "
+            "serves its mailbox"
         )
     return value
 

@@ -57,8 +57,10 @@ def init(
     me = check_name("your own name", me or click.prompt("Your name, as your peers will know it"))
     db = db or click.prompt("Your DuckDB database file", default=f"{me}.duckdb")
     if own_exchange is None:
-        click.echo("Messages go through dir: and a folder that all parties see, or through")
-        click.echo("grpc+tls://HOST:PORT, where a peer serves its mailbox.")
+        click.echo("Messages go through dir: and a folder that all parties see, an object store")
+        click.echo(
+            "(s3://BUCKET/PREFIX, gs: or az:), or grpc+tls://HOST:PORT, where a peer serves."
+        )
         own_exchange = click.prompt("Their address", default="dir:mailbox")
     if not peers:
         peers = (click.prompt("A peer's name, if you know it", default="", show_default=False),)

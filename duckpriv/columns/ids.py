@@ -58,9 +58,7 @@ def psi_id(context: Context, values: pa.Array, sql_types: pa.Array, kinds: pa.Ar
     NULL, or a text that its normaliser leaves empty. Raises InvalidValue for another type
     or kind.
     """
-    kind = constant(kinds, "kind")
-    if kind not in KINDS:
-        raise InvalidValue(f"unknown kind of id; the kinds are {', '.join(KINDS)}")
+    kind = _known(constant(kinds, "kind"))
     sql_type = constant(sql_types, "the type of an id")
     if not _ALLOWED_TYPE.fullmatch(sql_type):
         raise InvalidValue(
@@ -68,18 +66,14 @@ def psi_id(context: Context, values: pa.Array, sql_types: pa.Array, kinds: pa.Ar
             "DATE, BLOB or a list of one of these; cast it to VARCHAR, in the same way at "
             "both parties"
         )
-    normalise = KINDS[kind]
     in_one = ",".join([encoded[1:-1] for encoded in values.to_pylist()])
-    return pa.array(
-        [_text(value, normalise, kind) for value in json.loads(f"[{in_one}]")], pa.string()
-    )
+    return _texts(json.loads(f"[{in_one}]"), kind)
 
 
 def id_texts(ids: pa.Array, kind: str) -> pa.Array:
     """Return what `psi_id` does, of an Arrow column that did not come from DuckDB. Raises
     InvalidValue for a type whose text DuckDB may write otherwise, or an unknown kind."""
-    if kind not in KINDS:
-        raise InvalidValue(f"unknown kind of id; the kinds are {', '.join(KINDS)}")
+    _known(kind)
     type_ = ids.type.value_type if pat.is_list(ids.type) else ids.type
     if not (
         pat.is_string(type_)
@@ -93,8 +87,18 @@ def id_texts(ids: pa.Array, kind: str) -> pa.Array:
             "strings, integers, date32, uuid or a list of one of these; cast it, in the same way "
             "at both parties"
         )
+    return _texts(ids.to_pylist(), kind)
+
+
+def _known(kind: str) -> str:
+    if kind not in KINDS:
+        raise InvalidValue(f"unknown kind of id; the kinds are {', '.join(KINDS)}")
+    return kind
+
+
+def _texts(values: list[object], kind: str) -> pa.Array:
     normalise = KINDS[kind]
-    return pa.array([_text(value, normalise, kind) for value in ids.to_pylist()], pa.string())
+    return pa.array([_text(value, normalise, kind) for value in values], pa.string())
 
 
 def _text(value: object, normalise: Callable[[str], str], kind: str) -> str | None:

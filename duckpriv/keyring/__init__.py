@@ -18,9 +18,8 @@ from .pairs import OprfKeys, PaillierKeys, RsaKeys, check_modulus_bits
 from .secrets import SECRET, Secrets
 from .seeds import SeedParts
 
-__all__ = ["KINDS", "PUBLIC_MODULUS", "Keyring", "check_modulus_bits"]
+__all__ = ["PUBLIC_MODULUS", "Keyring", "check_modulus_bits"]
 
-KINDS = ("rsa", "oprf", "paillier", "joint", "modulus")
 _SUFFIXES = (
     *(*PaillierKeys.SUFFIXES, *JointKeys.SUFFIXES, *OprfKeys.SUFFIXES, *SeedParts.SUFFIXES),
     *(*RsaKeys.SUFFIXES, IDENTITY, TRUSTED, SECRET),
@@ -58,7 +57,7 @@ class Keyring(Identities, Secrets):
             "modulus": self.joint.import_modulus,
         }
         if kind not in imports:
-            raise InvalidValue(f"the kind of a key is one of {', '.join(KINDS)}")
+            raise InvalidValue(f"the kind of a key is one of {', '.join(imports)}")
         imports[kind](name, data)
         return self.info(name)
 
