@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 import pytest
 
@@ -16,6 +17,11 @@ def examples(few: int) -> int:
 def thorough(*values: object) -> list[object]:
     """Parameters that only `make test-all` tries."""
     return list(values) if THOROUGH else []
+
+
+def some(values: Iterable[object], few: int) -> list[object]:
+    """The first few of a test's parameters; `make test-all` tries all of them."""
+    return list(values) if THOROUGH else list(values)[:few]
 
 
 # A test that only `make test-all` runs; `make test` has shorter ones of its kind.

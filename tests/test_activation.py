@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import duckpriv
 from duckpriv.columns.activation import DEALT, Range, fitted_error
-from tests.effort import examples
+from tests.effort import examples, some, takes_long
 
 EXACT = {
     "logistic": (lambda z: 1 / (1 + np.exp(-z)), lambda z: np.logaddexp(0, z)),
@@ -99,7 +99,7 @@ def allowed(kind: str, size: int, scale: int, factor: int, series: np.ndarray) -
     return float(np.sqrt(rounding**2 + cut**2 + angles**2))
 
 
-@pytest.mark.parametrize("kind, size", SHAPES)
+@pytest.mark.parametrize("kind, size", some(SHAPES, 2))
 def test_residuals_and_loss_are_those_of_float64(con, kind: str, size: int) -> None:
     rng = np.random.default_rng(1)
     low, high = {"exp": (-2 / 3 * size, size / 3)}.get(kind, (-size, size))
@@ -124,6 +124,7 @@ def test_residuals_and_loss_are_those_of_float64(con, kind: str, size: int) -> N
     assert np.abs(run.guard).max() < 0.04
 
 
+@takes_long
 @pytest.mark.parametrize("kind, size, z", [("logistic", 24, 0.7), ("exp", 12, -5.9)])
 def test_errors_of_rows_with_one_score_vanish_in_their_sum(con, kind, size, z) -> None:
     """Also where little is left for a residual."""

@@ -284,6 +284,7 @@ def test_the_hosts_numbers_by_the_guests_groups(tmp_path) -> None:
     assert types["large_sum"] == "HUGEINT"
 
 
+@takes_long
 def test_a_cross_table_with_numbers_of_both_and_totals(tmp_path) -> None:
     tables = Tables(
         tmp_path,
@@ -302,6 +303,7 @@ def test_a_cross_table_with_numbers_of_both_and_totals(tmp_path) -> None:
     check(tables, "a2", {"measures": "spend"}, {"measures": "sparse"}, minimum=1)
 
 
+@takes_long
 def test_the_guests_numbers_by_the_hosts_groups_to_one_party(tmp_path) -> None:
     tables = Tables(tmp_path, f"{REGION} AS region", "-i * 1.25::DOUBLE AS d, i AS n")
     for to in ("host", *thorough("guest")):
@@ -316,16 +318,17 @@ def test_counts_only_and_everything_hidden(tmp_path) -> None:
     assert all(suppressed for *_, suppressed in rows)
 
 
+@takes_long
 @pytest.mark.parametrize(
     ("host", "guest", "more"),
     [
         # a cross table, with one cell that is below the minimum
         ({"groups": "half", "measures": "spend"}, {"groups": "part", "measures": "n"}, {}),
-        ({"groups": "half", "measures": "spend"}, {"groups": "part"}, {"totals": "yes"}),
-        # nobody groups, or one party
-        ({"measures": "spend"}, {"measures": "n"}, {}),
-        ({}, {"groups": "part"}, {"to": "host"}),
         *thorough(
+            ({"groups": "half", "measures": "spend"}, {"groups": "part"}, {"totals": "yes"}),
+            # nobody groups, or one party
+            ({"measures": "spend"}, {"measures": "n"}, {}),
+            ({}, {"groups": "part"}, {"to": "host"}),
             ({"groups": "half"}, {"measures": "n"}, {"to": "guest"}),
             ({"measures": "spend"}, {"groups": "part"}, {"totals": "yes"}),
             ({"groups": "half", "measures": "spend"}, {}, {"totals": "yes"}),
@@ -346,6 +349,7 @@ def test_where_both_lack_rows(tmp_path, host: dict, guest: dict, more: dict) -> 
         assert any(None in row for row in expected)
 
 
+@takes_long
 def test_overlaps_of_one_row_and_of_none(tmp_path) -> None:
     tables = BothLack(tmp_path / "one", "i AS x", "i % 2 AS half", rows=3, every=3)
     check(tables, "a1", {"measures": "x"}, {"groups": "half"}, minimum=1)
@@ -354,6 +358,7 @@ def test_overlaps_of_one_row_and_of_none(tmp_path) -> None:
     assert all("the parties have no row in common" in str(one) for one in found)
 
 
+@takes_long
 def test_a_guest_that_does_not_know_that_both_lack_rows(tmp_path) -> None:
     """An error before anything is sent that depends on rows, and no wrong count."""
     tables = BothLack(tmp_path, "i AS x", "i % 2 AS half")
@@ -365,6 +370,7 @@ def test_a_guest_that_does_not_know_that_both_lack_rows(tmp_path) -> None:
 GROUPS = {"host": "p", "guest": "q"}
 
 
+@takes_long
 @settings(
     max_examples=examples(2),
     deadline=None,
@@ -408,6 +414,7 @@ def test_any_tables(tmp_path_factory, data: st.DataObject) -> None:
     )
 
 
+@takes_long
 def test_noise_of_both_parties(tmp_path) -> None:
     """Counts and sums are off, by what each of two discrete Laplace distributions is off."""
     tables = Tables(tmp_path, f"{SPEND} AS spend", "i % 30 AS part", rows=900)
@@ -444,13 +451,13 @@ def test_thousands_of_groups(tmp_path) -> None:
     ("host", "guest", "words"),
     [
         ({"measures": "d"}, {}, "decimals"),
-        ({"measures": "text"}, {}, "is of type VARCHAR"),
         ({"measures": "far"}, {}, "more than 40 bits"),
-        ({"groups": "x"}, {"max_groups": 10}, "max_groups"),
-        ({"groups": "half_a_year"}, {}, "numbers, texts, dates"),
-        ({"measures": "x"}, {"max_measures": 0}, "max_measures allows 0"),
-        ({"minimum": 5}, {}, "minimum=5"),
         *thorough(
+            ({"measures": "text"}, {}, "is of type VARCHAR"),
+            ({"groups": "x"}, {"max_groups": 10}, "max_groups"),
+            ({"groups": "half_a_year"}, {}, "numbers, texts, dates"),
+            ({"measures": "x"}, {"max_measures": 0}, "max_measures allows 0"),
+            ({"minimum": 5}, {}, "minimum=5"),
             ({"minimum": "few"}, {}, "minimum is a whole number"),
             ({"measures": "nothing"}, {}, "has no column"),
         ),
@@ -492,6 +499,7 @@ def repeat(tables: Tables, me: str, times: str) -> None:
     )
 
 
+@takes_long
 @pytest.mark.parametrize(
     ("me", "host", "guest", "totals"),
     [
@@ -528,6 +536,7 @@ def test_rows_that_repeat_an_id(tmp_path, me: str, host: dict, guest: dict, tota
     assert any(row[-1] is not None for row in expected)
 
 
+@takes_long
 def test_one_person_with_many_rows_lifts_no_group_over_the_minimum(tmp_path) -> None:
     """Not the group with its rows, not the total of its groups, and not the rows with a number."""
     tables = Tables(tmp_path, "i AS x", "'none' AS part, NULL::BIGINT AS n", rows=60)
@@ -551,6 +560,7 @@ def test_one_person_with_many_rows_lifts_no_group_over_the_minimum(tmp_path) -> 
     assert tables.query("host", "SELECT count(n_sum) FROM aggregate") == [(0,)]
 
 
+@takes_long
 @pytest.mark.parametrize("kind", [Tables, BothLack])
 @pytest.mark.parametrize("me", ["host", "guest"])
 def test_the_first_row_of_an_id(tmp_path, me: str, kind: type[Tables]) -> None:
@@ -566,6 +576,7 @@ def test_the_first_row_of_an_id(tmp_path, me: str, kind: type[Tables]) -> None:
     compare(tables.query(me, "FROM aggregate"), plain(tables, host, guest, 5, totals=False))
 
 
+@takes_long
 def test_an_id_with_several_pids_counts_for_each(tmp_path) -> None:
     """As psi/guest leaves it, with several keys and duplicates=all."""
     tables = Tables(tmp_path, "i AS x", "i % 2 AS half", rows=30)
@@ -581,6 +592,7 @@ def test_an_id_with_several_pids_counts_for_each(tmp_path) -> None:
     assert rows == [(0, 10, sum(range(30)) - odd), (1, 20, odd)]
 
 
+@takes_long
 @pytest.mark.parametrize(
     ("host", "guest", "both", "words"),
     [
@@ -604,6 +616,7 @@ def test_rows_that_repeat_are_refused(tmp_path, host, guest, both, words: str) -
     assert any(words in error for error in errors), errors
 
 
+@takes_long
 @pytest.mark.parametrize("me", ["host", "guest"])
 def test_rows_that_repeat_where_both_lack_rows_are_refused(tmp_path, me: str) -> None:
     """At both, before anything of the rows is sent: each id has a row in both of its party's

@@ -14,6 +14,7 @@ import pytest
 from duckpriv import InvalidValue
 from duckpriv.audit import Audit
 from examples.introduction import introduce
+from tests.effort import takes_long
 from tests.parties import match
 
 DUCKPRIV = str(Path(sys.executable).with_name("duckpriv"))
@@ -41,6 +42,7 @@ def duckpriv(folder: Path, *arguments: str) -> str:
     return done.stdout + done.stderr
 
 
+@takes_long
 def test_both_parties_have_every_message(matched) -> None:
     told = []
     for me, peer in (("bank", "shop"), ("shop", "bank")):

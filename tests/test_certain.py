@@ -16,7 +16,7 @@ import duckpriv
 from duckpriv.audit import Audit
 from duckpriv.certain import surely_runs
 from duckpriv.errors import InvalidValue, KeyMismatch, ProtocolError, from_text
-from tests.effort import thorough
+from tests.effort import takes_long, thorough
 
 SEND = "exchange_send('shop', 'x', 'FROM t')"
 
@@ -283,6 +283,7 @@ else:
 """
 
 
+@takes_long
 @pytest.mark.parametrize("phrase", ["", *thorough("correct horse battery staple")])
 @pytest.mark.parametrize("kind", ["secret", "kept", *thorough("journal", "identity")])
 def test_processes_that_begin_together_have_one_secret(tmp_path: Path, kind, phrase) -> None:

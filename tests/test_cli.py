@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from duckpriv import __version__
 from duckpriv.cli import cli, main
 from duckpriv.crypto import modarith
+from tests.effort import some, takes_long
 from tests.parties import make_table
 
 DUCKPRIV = str(Path(sys.executable).with_name("duckpriv"))
@@ -69,6 +70,7 @@ def matched(folder: Path) -> list:
         return con.execute("SELECT id FROM alignment ORDER BY id").fetchall()
 
 
+@takes_long
 def test_the_two_commands_of_private_matching(folder: Path) -> None:
     host = start(folder, *party("host", "--memory", "200MB"))
     code, output, errors = command(folder, *party("guest"))
@@ -216,7 +218,7 @@ def wait_for(condition, seconds: float = 30) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("moment", ["waiting", "computing"])
+@pytest.mark.parametrize("moment", some(["waiting", "computing"], 1))
 def test_ctrl_c_leaves_no_half_message_and_no_half_table(folder: Path, moment: str) -> None:
     if moment == "computing":
         with duckdb.connect(str(folder / "shop.duckdb")) as con:

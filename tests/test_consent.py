@@ -21,7 +21,7 @@ from duckpriv.consent import NOT_DESCRIBED, UNKNOWN, Consent
 from duckpriv.exchange.message.types import expected_columns
 from duckpriv.scripts import bundled, load, parse
 from duckpriv.sends import RECEIVES, SENDS, channel_of, literal
-from tests.effort import examples
+from tests.effort import examples, some
 from tests.parties import match
 
 DUCKPRIV = str(Path(sys.executable).with_name("duckpriv"))
@@ -318,7 +318,7 @@ def test_nothing_is_cut(tmp_path: Path, arguments, width: str) -> None:
     assert letters.count("e") >= 3000
 
 
-@pytest.mark.parametrize(("answer", "sent"), [("y", True), ("n", False), (None, True)])
+@pytest.mark.parametrize(("answer", "sent"), some([("n", False), ("y", True), (None, True)], 1))
 def test_on_a_terminal_one_is_asked(tmp_path: Path, arguments, answer, sent) -> None:
     ours, theirs = pty.openpty()
     command = [*arguments, *(["--yes"] if answer is None else [])]

@@ -64,6 +64,7 @@ def test_the_readme_is_short_and_its_examples_run(tmp_path: Path) -> None:
     assert shown[0].strip() == written.strip()
 
 
+@takes_long
 def test_the_commands_and_snippets_of_the_tour_run_in_order(tmp_path: Path) -> None:
     """In a fresh folder, as a reader would. `make test` goes as far as matching."""
     environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
@@ -107,6 +108,7 @@ def run_sql(text: str, folder: Path) -> None:
                 party.con.execute(statement.query).fetchall()
 
 
+@takes_long
 def test_the_page_on_settings(tmp_path: Path) -> None:
     """Its settings file is one, its table has all keys, and its commands of SQL run."""
     page = (ROOT / "docs" / "settings.md").read_text()

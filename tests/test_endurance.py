@@ -40,6 +40,7 @@ def test_a_round_is_killed_and_right(endurance, monkeypatch) -> None:
     assert list(endurance.temporary.iterdir()) == []
 
 
+@takes_long
 def test_a_wrong_result_and_an_error_are_found_and_kept(endurance, monkeypatch) -> None:
     def wrong(folder, choice):
         (step,) = PROTOCOLS["psi"](folder, choice)

@@ -10,6 +10,7 @@ import pytest
 
 import duckpriv
 from duckpriv.errors import DuckprivError, InvalidValue
+from tests.effort import takes_long
 from tests.parties import Folder, at_once
 
 VALUE = "SELECT duckpriv.psi_id(' Ann@Example.com', 'email')"
@@ -47,6 +48,7 @@ def test_a_party_is_in_one_session_at_a_time(tmp_path: Path) -> None:
     con.close()
 
 
+@takes_long
 def test_other_threads_go_on_while_a_party_is_in_a_session(tmp_path: Path) -> None:
     folder, done, values = Folder(tmp_path), [], []
     con = duckdb.connect(tmp_path / "bank.duckdb")

@@ -22,6 +22,7 @@ from duckpriv.invitation import (
 from duckpriv.keys import Identity
 from duckpriv.scripts import bundled, load
 from duckpriv.settingsfile import FILE, Agreed, read
+from tests.effort import some
 from tests.test_cli import command as in_a_process
 from tests.test_cli import start
 
@@ -83,7 +84,7 @@ def common(folder: Path) -> int:
         return con.execute(query).fetchall()[0][0]
 
 
-@pytest.mark.parametrize("shop_has_a_file", [True, False])
+@pytest.mark.parametrize("shop_has_a_file", some([False, True], 1))
 def test_from_nothing_to_a_match(command, bank: Path, shop: Path, shop_has_a_file) -> None:
     init(command, bank)
     if shop_has_a_file:

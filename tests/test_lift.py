@@ -249,6 +249,7 @@ def test_by_segment_with_the_exposures_at_the_host(tmp_path) -> None:
     assert {line["suppressed"] for line in lines} == {True, False}
 
 
+@takes_long
 @pytest.mark.parametrize("exposures", ["guest", *thorough("host")])
 def test_where_both_lack_rows(tmp_path, exposures: str) -> None:
     trial = Trial(tmp_path, exposures, both_lack=True)
@@ -258,6 +259,7 @@ def test_where_both_lack_rows(tmp_path, exposures: str) -> None:
     assert {line["suppressed"] for line in lines} == {True, False}
 
 
+@takes_long
 def test_after_exposure_with_the_exposures_at_the_guest(tmp_path) -> None:
     """Days at edges, a last bucket that is shorter, and outcomes at midnight."""
     trial = Trial(tmp_path, "guest")
@@ -306,14 +308,18 @@ def test_after_exposure_with_the_exposures_at_the_host(tmp_path) -> None:
             "both parties have an arm",
         ),
         ({"arm": "", "segments": "", "outcomes": "who"}, {}, "both parties have outcomes"),
-        ({**DAYS, "day": "region"}, {**DAYS, "day": "moment"}, "cast it to DATE"),
-        ({**DAYS, "day": "day"}, {**DAYS, "day": "late"}, "have no day"),
-        ({**DAYS, "day": "day"}, {**DAYS, "day": "moment", "last_day": "2026-03-11"}, "last_day"),
         ({}, {"population": "matched"}, "population"),
-        ({}, {"minimum": 21}, "minimum"),
-        ({}, {"outcomes": "far"}, "bits"),
-        ({}, {"key": "far"}, "no id of the alignment"),
         *thorough(
+            ({**DAYS, "day": "region"}, {**DAYS, "day": "moment"}, "cast it to DATE"),
+            ({**DAYS, "day": "day"}, {**DAYS, "day": "late"}, "have no day"),
+            (
+                {**DAYS, "day": "day"},
+                {**DAYS, "day": "moment", "last_day": "2026-03-11"},
+                "last_day",
+            ),
+            ({}, {"minimum": 21}, "minimum"),
+            ({}, {"outcomes": "far"}, "bits"),
+            ({}, {"key": "far"}, "no id of the alignment"),
             ({}, {"outcomes": ""}, "set one of both"),
             ({"treatment": "X"}, {}, "nobody is in the treatment"),
             ({"day": "day"}, {}, "day, first_day and last_day go together"),
@@ -361,6 +367,7 @@ def test_the_statistics_of_a_table_of_ones_own() -> None:
         assert row == (2.5, None, None, 2.5)
 
 
+@takes_long
 def test_a_peer_that_counts_fewer_persons_than_are_matched_is_refused(tmp_path) -> None:
     trial = Trial(tmp_path, "guest")
     lie = changed(
@@ -377,6 +384,7 @@ def test_a_peer_that_counts_fewer_persons_than_are_matched_is_refused(tmp_path) 
     assert "fewer persons" in str(found[0])
 
 
+@takes_long
 def test_only_sums_without_days_are_opened(tmp_path) -> None:
     """One share for each arm and outcome, whatever the number of buckets."""
     trial = Trial(tmp_path, "guest")

@@ -122,6 +122,7 @@ def aligned(tmp_path_factory) -> tuple[Training, dict, np.ndarray, np.ndarray]:
     return training, results, fit, test
 
 
+@takes_long
 def test_coefficients_and_log_are_those_of_the_plain_algorithm(aligned) -> None:
     training, results, fit, _ = aligned
     assert results["host"][0]["rows"] == len(fit)
@@ -148,6 +149,7 @@ def test_coefficients_and_log_are_those_of_the_plain_algorithm(aligned) -> None:
     assert [norm for _, norm in at_guest] == pytest.approx(norms, abs=1e-4)
 
 
+@takes_long
 def test_weights_in_original_units_give_the_same_scores(aligned) -> None:
     training, _, fit, _ = aligned
     total = np.zeros(len(fit))
@@ -189,6 +191,7 @@ def blobs(training: Training) -> list[bytes]:
     return found
 
 
+@takes_long
 def test_one_key_share_alone_decrypts_nothing(aligned) -> None:
     """Of everything in the mailbox: not the ciphertexts, and of those that the other party has
     partially decrypted, only uniform numbers."""
@@ -319,6 +322,7 @@ def both_trained(training: BothLack, **more) -> tuple[dict, np.ndarray]:
     return results, training.weights()
 
 
+@takes_long
 @pytest.mark.parametrize("sizes", [(60, 70, 50), *thorough((1, 30, 20), (40, 0, 20))])
 def test_where_both_lack_rows_it_trains_as_on_the_common_ones(tmp_path, sizes: tuple) -> None:
     """In one batch the numbers are those of a training on the common rows alone."""
@@ -337,6 +341,7 @@ def test_where_both_lack_rows_it_trains_as_on_the_common_ones(tmp_path, sizes: t
     assert results["guest"][0]["rows"] == sum(sizes)
 
 
+@takes_long
 def test_where_both_lack_rows_batches_count_as_many_common_ones_as_all_have(tmp_path) -> None:
     training = BothLack(tmp_path, 60, 70, 50)
     results, weights = both_trained(training, batch=50)
@@ -350,6 +355,7 @@ def test_where_both_lack_rows_batches_count_as_many_common_ones_as_all_have(tmp_
     assert [loss for (loss,) in losses_of[::2]] == pytest.approx(losses[::2], abs=1e-4)
 
 
+@takes_long
 @pytest.mark.parametrize(
     ("settings", "text"),
     [
@@ -366,6 +372,7 @@ def test_where_both_lack_rows_bits_are_counted_against_the_common_ones(
     assert text in str(results["guest"])
 
 
+@takes_long
 def test_where_both_lack_rows_views_are_those_of_any_overlap(tmp_path) -> None:
     """Other common rows, as many: the same messages with the same headers."""
     shapes = []
@@ -386,6 +393,7 @@ def test_where_both_lack_rows_views_are_those_of_any_overlap(tmp_path) -> None:
     assert shapes[0] == shapes[1]
 
 
+@takes_long
 def test_predictions_where_both_lack_rows(tmp_path) -> None:
     """Who asks, asks about the whole union; the other's mean stands for rows that it lacks."""
     training = BothLack(tmp_path, 20, 15, 10)
@@ -415,6 +423,7 @@ def test_no_row_in_common(tmp_path) -> None:
         assert "the parties have no row in common" in str(results[me])
 
 
+@takes_long
 def test_who_asks_for_predictions_gets_them_and_no_others(hidden) -> None:
     training, _, host, guest = hidden
     common = IDS[np.intersect1d(host, guest)]
@@ -474,8 +483,8 @@ def small(tmp_path) -> Training:
     [
         # 30 visits of 3 numbers, and 7 losses, of half a bit
         ({"iterations": 30}, "would see 49 bits about 60 rows"),
-        ({"iterations": 4, "batch": 5}, "would see 2 bits about 5 rows"),
         *thorough(
+            ({"iterations": 4, "batch": 5}, "would see 2 bits about 5 rows"),
             ({"iterations": 30, "loss_every": 0}, "would see 45 bits about 60 rows"),
             ({"iterations": 2, "noise": 0}, "would see 167 bits about 60 rows"),
         ),
@@ -537,8 +546,8 @@ def test_settings_that_differ_are_named_at_the_guest_and_end_the_host(small) -> 
             "host",
             "not every row has a number in x0",
         ),
-        ("UPDATE t SET x2 = 1e200 WHERE who = 'patient 3'", "guest", "are too large"),
         *thorough(
+            ("UPDATE t SET x2 = 1e200 WHERE who = 'patient 3'", "guest", "are too large"),
             ("UPDATE t SET x2 = 'NaN' WHERE who = 'patient 3'", "guest", "not every row has a"),
             ("UPDATE t SET x0 = 0.1", "host", "the same number in every row: x0"),
             (
@@ -547,12 +556,12 @@ def test_settings_that_differ_are_named_at_the_guest_and_end_the_host(small) -> 
                 "close to each other, for a standard deviation: x2",
             ),
             ("DELETE FROM t", "guest", "there are no rows"),
-        ),
-        ("UPDATE t SET y = 2 WHERE who = 'patient 3'", "host", "the label has to be 0 or 1"),
-        (
-            "UPDATE t SET who = 'patient 4' WHERE who = 'patient 3'",
-            "guest",
-            "occurs more than once",
+            ("UPDATE t SET y = 2 WHERE who = 'patient 3'", "host", "the label has to be 0 or 1"),
+            (
+                "UPDATE t SET who = 'patient 4' WHERE who = 'patient 3'",
+                "guest",
+                "occurs more than once",
+            ),
         ),
         ("DELETE FROM t WHERE who = 'patient 3'", "guest", "the host trains on other rows"),
     ],
@@ -565,6 +574,7 @@ def test_tables_that_cannot_be_trained_on(small, change: str, at: str, text: str
     assert f"{at} has ended its run with an error" in str(results[other])
 
 
+@takes_long
 def test_a_step_that_diverges_says_so(small) -> None:
     settings = {"id": "who", "iterations": 12, "learning_rate": 2000, "accept_disclosure": "yes"}
     results = small.train("s1", settings, settings)
@@ -623,6 +633,7 @@ def test_training_stops_at_a_gradient_norm(small) -> None:
     assert results["guest"][0]["iterations"] == len(larger) < 15
 
 
+@takes_long
 def test_an_assistant_makes_the_modulus_and_passes_gradients_on(small) -> None:
     settings = {"id": "who", "modulus": "assistant", "assistant": "carol", **FAST}
     results = small.run(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import duckpriv
 from duckpriv import DuckprivError, ExchangeTimeout, InvalidValue, ProtocolError
 from duckpriv.columns.ciphertext import read_masked
-from tests.effort import THOROUGH, examples, thorough
+from tests.effort import THOROUGH, examples, takes_long, thorough
 from tests.plain import integer_product
 
 RING = 2**64
@@ -108,6 +108,7 @@ def matrices(draw):
     return x, w, (k, n)
 
 
+@takes_long
 @settings(max_examples=examples(1), deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=matrices(), bits=st.sampled_from([2048, 2048, 3072]))
 @example(data=([], [[1.0], [2.0]], (2, 1)), bits=2048)
@@ -170,6 +171,7 @@ def test_what_comes_back_is_masked_modulo_n(two, tmp_path, encrypts: str) -> Non
     assert all(m % n > n >> 40 for m in private.key.decrypt(bodies))
 
 
+@takes_long
 def test_shares_are_uniform_and_fresh(two) -> None:
     shares = []
     for _ in range(2):

@@ -113,6 +113,7 @@ def test_files_of_another_run_are_refused(tmp_path: Path) -> None:
         pair.run("bank", "host_begin")
 
 
+@takes_long
 def test_parts_without_rows(tmp_path: Path) -> None:
     """Of two tokens, one part or two of five have some."""
     pair = Matching(tmp_path, ["a", "b"], ["b", "c"])

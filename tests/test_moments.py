@@ -14,7 +14,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.metrics import roc_auc_score
 
 from duckpriv import DuckprivError
-from tests.effort import THOROUGH, takes_long, thorough
+from tests.effort import THOROUGH, some, takes_long, thorough
 from tests.parties import Folder, at_once, check_receivers
 from tests.plain import standard
 
@@ -132,7 +132,7 @@ def common(x: np.ndarray, has: np.ndarray, width: int) -> np.ndarray:
     return np.column_stack([np.ones(len(has)), host, guest])
 
 
-@pytest.mark.parametrize("joined", ["alignment", "id"])
+@pytest.mark.parametrize("joined", some(["alignment", "id"], 1))
 def test_moments_are_those_of_integers(tmp_path, joined: str) -> None:
     """Bit for bit: of the numbers that each party has, rounded as README says."""
     rng = np.random.default_rng(1)
@@ -169,6 +169,7 @@ def test_moments_are_those_of_integers(tmp_path, joined: str) -> None:
     assert np.abs(found.astype(float) / 2.0**40 - z.T @ z).max() < 1e-3
 
 
+@takes_long
 def test_shares_and_columns(cancer) -> None:
     pair, *_ = cancer
     columns = pair.query("host", "SELECT position, name, role, common FROM moments_columns")
@@ -253,6 +254,7 @@ def test_scores_are_those_of_the_weights(small, kind: str) -> None:
     assert scores == pytest.approx(list(expected), abs=1e-5)
 
 
+@takes_long
 def test_who_sees_which_weights(tmp_path) -> None:
     data = load_diabetes()
     pair = Pair(tmp_path)
@@ -288,6 +290,7 @@ def test_who_sees_which_weights(tmp_path) -> None:
     assert w[1:] * 128 == pytest.approx(expected[1:], abs=0.02)
 
 
+@takes_long
 @pytest.mark.parametrize("across", [True, *thorough(False)])
 def test_columns_that_determine_each_other(tmp_path, across: bool) -> None:
     """An error, or ridge regression as scikit-learn has it; never numbers without meaning."""
@@ -352,6 +355,7 @@ def small(tmp_path_factory):
     return pair
 
 
+@takes_long
 @pytest.mark.parametrize(
     "change, at, text",
     [
@@ -402,6 +406,7 @@ def test_correlations_are_those_of_numpy(cancer) -> None:
     assert max(vif) > 1000
 
 
+@takes_long
 @pytest.mark.parametrize("reveal", ["host", *thorough("guest")])
 def test_who_sees_the_correlations(tmp_path, reveal: str) -> None:
     """Also of columns that hardly vary, or not at all, over the common rows."""
@@ -501,6 +506,7 @@ def test_a_column_of_few_values_that_hardly_varies_over_the_common_rows(tmp_path
     assert pair.query("host", query)[0][0] == pytest.approx(model.coef_[0], rel=1e-3)
 
 
+@takes_long
 def test_few_common_rows_and_a_penalty(tmp_path) -> None:
     """What is left tells the guest that more steps are needed, and then they are enough."""
     rng = np.random.default_rng(14)
@@ -528,6 +534,7 @@ def messages(pair: Pair, session: str) -> dict[str, pa.Table]:
     return found
 
 
+@takes_long
 def test_views_are_those_of_any_other_data(tmp_path) -> None:
     """Two tables of one shape, and other rows in common: the same messages, with the same headers,
     and in them uniform numbers. (Correlations in `make test-all`.)"""
@@ -584,6 +591,7 @@ def split(rng: np.random.Generator, rows: int, both: int, host: int) -> tuple:
     )
 
 
+@takes_long
 def test_moments_where_both_lack_rows(tmp_path) -> None:
     """Bit for bit, and then what is computed from them, on the rows that both have."""
     rng = np.random.default_rng(21)
@@ -646,6 +654,7 @@ def test_overlaps_at_the_edges(tmp_path, common: str) -> None:
     assert weights == pytest.approx(list(model.coef_), abs=1e-4)
 
 
+@takes_long
 def test_alignments_that_do_not_go_together(tmp_path) -> None:
     """A party whose table of sizes is gone or old, or that has another alignment, and no rows in
     common: errors, before any row is sent."""
@@ -671,6 +680,7 @@ def test_alignments_that_do_not_go_together(tmp_path) -> None:
     assert all("the parties have no row in common" in str(e) for e in none.moments())
 
 
+@takes_long
 def test_views_where_both_lack_rows(tmp_path) -> None:
     """Two overlaps of one size: the same messages, with the same headers and uniform numbers."""
     shapes = []

@@ -11,7 +11,7 @@ import pytest
 
 from duckpriv import DuckprivError
 from tests.attacks.evil import changed
-from tests.effort import thorough
+from tests.effort import takes_long, thorough
 from tests.parties import Folder, at_once, check_receivers
 from tests.plain import standard
 from tests.test_moments import Pair, messages, shape_of
@@ -100,6 +100,7 @@ def close(found: dict[int, float], expected: dict[int, float]) -> bool:
     return found == pytest.approx(expected, abs=1e-5 * UNIT)
 
 
+@takes_long
 @pytest.mark.parametrize("kind", ["linear", *thorough("logistic")])
 def test_scores_of_a_training_are_those_of_its_weights(tmp_path, kind: str) -> None:
     rng = np.random.default_rng(4)
@@ -134,6 +135,7 @@ def test_scores_of_a_training_are_those_of_its_weights(tmp_path, kind: str) -> N
             assert not [key for key in party.keyring.list() if "predict" in str(key)]
 
 
+@takes_long
 @pytest.mark.parametrize("asker", ["host", *thorough("guest")])
 def test_either_party_asks(tmp_path, asker: str) -> None:
     """Linear in the label's unit; of several blocks."""
@@ -144,6 +146,7 @@ def test_either_party_asks(tmp_path, asker: str) -> None:
     assert not pair.query(OTHER[asker], tables)
 
 
+@takes_long
 def test_probabilities(tmp_path) -> None:
     pair = Shared(tmp_path, 9, kind="logistic")
     pair.predict("host")
@@ -154,6 +157,7 @@ def test_probabilities(tmp_path) -> None:
 HAS = np.array([0, 1, 2, 4, 7, 8, 11])
 
 
+@takes_long
 def test_rows_that_one_party_lacks(tmp_path) -> None:
     """A guest's alignment has some of the host's rows. The host asks about all, the guest about
     those of its own that are in its table."""
@@ -203,6 +207,7 @@ def test_who_asks_learns_nothing_of_rows_that_it_does_not_want(tmp_path) -> None
 SCRIPTS = {"asker": "moments/predict", "peer": "moments/predict_peer"}
 
 
+@takes_long
 def test_shares_that_are_larger_than_agreed_read_nothing(tmp_path) -> None:
     """An asker that encrypts 2^100 times its shares, behind the header that was agreed. Without
     masks the last 100 bits of what it decrypts would be 0."""
@@ -228,6 +233,7 @@ def test_shares_that_are_larger_than_agreed_read_nothing(tmp_path) -> None:
     assert len(seen) >= 100 and np.abs(ones - 0.5).max() < 6 * 0.5 / np.sqrt(len(seen))
 
 
+@takes_long
 @pytest.mark.parametrize(
     "liar, old, new, text",
     [
@@ -292,6 +298,7 @@ def test_messages_that_are_not_as_agreed(tmp_path, liar, old, new, text) -> None
     assert text in str(peer if liar == "asker" else asker)
 
 
+@takes_long
 def test_hidden_numbers_of_any_size_give_no_more_than_scores(tmp_path) -> None:
     """An asker may put any number in the place of 0 or 1: it only meets random ones. With 2^64 it
     has the score of a row that it could have asked for, with others less."""
@@ -329,21 +336,27 @@ def test_hidden_numbers_of_any_size_give_no_more_than_scores(tmp_path) -> None:
     "change, text",
     [
         ({"ask": {"sigma": 50}}, "sigma"),
-        ({"ask": {"sigma": "x"}}, "sigma and bits are whole numbers"),
-        ({"ask": {"model": "other"}}, "there are no tables other and other_share"),
-        (
-            {"sql": "UPDATE model SET training = 'r2 linear'"},
-            "are not of one training",
-        ),
-        (
-            {"sql": "UPDATE model SET training = 'r2 l'; UPDATE model_share SET training = 'r2 l'"},
-            "the parties' settings differ: the peer has join=id training=r",
-        ),
-        ({"sql": "UPDATE model_share SET party = 'bank' WHERE party = 'guest'"}, "a training with"),
         ({"sql": "UPDATE t SET h0 = 2e7 WHERE who = 1"}, "more than a million deviations"),
         ({"sql": "UPDATE model SET mean = 1e9 WHERE weight IS NULL AND feature = '(intercept)'"},
          "the label's mean is more than four million times"),
         *thorough(
+            (
+                {"sql": "UPDATE model SET training = 'r2 linear'"},
+                "are not of one training",
+            ),
+            (
+                {
+                    "sql": "UPDATE model SET training = 'r2 l'; "
+                    "UPDATE model_share SET training = 'r2 l'"
+                },
+                "the parties' settings differ: the peer has join=id training=r",
+            ),
+            (
+                {"sql": "UPDATE model_share SET party = 'bank' WHERE party = 'guest'"},
+                "a training with",
+            ),
+            ({"ask": {"sigma": "x"}}, "sigma and bits are whole numbers"),
+            ({"ask": {"model": "other"}}, "there are no tables other and other_share"),
             ({"ask": {"bits": 3072}}, "bits"),
             ({"ask": {"sigma": 39}}, "sigma is 40 to 256"),
             ({"answer": {"unmatched": "skip"}}, "unmatched is refuse or mean"),
@@ -374,6 +387,7 @@ def test_a_model_whose_weights_are_seen_is_for_the_other_script(tmp_path) -> Non
             party.run("moments/predict", **settings)
 
 
+@takes_long
 def test_large_scores_do_not_wrap(tmp_path) -> None:
     """Numbers far from the mean, and a label far from 0, near the bounds of both."""
     pair = Shared(tmp_path, 6)
@@ -386,6 +400,7 @@ def test_large_scores_do_not_wrap(tmp_path) -> None:
     assert found == pytest.approx(list(64 * 4e6 + UNIT * pair.z()), rel=1e-6)
 
 
+@takes_long
 @pytest.mark.parametrize("asker", ["host", *thorough("guest")])
 def test_views_are_those_of_any_other_data(tmp_path, asker: str) -> None:
     """Two tables of one shape, and other rows in common: the same messages, with the same headers,

@@ -19,6 +19,7 @@ import duckpriv
 from duckpriv.cli import cli
 from duckpriv.errors import DuckprivError, InvalidValue
 from duckpriv.scripts import load
+from tests.effort import takes_long
 from tests.parties import Folder, at_once
 
 # Of a column, and how it is written in a setting.
@@ -153,6 +154,7 @@ def both(parties: Folder, session: str, host: tuple, guest: tuple) -> list[objec
     return at_once(partial(work, "host", "guest", *host), partial(work, "guest", "host", *guest))
 
 
+@takes_long
 def test_a_pipeline_with_odd_names(tmp_path) -> None:
     """Ids of two columns, tables from files and frames, results under names of one's own: the
     weights are those of plain names."""
@@ -278,6 +280,7 @@ def test_rows_of_w_whose_ids_are_numbers_as_text_are_refused(tmp_path) -> None:
     assert [file.name for file in left if file.name != "status.json"] == []
 
 
+@takes_long
 def test_a_product_under_a_name_of_ones_own_from_a_file(tmp_path) -> None:
     parties = Folder(tmp_path)
     rng = np.random.default_rng(1)

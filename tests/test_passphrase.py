@@ -23,7 +23,7 @@ from duckpriv.cli import cli
 from duckpriv.crypto import passphrase
 from duckpriv.errors import DuckprivError
 from duckpriv.keyfiles import LOCK, KeyFiles, is_private
-from tests.effort import examples
+from tests.effort import examples, some, takes_long
 
 DUCKPRIV = str(Path(sys.executable).with_name("duckpriv"))
 PHRASE, OTHER = "correct horse battery staple", "Zaubertränke"
@@ -192,8 +192,8 @@ class Killed(Exception):
     pass
 
 
-@pytest.mark.parametrize("old", [None, PHRASE])
-@pytest.mark.parametrize("new", [None, OTHER])
+@pytest.mark.parametrize("old", some([PHRASE, None], 1))
+@pytest.mark.parametrize("new", some([OTHER, None], 1))
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_killed_at_any_step_nothing_is_lost(
     tmp_path: Path, plain, old: str | None, new: str | None, moment: str, monkeypatch
@@ -404,6 +404,7 @@ def test_the_command_line_takes_it_from_the_environment(plain, monkeypatch) -> N
     assert command("keys", "show", "rsa", phrase=None)[0] == 0
 
 
+@takes_long
 def test_on_a_terminal_one_is_asked(tmp_path: Path) -> None:
     """With the real cost, in a process of its own whose terminal is ours."""
     keyring = str(tmp_path / "k")

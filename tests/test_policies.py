@@ -16,7 +16,7 @@ from duckpriv import DuckprivError
 from duckpriv.cli import cli
 from duckpriv.cli.policies import CREATE
 from duckpriv.scripts import bundled, load
-from tests.effort import takes_long
+from tests.effort import some, takes_long, thorough
 from tests.parties import Folder, at_once
 from tests.test_resume import run_killed
 
@@ -106,7 +106,7 @@ def succeeded(found: list) -> bool:
     return True
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", some(KINDS, 1))
 def test_what_the_policies_allow_runs_and_what_they_lack_is_refused(parties, kind) -> None:
     needs = NEEDS[kind]
     allow(parties, [("T", column.upper(), "guest", use) for column, use in needs[:-1]])
@@ -125,6 +125,7 @@ def test_what_the_policies_allow_runs_and_what_they_lack_is_refused(parties, kin
     assert len(ledger(parties)) == 1
 
 
+@takes_long
 def test_without_policies_all_is_allowed_and_noted(parties) -> None:
     for session in ("s1", "s2"):
         assert succeeded(both(parties, "psi", session))
@@ -168,12 +169,14 @@ def test_a_regression_counts_for_the_table_of_its_moments(parties) -> None:
         (("t", "id", "guest", "match", None, None, 1.0), "epsilon of 1.0 .* adds none"),
         (("t", "id", "guest", "match", None, 0), "is used up: 0 of 0"),
         (("t", "ident", "guest", "match"), "table t does not have: ident"),
-        (("t", "id", "guest", "look"), "row for table t, column id, .* use look says nothing"),
-        (("u", "id", "guest", "match", -1), "row for table u, .* says nothing"),
-        (("u", "id", "guest", "match", None, -1), "says nothing"),
-        (("u", "id", "guest", "match", None, None, float("nan")), "says nothing"),
-        (("u", "id", None, "match"), "peer NULL, use match says nothing"),
-        (("", "id", "guest", "match"), "says nothing"),
+        *thorough(
+            (("t", "id", "guest", "look"), "row for table t, column id, .* use look says nothing"),
+            (("u", "id", "guest", "match", -1), "row for table u, .* says nothing"),
+            (("u", "id", "guest", "match", None, -1), "says nothing"),
+            (("u", "id", "guest", "match", None, None, float("nan")), "says nothing"),
+            (("u", "id", None, "match"), "peer NULL, use match says nothing"),
+            (("", "id", "guest", "match"), "says nothing"),
+        ),
     ],
 )
 def test_rows_that_refuse(parties, row: tuple, text: str) -> None:
@@ -203,6 +206,7 @@ def test_tables_of_other_columns_are_refused(parties, made: str, text: str) -> N
     refused(parties, "psi", text)
 
 
+@takes_long
 def test_the_table_is_the_one_that_duckdb_takes(parties) -> None:
     """A table of that name in another schema, a view, a frame or a file are other tables."""
     allow(parties, [("t", "*", "*", "match")])
@@ -226,6 +230,7 @@ def test_the_table_is_the_one_that_duckdb_takes(parties) -> None:
             party.run("psi/host", peer="guest", table="t", id="id", bits=2048)
 
 
+@takes_long
 def test_names_with_quotes_and_other_letters(parties) -> None:
     table, column = 'Gr"öße. x', "it's, Ä"
     rows = pa.table({column: ["i1", "i2"]})
@@ -273,6 +278,7 @@ def test_a_run_that_is_killed_and_goes_on_counts_once(parties) -> None:
     assert (len(ledger(parties)), len(ledger(parties, "guest"))) == (1, 1)
 
 
+@takes_long
 def test_a_release_is_noted_with_the_message_and_not_without(parties, monkeypatch) -> None:
     """A run that fails before it sends does not count; one that is given up behind it does."""
     allow(parties, [("t", "id", "host", "match", None, 1)], "guest")
@@ -309,6 +315,7 @@ def own(parties) -> Path:
     return script
 
 
+@takes_long
 def test_a_script_of_ones_own_obeys_minimum_and_noise(parties, own) -> None:
     rows = [("t", "y", "*", "group", 10), ("t", "*", "*", "measure", 5, None, 2.5)]
     allow(parties, rows)
@@ -381,6 +388,7 @@ def test_settings_of_the_connection_change_nothing(parties, own) -> None:
     assert hours < 1  # UTC
 
 
+@takes_long
 def test_the_command_makes_and_shows_policies(parties) -> None:
     db = str(parties.folder / "host.duckdb")
     command = ["policies", "list", "--db", db]

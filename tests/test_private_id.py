@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from duckpriv import DuckprivError, ExchangeTimeout
 from duckpriv.columns.ids import KINDS
 from tests.attacks.evil import changed
-from tests.effort import THOROUGH, examples, thorough
+from tests.effort import examples, some, takes_long, thorough
 from tests.parties import Folder, at_once
 from tests.test_psi import ids
 
@@ -55,6 +55,7 @@ def succeeded(results: list) -> list:
     return results
 
 
+@takes_long
 @settings(max_examples=examples(4), deadline=None, suppress_health_check=list(HealthCheck))
 @given(host=ids, guest=ids)
 @example(host=[], guest=["a"])
@@ -136,6 +137,7 @@ def test_views_of_two_overlaps_of_one_size_have_the_same_shapes(tmp_path) -> Non
     assert shapes[0] == shapes[1]
 
 
+@takes_long
 def test_the_order_in_which_ids_are_sent_is_random(tmp_path) -> None:
     """The peer sees which of these places are common."""
     names = [f"p{i:02}" for i in range(50)]
@@ -216,7 +218,7 @@ WRONG = {
 # The scripts of both are the same, but for one variable.
 @pytest.mark.parametrize(
     ("what", "liar"),
-    [(w, me) for i, w in enumerate(WRONG) for me in (PEERS if THOROUGH else [list(PEERS)[i % 2]])],
+    some([(what, me) for me in PEERS for what in WRONG], 2),
 )
 def test_what_cannot_be_right_is_refused(tmp_path, what: str, liar: str) -> None:
     old, new, error = WRONG[what]
@@ -271,6 +273,7 @@ def test_more_ids_than_are_allowed(tmp_path) -> None:
 TRAINING = {"iterations": 1, "accept_disclosure": "yes", "columns": "x"}
 
 
+@takes_long
 @pytest.mark.parametrize("then", ["aggregate", *thorough("moments", "lr_joint_key")])
 def test_tables_and_trainings_go_on_from_it(tmp_path, then: str) -> None:
     """From a real run on, neither party knowing which records are common."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from duckpriv.columns.ids import KINDS
 from tests.conftest import Two
-from tests.effort import examples, thorough
+from tests.effort import examples, takes_long, thorough
 from tests.parties import match
 
 
@@ -77,6 +77,7 @@ ids = st.lists(
 )
 
 
+@takes_long
 @settings(max_examples=examples(2), deadline=None, suppress_health_check=list(HealthCheck))
 @given(host_ids=ids, guest_ids=ids, kind=st.sampled_from(sorted(KINDS)))
 @example(host_ids=[], guest_ids=[], kind="raw")
@@ -128,6 +129,7 @@ def test_3072_bits_by_default(two: Two, tmp_path) -> None:
     assert {v.name: v.default for v in load("psi/host").variables}["bits"] == "3072"
 
 
+@takes_long
 def test_more_rows_than_a_chunk(two: Two) -> None:
     host_ids = [f"user{i}" for i in range(2_500)]
     guest_ids = [f"user{i}" for i in range(2_000, 4_500)]
@@ -160,6 +162,7 @@ def test_the_signature_behind_each_token_verifies_as_rsa_pss(two: Two, tmp_path)
     assert tokens == set()
 
 
+@takes_long
 def test_a_session_cannot_be_run_twice_but_a_new_one_can(two: Two, tmp_path) -> None:
     two(["a"], ["a"], folder=tmp_path)
     for name in ("bank", "shop"):

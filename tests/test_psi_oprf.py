@@ -14,7 +14,7 @@ from duckpriv import DuckprivError, ExchangeTimeout
 from duckpriv.columns.ids import KINDS
 from tests.attacks.evil import changed
 from tests.conftest import Two
-from tests.effort import examples
+from tests.effort import examples, some, takes_long
 from tests.parties import Folder, at_once
 from tests.test_psi import check_against_plain_join, ids, usable
 
@@ -29,6 +29,7 @@ def test_any_ids(two: Two, host_ids: list, guest_ids: list, kind: str) -> None:
         check_against_plain_join(host, guest, host_ids, guest_ids, kind)
 
 
+@takes_long
 def test_more_ids_than_a_batch(two: Two) -> None:
     names = [str(i) for i in range(9000)]
     host, guest = two(names[:8000], names[1000:], scheme="oprf")
@@ -144,7 +145,7 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("what", WRONG)
+@pytest.mark.parametrize("what", some(WRONG, 2))
 def test_what_cannot_be_right_is_refused(tmp_path, what: str) -> None:
     liar, old, new, error = WRONG[what]
     pair = Pair(tmp_path, list("abcdef"), list("defghi"))

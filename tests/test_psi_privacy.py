@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from duckpriv.keyring.pairs import RsaKeys
+from tests.effort import takes_long
 from tests.parties import make_table
 
 IDS = [f"customer{i}" for i in range(40)]
@@ -138,6 +139,7 @@ def test_nothing_that_the_host_has_depends_on_which_ids_match(run_both, monkeypa
     assert len(disjoint["table alignment"]) == len(IDS)
 
 
+@takes_long
 def test_messages_have_no_order_that_tells_anything(run_both) -> None:
     folder, *_ = run_both("order", IDS, IDS[20:] + OTHERS[:20])
     mailbox = folder / "mailbox/s1"
@@ -148,6 +150,7 @@ def test_messages_have_no_order_that_tells_anything(run_both) -> None:
     assert blinded["seq"].to_pylist() == list(range(1, 41))
 
 
+@takes_long
 def test_the_guests_sequence_is_a_random_order_of_its_ids(run_both) -> None:
     orders = []
     for name in ("one", "two"):
@@ -160,6 +163,7 @@ def test_the_guests_sequence_is_a_random_order_of_its_ids(run_both) -> None:
     assert IDS not in orders
 
 
+@takes_long
 def test_blinded_values_of_the_same_ids_differ_between_sessions(run_both) -> None:
     seen = set()
     for name in ("one", "two"):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from duckpriv import DuckprivError
 from tests.attacks.evil import changed
-from tests.effort import examples
+from tests.effort import examples, some, takes_long
 from tests.parties import Folder, at_once
 
 PEERS = {"host": "guest", "guest": "host"}
@@ -79,6 +79,7 @@ rows = st.lists(
 ).filter(lambda found: any(x is not None and y is not None for x, y in found))
 
 
+@takes_long
 @settings(max_examples=examples(3), deadline=None, suppress_health_check=list(HealthCheck))
 @given(host=rows, guest=rows, minimum=st.sampled_from([0, 2]))
 def test_any_lists(host: Rows, guest: Rows, minimum: int) -> None:
@@ -94,7 +95,7 @@ HOST += [(f"p{i}", "small") for i in range(0, 40, 10)]
 GUEST: Rows = [(f"p{i}", "new") for i in range(30, 60)]
 
 
-@pytest.mark.parametrize("to", ["host", "guest"])
+@pytest.mark.parametrize("to", some(["host", "guest"], 1))
 def test_one_party_alone_gets_the_result(tmp_path, to: str) -> None:
     pair = Pair(tmp_path, HOST, GUEST)
     succeeded(pair.run(to=to, minimum=3))
@@ -193,7 +194,7 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("what", WRONG)
+@pytest.mark.parametrize("what", some(WRONG, 2))
 def test_what_cannot_be_right_is_refused(tmp_path, what: str) -> None:
     liar, old, new, error = WRONG[what]
     pair = Pair(tmp_path, HOST, GUEST)

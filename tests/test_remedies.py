@@ -25,6 +25,7 @@ from duckpriv.disk import at, explained
 from duckpriv.keys import Identity
 from duckpriv.parser import statements
 from duckpriv.scripts import load
+from tests.effort import some, takes_long
 from tests.parties import make_table
 from tests.test_cli import DUCKPRIV, party, start
 
@@ -45,6 +46,7 @@ def database(path: Path, ids: list) -> Path:
 # A database for reading only
 
 
+@takes_long
 def test_a_database_for_reading_only_and_both_ways_around_it(tmp_path) -> None:
     """The error's own SQL makes a view in a database that the command line takes; and a connection
     in memory works with the file attached."""
@@ -167,6 +169,7 @@ def test_an_open_transaction_is_refused_and_stays_as_it_is(tmp_path, failed: boo
 # A full disk
 
 
+@takes_long
 def test_disks_that_are_full_or_closed_are_named_and_nothing_is_half_sent(tmp_path) -> None:
     if not shutil.which("unshare") or subprocess.run([*NAMESPACE, "true"]).returncode:
         pytest.skip("this system lets nobody mount a small file system of one's own")
@@ -242,6 +245,7 @@ def test_a_keyring_or_mailbox_that_is_a_file(tmp_path) -> None:
 NO_UTF8 = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": ""}
 
 
+@takes_long
 def test_a_run_in_ascii_into_a_pipe_that_nobody_reads(tmp_path) -> None:
     """Names of files, tables and columns and ids are not ASCII; all output is."""
     environment = {**NO_UTF8, "TMPDIR": str(tmp_path / "tëmp")}
@@ -404,7 +408,7 @@ HINTS = {
 }
 
 
-@pytest.mark.parametrize("name", HINTS)
+@pytest.mark.parametrize("name", some(HINTS, 5))
 def test_what_may_have_kept_ids_from_matching(tmp_path, name: str) -> None:
     ids, settings, text = HINTS[name]
     said = notes(tmp_path, ids, **settings)

@@ -20,6 +20,7 @@ import duckpriv
 from duckpriv import DuckprivError
 from duckpriv.cli import cli
 from duckpriv.report import KINDS, blocks
+from tests.effort import takes_long
 from tests.reports import STRANGE, Page, report, strange_database, two_shops
 
 
@@ -180,6 +181,7 @@ def strange(tmp_path_factory) -> tuple[Path, Page]:
     return file, report(file, "scored")
 
 
+@takes_long
 def test_names_are_text_whatever_is_in_them(strange) -> None:
     _, page = strange
     shown = [*STRANGE[:-1], r"left\u202eright\x1b[2J\n"]
@@ -405,6 +407,7 @@ def test_the_command_has_an_option_for_each_kind(tmp_path) -> None:
         assert f"[default: ({kind.usual})]" in re.sub(r"\s+", " ", text)
 
 
+@takes_long
 def test_the_commands_of_the_manual_run(tmp_path) -> None:
     manual = Path(__file__).parent.parent / "docs" / "report.md"
     file = tmp_path / "bank.duckdb"

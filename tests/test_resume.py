@@ -27,7 +27,7 @@ from duckpriv.audit import Audit
 from duckpriv.exchange.mailbox.folder import Folder as Folder_
 from duckpriv.journal import Journal, discard, runs
 from examples.introduction import introduce
-from tests.effort import THOROUGH, takes_long, thorough
+from tests.effort import THOROUGH, some, takes_long, thorough
 from tests.killed import MOMENTS
 from tests.network import free_port
 from tests.parties import Folder, assert_nothing_left
@@ -126,6 +126,7 @@ def test_matching_survives_kills_at_random(folder) -> None:
     assert_matched(folder)
 
 
+@takes_long
 @pytest.mark.parametrize("server", ["host", *thorough("guest")])
 def test_matching_over_the_network_survives_kills_at_random(folder, server) -> None:
     introduce(folder.folder, "host", "guest")
@@ -469,7 +470,7 @@ with duckpriv.connect(f"{base}/bank.duckdb", me="bank", exchange=f"dir:{base}/ma
 """
 
 
-@pytest.mark.parametrize("last", [1, 2])
+@pytest.mark.parametrize("last", some([2, 1], 1))
 @pytest.mark.parametrize("then", ["run", "discard"])
 def test_a_kill_while_a_key_is_written_leaves_nothing_of_it(
     connect, tmp_path, last: int, then: str

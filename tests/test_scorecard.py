@@ -19,7 +19,7 @@ from sklearn.isotonic import IsotonicRegression
 
 import duckpriv
 from duckpriv.errors import InvalidValue, from_text
-from tests.effort import examples, thorough
+from tests.effort import examples, takes_long, thorough
 from tests.parties import Folder, at_once, check_receivers
 
 MISSING = object()
@@ -488,6 +488,7 @@ def test_what_the_parties_refuse(tmp_path, at_host, at_guest, problem: str) -> N
     assert any(re.search(problem, str(one)) for one in found), found
 
 
+@takes_long
 def test_with_ids_in_common(tmp_path) -> None:
     pair = Pair(tmp_path)
     guest = table(100)
@@ -503,6 +504,7 @@ def test_with_ids_in_common(tmp_path) -> None:
     )
 
 
+@takes_long
 def test_noise_has_the_scale_that_epsilon_asks_for(tmp_path) -> None:
     """P(|k| > 12 scales) of 40 numbers is below 3e-4; of all below half a scale, 1e-16."""
     pair = small(tmp_path)
@@ -524,6 +526,7 @@ def test_noise_has_the_scale_that_epsilon_asks_for(tmp_path) -> None:
     assert pair.query("guest", "SELECT count(*) FROM scorecard_woe WHERE woe IS NULL") == [(0,)]
 
 
+@takes_long
 def test_noise_that_counts_cannot_carry_is_refused(tmp_path) -> None:
     """Before anything is sent by the guest; 2 columns with epsilon=0.25 just go, as seen above."""
     pair = small(tmp_path)

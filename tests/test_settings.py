@@ -15,7 +15,7 @@ import pytest
 import duckpriv
 from duckpriv.engine import extend_search_path
 from duckpriv.errors import InvalidValue, from_text
-from tests.effort import THOROUGH
+from tests.effort import THOROUGH, takes_long
 from tests.keys import fill
 from tests.parties import Folder, at_once
 from tests.test_functions import ARGUMENTS, SCALARS
@@ -403,6 +403,7 @@ SHORT = {"match", "joint", "helper", "moments", "aggregate", "scorecard", "matmu
 CASES = {"plain": {}, "all": SETTINGS} | {name: {name: value} for name, value in SETTINGS.items()}
 
 
+@takes_long
 @pytest.mark.parametrize("name", CASES if THOROUGH else ["all"])
 def test_all_scripts_find_the_same_under_other_settings(tmp_path, name: str) -> None:
     runs = {step: scripts for step, scripts in RUNS.items() if THOROUGH or step in SHORT}

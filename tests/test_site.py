@@ -71,6 +71,7 @@ def _lines(text: str) -> list[str]:
     return [line.rstrip() for line in text.strip().splitlines()]
 
 
+@takes_long
 @pytest.mark.parametrize(
     "page", ["index.md", "versions.md", "errors.md", *thorough("keys.md", "resume.md")]
 )

@@ -254,7 +254,7 @@ print(signal.getsignal(signal.SIGINT) is signal.default_int_handler, flush=True)
 
 @EVERYWHERE
 @pytest.mark.parametrize(
-    "way", ["to_thread", "script", *thorough("dbt", "in time", "pool", "main")]
+    "way", ["to_thread", *thorough("script", "dbt", "in time", "pool", "main")]
 )
 def test_ctrl_c_ends_a_wait(mailbox, tmp_path, way) -> None:
     """Also where the main thread waits for the one that waits, and Ctrl-C is the main thread's."""

@@ -16,7 +16,7 @@ from duckpriv.columns import staging
 from duckpriv.columns.ciphertext import HEADER_BYTES, Layout, layout_of
 from duckpriv.columns.staging import Staged, Staging
 from duckpriv.errors import InvalidValue
-from tests.effort import examples
+from tests.effort import examples, some
 
 several = settings(
     max_examples=examples(8),
@@ -167,7 +167,7 @@ def test_results_are_rerandomised(party, key) -> None:
     assert len(first | second | before) == 4 + POOL
 
 
-@pytest.mark.parametrize("place", [0, 1, 63, 64, 200, 399])
+@pytest.mark.parametrize("place", some([0, 399, 1, 63, 64, 200], 2))
 def test_an_invalid_body_is_refused_wherever_it_stands(party, key, place: int) -> None:
     make_rows(party.con, [1, 150, 249], missing=1000)
     good = party.con.execute("SELECT ct FROM pool").fetchall()[0][0]

@@ -16,6 +16,7 @@ import pytest
 
 from duckpriv.engine import sql_folder
 from duckpriv.errors import InvalidValue, ProtocolError, from_text
+from tests.effort import takes_long
 
 NEW = (
     duckdb.__version__ >= "2"
@@ -334,6 +335,7 @@ TAKE_A_LIST = {
 }
 
 
+@takes_long
 def test_functions_take_numbers_of_every_type(party) -> None:
     for number, name in enumerate(("zero", "one")):
         query(party.con, f"SET VARIABLE {name} = (SELECT paillier_encrypt({number}, 'paillier'))")
@@ -367,6 +369,7 @@ WAYS = {
 }
 
 
+@takes_long
 def test_a_matrix_has_every_number_or_is_refused(party) -> None:
     held, refused = numbers(party.con)
 

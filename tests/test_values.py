@@ -11,7 +11,7 @@ import pyarrow.dataset as dataset
 import pytest
 
 from duckpriv import InvalidValue
-from tests.effort import thorough
+from tests.effort import takes_long, thorough
 
 HOST = pd.DataFrame(
     {
@@ -49,6 +49,7 @@ def test_a_frame_is_read_as_often_as_needed(connect, tmp_path, kind: str) -> Non
     assert party.con.execute(left).fetchall() == []
 
 
+@takes_long
 def test_bundled_scripts_take_frames_and_lists(connect, together) -> None:
     """Matching, a table by group and joint moments, each of other kinds; against pandas."""
     bank, shop = connect("bank"), connect("shop")

@@ -11,7 +11,7 @@ from scipy.stats import kstest
 
 from duckpriv import DuckprivError
 from tests.attacks.evil import changed
-from tests.effort import THOROUGH, thorough
+from tests.effort import some, takes_long, thorough
 from tests.test_aggregate import BothLack, Tables
 
 # Below it a statistic is no accident.
@@ -39,6 +39,7 @@ def failed(found: list) -> bool:
     return any(isinstance(one, BaseException) for one in found)
 
 
+@takes_long
 @pytest.mark.parametrize("groups", ["half", *thorough("")])
 def test_a_curious_host_sees_uniform_numbers_of_any_overlap(tmp_path, groups: str) -> None:
     """The guest has half of the rows or a tenth, with 30 groups or what is left of them: what the
@@ -65,6 +66,7 @@ def test_a_curious_host_sees_uniform_numbers_of_any_overlap(tmp_path, groups: st
     assert sizes[0] == sizes[1]
 
 
+@takes_long
 @pytest.mark.parametrize("groups", ["", *thorough("half")])
 def test_where_both_lack_rows_messages_are_those_of_any_overlap(tmp_path, groups: str) -> None:
     """Two overlaps of one size, also of a host without groups: what it decrypts is uniform."""
@@ -91,6 +93,7 @@ def test_where_both_lack_rows_messages_are_those_of_any_overlap(tmp_path, groups
     assert any(channel == "aggregate/masked" for channel, *_ in sizes[0])
 
 
+@takes_long
 @pytest.mark.parametrize("measures", ["spend", *thorough("")])
 def test_a_curious_host_sees_uniform_numbers_of_persons(tmp_path, measures: str) -> None:
     """The guest has one row for each id, or five of them, three of a person: messages are alike
@@ -232,7 +235,7 @@ EVIL = {
 }
 
 
-@pytest.mark.parametrize("what", [what for i, what in enumerate(EVIL) if i % 2 == 0 or THOROUGH])
+@pytest.mark.parametrize("what", some(EVIL, 1))
 def test_what_cannot_be_right_is_refused(tmp_path, what: str) -> None:
     before, after, who, words = EVIL[what]
     evil = changed(f"aggregate/{who}", tmp_path, (before, after))
@@ -257,6 +260,7 @@ ONE_ROW = "-- each row in the slots of its group: 1, and"
 ENCRYPT = "SELECT row, paillier_encrypt_measures(x, slots"
 
 
+@takes_long
 @pytest.mark.parametrize("common", [True, False])
 def test_a_refusal_does_not_tell_which_row_is_common(tmp_path, common: bool) -> None:
     """One row of the host has another bound: the guest ends before it sums, common or not."""

@@ -10,7 +10,7 @@ import pytest
 
 from duckpriv import ProtocolError
 from tests.attacks.evil import changed
-from tests.effort import THOROUGH
+from tests.effort import THOROUGH, takes_long
 from tests.parties import Folder, at_once
 
 SHARES = (
@@ -19,6 +19,7 @@ SHARES = (
 )
 
 
+@takes_long
 @pytest.mark.parametrize("honest, liar", [("left", "right"), ("right", "left")])
 @pytest.mark.parametrize(
     "answer",
@@ -55,6 +56,7 @@ def test_shares_of_a_product_that_are_not_those_of_its_rows(
     assert "did not send its share of each row" in str(found)
 
 
+@takes_long
 def test_a_host_does_not_decide_alone_who_gets_the_scores(tmp_path) -> None:
     """All agree that the guest asks; the host tells the helper that it does itself."""
     parties = Folder(tmp_path)

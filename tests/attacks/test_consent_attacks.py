@@ -22,6 +22,7 @@ from duckpriv.permission import Permission
 from duckpriv.scripts import load
 from duckpriv.sends import Pattern, Receive, Send
 from examples.introduction import introduce
+from tests.effort import some, takes_long
 from tests.network import free_port
 
 SECRET = "123-45-6789"
@@ -232,7 +233,7 @@ SCRIPTS = {
 }
 
 
-@pytest.mark.parametrize("attack", SCRIPTS)
+@pytest.mark.parametrize("attack", some(SCRIPTS, 9))
 def test_a_script_sends_only_what_was_shown(run, sent, attack: str) -> None:
     text, refused = SCRIPTS[attack]
     # DuckDB itself refuses some.
@@ -557,7 +558,7 @@ BY_HAND = {
 
 
 @pytest.mark.parametrize("hidden", ["text", "named"])
-@pytest.mark.parametrize("attack", BY_HAND)
+@pytest.mark.parametrize("attack", some(BY_HAND, 5))
 def test_a_statement_by_hand_sends_only_what_stands_in_it(bank, sent, attack, hidden) -> None:
     statement, says = BY_HAND[attack]
     poison(bank, HIDDEN[hidden])
@@ -736,6 +737,7 @@ def test_nothing_of_other_columns_goes_up(tmp_path) -> None:
         assert {f.name for f in (tmp_path / "mailbox").rglob("*.*")} <= {"status.json"}
 
 
+@takes_long
 def test_on_the_command_line(bank, tmp_path, sent) -> None:
     """As the first of the attacks that worked."""
     bank.close()

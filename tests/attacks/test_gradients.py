@@ -58,6 +58,7 @@ def test_the_settings_under_which_all_labels_were_read_are_refused(tmp_path) -> 
     assert not {name for name in rows.sent("guest", "host") if "intermediate" in name}
 
 
+@takes_long
 @pytest.mark.parametrize(
     "settings",
     [
@@ -125,6 +126,7 @@ def test_within_the_rule_labels_and_members_are_guessed_hardly_better_than_blind
     assert np.max(np.mean(allowed, axis=0)) < 0.9
 
 
+@takes_long
 def test_the_helpers_weights_count_as_well(tmp_path) -> None:
     """One step from 0 gives weights of X^T Y / n: labels of 120 of 120 rows."""
     folder = Folder(tmp_path)

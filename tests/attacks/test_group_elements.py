@@ -19,7 +19,7 @@ from duckpriv.crypto import paillier
 from duckpriv.crypto.bytecolumns import from_rows, to_integers
 from duckpriv.keys import PaillierPrivateKey, factors_pem
 from tests.attacks.evil import HiddenRows, changed
-from tests.effort import THOROUGH
+from tests.effort import THOROUGH, some, takes_long
 
 # Below it a statistic is no accident.
 UNLIKELY = 1e-9
@@ -49,6 +49,7 @@ def symbols(blob: bytes, n: int, half: int) -> tuple[int, int]:
     return int(gmpy2.jacobi(c1, n)), int(gmpy2.jacobi(c2, n))
 
 
+@takes_long
 def test_a_marked_residual_does_not_tell_which_rows_the_guest_has(tmp_path) -> None:
     """The host marks its residuals; the guest's real script keeps some rows and replaces others."""
     present = np.random.default_rng(5).random(80) < 0.7
@@ -177,7 +178,7 @@ def character(c: int, order: int, prime: int) -> int:
     raise AssertionError
 
 
-@pytest.mark.parametrize("order", [2, 3, 4, 5, 7, 11] if THOROUGH else [2, 3, 4])
+@pytest.mark.parametrize("order", some([2, 3, 4, 5, 7, 11], 1))
 def test_the_owner_of_a_paillier_key_reads_no_character(connect, order: int) -> None:
     """It marks a ciphertext with an N-th residue, lets the other multiply it by a private factor of
     0 or 1, and looks at the answers: all characters come equally often, whatever the factor."""
@@ -281,6 +282,7 @@ def shortest(vectors: list[list[int]]) -> int:
     return min(max(abs(x) for x in v).bit_length() for v in vectors)
 
 
+@takes_long
 @pytest.mark.parametrize(
     "function, short", [("rerandomise", False), *([("blind", True)] if THOROUGH else [])]
 )

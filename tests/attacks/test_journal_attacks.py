@@ -20,6 +20,7 @@ from duckpriv.exchange.mailbox.folder import Folder
 from duckpriv.journal import Journal, discard
 from duckpriv.scripts import load
 from examples.introduction import introduce
+from tests.effort import some, takes_long
 
 SECRET = b"name,salary\nalice,12345\n"
 REFUSED = "you did not write with this keyring"
@@ -122,6 +123,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
+@takes_long
 @pytest.mark.parametrize("mac", [False, True])
 @pytest.mark.parametrize("protected", [False, True])
 def test_a_forged_database_gets_no_file(tmp_path, documents, sent, protected, mac) -> None:
@@ -146,7 +148,9 @@ def test_a_forged_database_gets_no_file(tmp_path, documents, sent, protected, ma
 
 
 @pytest.mark.parametrize("mac", [False, True])
-@pytest.mark.parametrize("name", ["..", "../home/documents", ".", "", "absolute", "0123", RUN])
+@pytest.mark.parametrize(
+    "name", some(["..", RUN, "", "../home/documents", ".", "absolute", "0123"], 2)
+)
 def test_a_forged_run_is_refused_whatever_it_is_called(
     connect, tmp_path, documents, sent, name, mac
 ) -> None:
@@ -272,7 +276,7 @@ ALTERED = {
 }
 
 
-@pytest.mark.parametrize("name", ALTERED)
+@pytest.mark.parametrize("name", some(ALTERED, 4))
 def test_an_altered_journal_does_not_go_on(connect, tmp_path, waiting, sent, name) -> None:
     database = str(tmp_path / "bank.duckdb")
     with duckdb.connect(database) as con:

@@ -12,7 +12,7 @@ from duckdb.sqltypes import BLOB
 from duckpriv import ProtocolError
 from duckpriv.columns.ciphertext import HEADER_BYTES, layout_of
 from tests.attacks.evil import HiddenRows, changed
-from tests.effort import thorough
+from tests.effort import takes_long, thorough
 from tests.test_lr_joint_key import BothLack
 
 
@@ -46,6 +46,7 @@ def test_what_a_peer_packs_into_a_number_beyond_its_bound_is_not_opened(party) -
     assert sum(value == i + 1 for i, value in enumerate(values)) <= 3
 
 
+@takes_long
 @pytest.mark.parametrize(
     "lie", [{"bound": 200}, *thorough({"doublings": 9}, {"doublings": 1000}, {"count": 2})]
 )
@@ -75,6 +76,7 @@ def test_a_host_that_asks_for_a_wider_window_is_refused(tmp_path, lie: dict) -> 
     assert "lr.partial-1" not in rows.sent("guest", "host")
 
 
+@takes_long
 def test_which_rows_a_host_has_is_not_read_from_what_it_sends_encrypted(tmp_path) -> None:
     """A guest that has the host's 1 or 0 of single rows decrypted in the place of its gradient sees
     them with noise, the same whenever it asks."""

@@ -16,6 +16,7 @@ from duckpriv.crypto import joint_elgamal
 from duckpriv.crypto.moduli import RSA_2048
 from duckpriv.keys import JointModulus, JointPublicKey
 from tests.attacks.evil import HiddenRows, changed
+from tests.effort import takes_long
 from tests.parties import Folder, at_once
 
 
@@ -50,6 +51,7 @@ def test_a_joint_key_does_not_come_in_through_a_product(tmp_path, rogue) -> None
     assert Keyring(tmp_path / "left.keys").list() == []
 
 
+@takes_long
 def test_residuals_under_another_key_of_the_keyring_are_refused(tmp_path, rogue) -> None:
     """Even where the guest has imported that key for something else: nothing is answered."""
     rows = HiddenRows(tmp_path, np.arange(40) % 3 > 0, host=2, guest=2)

@@ -18,7 +18,7 @@ import pytest
 
 from duckpriv.columns.ciphertext import HEADER_BYTES, layout_of
 from duckpriv.engine import sql_folder
-from tests.effort import thorough
+from tests.effort import takes_long, thorough
 from tests.parties import Folder, at_once
 
 ROOT = Path(__file__).parents[2]
@@ -91,6 +91,7 @@ PLAN = (
 )
 
 
+@takes_long
 @pytest.mark.parametrize(
     ("plan", "problem"),
     [
@@ -98,15 +99,15 @@ PLAN = (
             "(1::BIGINT << 31) AS rows, 1::BIGINT AS batches, 1::BIGINT AS iterations",
             "plans 2147483648 rows, and most_rows is 10000000; to take so many, --set most_rows=",
         ),
-        (
-            "5::BIGINT AS rows, 1::BIGINT AS batches, (1::BIGINT << 62) AS iterations",
-            "and most_iterations is 100000",
-        ),
-        (
-            "9999999::BIGINT AS rows, 1::BIGINT AS batches, 1::BIGINT AS iterations",
-            "and a party says activation=blind kind=logistic",
-        ),
         *thorough(
+            (
+                "5::BIGINT AS rows, 1::BIGINT AS batches, (1::BIGINT << 62) AS iterations",
+                "and most_iterations is 100000",
+            ),
+            (
+                "9999999::BIGINT AS rows, 1::BIGINT AS batches, 1::BIGINT AS iterations",
+                "and a party says activation=blind kind=logistic",
+            ),
             (
                 "(1::BIGINT << 62) AS rows, (1::BIGINT << 62) AS batches, 1::BIGINT AS iterations",
                 "and most_rows is 10000000",
@@ -128,6 +129,7 @@ def test_a_helper_refuses_a_plan_beyond_its_limits(game, plan: str, problem: str
     assert problem in found["outcome"]
 
 
+@takes_long
 @pytest.mark.parametrize("width", ["(1::BIGINT << 62)", *thorough("(1::BIGINT << 40)")])
 def test_parties_refuse_a_peer_with_countless_features(game, width: str) -> None:
     guest = game.changed(
@@ -143,6 +145,7 @@ def test_parties_refuse_a_peer_with_countless_features(game, width: str) -> None
     assert "and most_features is 10000; to take so many, --set" in found["outcome"]
 
 
+@takes_long
 @pytest.mark.parametrize(
     ("before", "after", "problem"),
     [
@@ -169,6 +172,7 @@ def test_a_guest_of_a_helper_takes_no_size_from_the_start_message(
 TWO = {"iterations": 1, "batch": 20, "id": "id", "accept_disclosure": "yes"}
 
 
+@takes_long
 def test_a_guest_under_a_joint_key_takes_no_size_from_the_start_message(game) -> None:
     host = game.changed(
         "lr_joint_key/host",
@@ -198,6 +202,7 @@ def test_a_host_under_a_joint_key_takes_no_size_from_the_guest(game) -> None:
 SHAPE = "SELECT count(*) AS rows, coalesce(max(len(x)), 0) AS columns FROM matmul_rows"
 
 
+@takes_long
 @pytest.mark.parametrize(
     ("liar", "shape", "problem"),
     [

@@ -18,6 +18,7 @@ from duckpriv import InvalidValue, ProtocolError
 from duckpriv.errors import DuckprivError, from_text, translated
 from duckpriv.report import write_report
 from duckpriv.visible import visible, visible_lines
+from tests.effort import takes_long
 from tests.parties import Folder
 
 EVIL = (
@@ -144,6 +145,7 @@ def parties(tmp_path: Path) -> Folder:
     return Folder(tmp_path)
 
 
+@takes_long
 def test_an_error_that_quotes_the_peers_settings(parties) -> None:
     parties.query("shop", "CREATE TABLE clients AS SELECT i AS id, i / 7 AS a FROM range(50) t(i)")
     with parties.connect("bank", "s1") as bank:
@@ -181,6 +183,7 @@ def test_a_message_is_shown_without_its_sequences_and_markup(parties) -> None:
         assert "[bold]y[/] VARCHAR[]" in output or "[bold]y[/] string[]" in output
 
 
+@takes_long
 def test_what_stands_in_a_database_is_shown_as_it_is(parties) -> None:
     (parties.folder / "send.sql").write_text(
         "-- set note  a note\nCALL exchange_send('shop', 'm', 'SELECT 1 AS n');\n"

@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import kstest
 
 from tests.attacks.evil import changed
-from tests.effort import thorough
+from tests.effort import takes_long, thorough
 from tests.test_scorecard import Pair
 
 # Below it a statistic is no accident.
@@ -36,6 +36,7 @@ def messages(pair: Pair) -> list[tuple]:
     return sorted((m["channel"], m["rows"], m["bytes"]) for m in found)
 
 
+@takes_long
 def test_a_curious_host_sees_uniform_numbers_of_any_overlap(tmp_path) -> None:
     """All labels of the common rows are 1, or none: what the host decrypts is uniform in both
     cases, and messages have the same sizes, though the bins are others."""
@@ -99,6 +100,7 @@ def test_a_dishonest_guest_gets_no_more_bits_than_a_count_has(tmp_path) -> None:
     assert told == sum(label << i for i, label in enumerate(its)) % 2**8
 
 
+@takes_long
 def test_the_host_refuses_noise_that_goes_round(tmp_path) -> None:
     """A guest that does not check still gets no answer."""
     no_check = ("require(getvariable('epsilon') = 0 OR", "require(true OR")
@@ -109,6 +111,7 @@ def test_the_host_refuses_noise_that_goes_round(tmp_path) -> None:
     assert not list(pair.folder.glob("mailbox/s1/host/*answers*/*.json"))
 
 
+@takes_long
 def test_the_host_answers_for_no_more_bins_than_it_says(tmp_path) -> None:
     evil = changed(
         "scorecard/guest",
@@ -139,6 +142,7 @@ SHARE = "bin, CAST(((share::HUGEINT + noise)"
 WRONG = "bin, CAST((((share + (feature = 1 AND bin = 1)::INTEGER)::HUGEINT + noise)"
 
 
+@takes_long
 @pytest.mark.parametrize(
     "change",
     [(LABEL, LARGER), (SHARE, WRONG)],
@@ -166,10 +170,12 @@ MASKED = "he_share_split(ct, getvariable('key')).send"
     ("label", "problem"),
     [
         (BODY, f"1 of {ROWS} ciphertext bodies"),
-        (SLOTS, "labels are not encrypted as agreed"),
-        *thorough((MASKED, "labels are not encrypted as agreed")),
+        *thorough(
+            (SLOTS, "labels are not encrypted as agreed"),
+            (MASKED, "labels are not encrypted as agreed"),
+        ),
     ],
-    ids=["a body", "slots", *thorough("masked")],
+    ids=["a body", *thorough("slots", "masked")],
 )
 def test_a_label_is_refused_before_anything_depends_on_bins(tmp_path, label: str, problem) -> None:
     """The sum of bins is never reached, and the message is about all rows at once."""
@@ -185,6 +191,7 @@ def test_a_label_is_refused_before_anything_depends_on_bins(tmp_path, label: str
     assert not pair.query("guest", "FROM duckdb_tables() WHERE table_name = 'reached'")
 
 
+@takes_long
 def test_answers_that_are_none_are_refused(tmp_path) -> None:
     evil = changed(
         "scorecard/host",

@@ -29,10 +29,13 @@ from duckpriv.crypto.modarith import (
 from duckpriv.crypto.modarith.grouped import group_products
 from duckpriv.crypto.modarith.secret_power import secret_power
 from duckpriv.errors import InvalidValue
+from tests.effort import examples
 
 # The fixture only chooses who computes, so it may stay from example to example.
 for_each_example = settings(
-    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(15),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 WIDTH = 256
 MODULUS = 2**2048 - 1942289  # odd; any odd number will do here
@@ -133,7 +136,7 @@ def test_the_private_operation_is_the_power_by_d(computed_by, rsa_key: rsa.RSAPr
     n = numbers.public_numbers.n
     private = rsa_private_operation(pkcs8(rsa_key))
 
-    @settings(max_examples=20, deadline=None)
+    @settings(max_examples=examples(5), deadline=None)
     @given(
         st.lists(st.integers(0, n - 1) | st.sampled_from([0, 1, n - 1]), min_size=1, max_size=70)
     )

@@ -13,6 +13,7 @@ from duckpriv.crypto import moduli, paillier
 from duckpriv.crypto.bytecolumns import from_rows, rows_of
 from duckpriv.crypto.packing import pack, slots_in, unpack
 from duckpriv.keys import PaillierPrivateKey, PaillierPublicKey
+from tests.effort import takes_long
 
 
 @pytest.fixture(scope="module", params=[2048, 3072])
@@ -32,6 +33,7 @@ def oracle(key: paillier.PrivateKey) -> phe.PaillierPrivateKey:
 plaintexts = st.integers(-(2**2040), 2**2040) | st.sampled_from([0, 1, -1, 2**2040])
 
 
+@takes_long
 @settings(max_examples=10, deadline=None)
 @given(values=st.lists(plaintexts, min_size=1, max_size=5))
 def test_phe_decrypts_what_we_encrypt_and_we_what_phe_does(key, values) -> None:
