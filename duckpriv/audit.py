@@ -51,6 +51,8 @@ class Audit:
         ).fetchall()[0]
         self.table = ".".join(quoted(name) for name in (*self.home, TABLE))
         self._last: tuple[int, str] | None = None  # number and chain, where these are known
+        # The same after the last transaction of its own, and how many rows there were then.
+        self._last_apart: tuple[int, tuple[int, str]] = (0, (0, ""))
 
     def forget(self) -> None:
         """Rows may have been undone, or added by another party on this connection."""
@@ -73,8 +75,20 @@ class Audit:
         was moved stays so if that is rolled back."""
         with self._apart, self._con.cursor() as con:
             con.execute("BEGIN")
-            self._add(con, self._read_last(con), messages)
+            rows, last = self._last_apart
+            if not rows or self._count(con) != rows:
+                last = self._read_last(con)
+                rows = self._count(con)
+            last = self._add(con, last, messages)
             con.execute("COMMIT")
+            self._last_apart = rows + len(messages), last
+
+    def _count(self, con: duckdb.DuckDBPyConnection) -> int:
+        try:
+            ((count,),) = con.execute(f"SELECT count(*) FROM {self.table}").fetchall()
+        except duckdb.CatalogException:
+            return 0
+        return int(count)
 
     def _add(
         self,

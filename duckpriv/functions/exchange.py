@@ -47,7 +47,7 @@ EXCHANGE: tuple[Function, ...] = (
             Udf(messages.exchange_stage, None, "BIGINT", pa.int64(), volatile=True, nulls=True),
             Udf(
                 messages.exchange_publish,
-                ("BIGINT", "BIGINT", "BOOLEAN"),
+                ("BIGINT", "BIGINT"),
                 _SENT,
                 messages.SENT,
                 volatile=True,

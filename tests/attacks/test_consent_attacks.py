@@ -622,7 +622,7 @@ def test_handles_cannot_be_guessed(bank, sent) -> None:
     assert handle > 1 << 32
     for number in (0, 1, 2):
         with pytest.raises(duckdb.Error, match="DUCKPRIV_PROTOCOL: .*has not begun"):
-            bank.con.execute(f"SELECT duckpriv_udf_exchange_publish({number}, 0, true)").fetchall()
+            bank.con.execute(f"SELECT duckpriv_udf_exchange_publish({number}, 0)").fetchall()
     assert sent() == set()
 
 
