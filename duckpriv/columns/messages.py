@@ -25,7 +25,8 @@ SENT = pa.struct({"rows": pa.int64(), "bytes": pa.int64(), "sha256": pa.string()
 # us: between two of them DuckDB notices interrupt(), which no Python function that waits can.
 _SENDING = """
 SELECT unnest(duckpriv_internal_sent) FROM (
-    SELECT duckpriv_udf_exchange_publish({handle}::BIGINT, duckpriv_internal_rows) AS duckpriv_internal_sent
+    SELECT duckpriv_udf_exchange_publish({handle}::BIGINT, duckpriv_internal_rows)
+        AS duckpriv_internal_sent
     FROM system.main.range(1000000000000) AS duckpriv_internal_looks, (
         SELECT CAST(coalesce(sum(
             duckpriv_udf_exchange_stage(
