@@ -19,6 +19,7 @@ from .homomorphic import fitting, key_named, of_sum, send, shifted
 from .staging import Found, Rows
 
 _CHECKED_AT_ONCE = 4096
+_Statement = tuple[int, tuple[int, int]]
 Groups = NDArray[np.int64]  # where each begins among the chosen rows, and where the last one ends
 
 
@@ -39,6 +40,27 @@ def he_stage(
     return pa.array(handles)
 
 
+def he_part(
+    context: Context,
+    lists: pa.Array,
+    key: pa.Array,
+    connections: pa.Array,
+    queries: pa.Array,
+    times: pa.Array,
+) -> pa.Array:
+    """Add as he_sum does, and return a handle for each sum, which is not re-randomised: it is to be
+    added further."""
+    public = key_named(context, key)
+    statement = _statement(connections, queries, times)
+    some, layouts, bodies = _added(context, lists, public, statement)
+    handles = np.empty(len(some), np.int64)
+    with context.staging.found(*statement) as staged:
+        for layout in set(layouts):
+            rows = [i for i, one in enumerate(layouts) if one == layout]
+            handles[rows] = staged.add(public, layout, bodies[rows])
+    return _spread(pa.array(handles), some, len(lists))
+
+
 def he_sum(
     context: Context,
     lists: pa.Array,
@@ -50,23 +72,32 @@ def he_sum(
     """Add all ciphertexts of each list, of handles from this statement; NULLs take no part, and of
     nothing else the sum is NULL."""
     public = key_named(context, key)
+    some, layouts, bodies = _added(context, lists, public, _statement(connections, queries, times))
+    sums = send(public, layouts, bodies) if len(some) else pa.array([], pa.binary())
+    return _spread(sums, some, len(lists))
+
+
+def _added(
+    context: Context, lists: pa.Array, public: HomomorphicPublicKey, statement: _Statement
+) -> tuple[NDArray[np.intp], list[Layout], ByteMatrix]:
+    """Return which lists have handles, and the layouts and bodies of the sums of these."""
     handles, groups = _without_nulls(lists)
     some = np.flatnonzero(np.diff(groups))
     if not len(some):
-        return pa.nulls(len(lists), pa.binary())
-    with context.staging.found(*_statement(connections, queries, times)) as staged:
+        return some, [], np.empty((0, 0), np.uint8)
+    with context.staging.found(*statement) as staged:
         found = staged.find(handles)
-        starts = np.append(groups[some], len(handles))
-        layouts, bodies = _sums(found, starts, public)
-    sums = send(public, layouts, bodies)
-    order = np.full(len(lists), -1)
+        return some, *_sums(found, np.append(groups[some], len(handles)), public)
+
+
+def _spread(sums: pa.Array, some: NDArray[np.intp], count: int) -> pa.Array:
+    """Return so many rows, NULL but where there is a sum."""
+    order = np.full(count, -1)
     order[some] = np.arange(len(some))
     return sums.take(pa.array(order, mask=order < 0))
 
 
-def _statement(
-    connections: pa.Array, queries: pa.Array, times: pa.Array
-) -> tuple[int, tuple[int, int]]:
+def _statement(connections: pa.Array, queries: pa.Array, times: pa.Array) -> _Statement:
     """Return a connection's number, and what tells its statements apart. DuckDB 1.5 gives a
     prepared one the same number each time, but transactions begin at other times."""
     return connections[0].as_py(), (queries[0].as_py(), times[0].as_py())

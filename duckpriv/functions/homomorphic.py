@@ -173,6 +173,14 @@ HOMOMORPHIC: tuple[Function, ...] = (
                 hidden=True,
             ),
             Udf(
+                sums.he_part,
+                ("BIGINT[]", "VARCHAR", *_STATEMENT),
+                "BIGINT",
+                pa.int64(),
+                volatile=True,
+                hidden=True,
+            ),
+            Udf(
                 sums.he_sum,
                 ("BIGINT[]", "VARCHAR", *_STATEMENT),
                 "BLOB",

@@ -13,6 +13,16 @@ CREATE MACRO he_sum(ct, key) AS
         key, system.main.current_connection_id(), system.main.current_query_id(),
         system.main.epoch_us(system.main.now()));
 
+-- The same in steps of one statement: a ciphertext's handle, which can then be in many rows; the handle of a sum; and a sum to keep.
+CREATE MACRO duckpriv_he_handle(ct, key) AS
+    duckpriv_udf_he_stage(ct, key, system.main.current_connection_id(), system.main.current_query_id(), system.main.epoch_us(system.main.now()));
+
+CREATE MACRO duckpriv_he_part(handle, key) AS
+    duckpriv_udf_he_part(list(handle), key, system.main.current_connection_id(), system.main.current_query_id(), system.main.epoch_us(system.main.now()));
+
+CREATE MACRO duckpriv_he_sum_of(handle, key) AS
+    duckpriv_udf_he_sum(list(handle), key, system.main.current_connection_id(), system.main.current_query_id(), system.main.epoch_us(system.main.now()));
+
 CREATE MACRO he_dot(cts, xs, key, scale := 0, bound := 31) AS
     duckpriv_udf_he_dot(cts, duckpriv.main.exact_doubles(xs), key, scale, bound);
 

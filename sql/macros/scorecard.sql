@@ -3,11 +3,12 @@ CREATE MACRO duckpriv_is_missing(x) AS x IS NULL OR (typeof(x) IN ('FLOAT', 'DOU
 
 -- One value of a table, with the column's name and whether its type is one of numbers or of values. A row, as the name of a struct's
 -- field would be alias()'s answer. Texts are compared by their bytes, whatever collation is set.
-CREATE MACRO duckpriv_cell(x) AS
+CREATE MACRO duckpriv_cell(x, texts) AS
     CAST(row(alias(x), duckpriv.main.duckpriv_folded(alias(x)),
              CASE WHEN regexp_matches(typeof(x), '^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\(.*\))$') THEN 'number'
                   WHEN regexp_matches(typeof(x), '(?s)^(VARCHAR|BOOLEAN|ENUM\(.*\))$') THEN 'value' END,
-             CASE WHEN isnan(TRY_CAST(x AS DOUBLE)) THEN NULL ELSE TRY_CAST(x AS DOUBLE) END, encode(CAST(x AS VARCHAR)),
+             CASE WHEN isnan(TRY_CAST(x AS DOUBLE)) THEN NULL ELSE TRY_CAST(x AS DOUBLE) END,
+             CASE WHEN texts OR typeof(x) NOT IN ('FLOAT', 'DOUBLE') THEN encode(CAST(x AS VARCHAR)) END,
              duckpriv.main.duckpriv_is_missing(x))
          AS STRUCT(feature VARCHAR, folded VARCHAR, known VARCHAR, number DOUBLE, text BLOB, missing BOOLEAN));
 
@@ -15,14 +16,14 @@ CREATE MACRO duckpriv_folded_literals(names) AS
     '[' || array_to_string(list_transform(names, lambda n: duckpriv.main.duckpriv_literal(duckpriv.main.duckpriv_folded(n))), ', ') || ']::VARCHAR[]';
 
 -- The text of the query for all values of a table, one a row: of the columns `names`, or, where that is NULL, of all but
--- `without`. `key` is the text of an expression that goes along.
-CREATE MACRO duckpriv_cells_query(tbl, names, without, key) AS
+-- `without`. `key` is the text of an expression that goes along. `texts`: also the text of numbers with a point, which takes long.
+CREATE MACRO duckpriv_cells_query(tbl, names, without, key, texts := true) AS
     'SELECT "duckpriv_internal_key" AS key, generate_subscripts(cells, 1) AS place, unnest(cells) AS cell FROM (SELECT '
     || '"duckpriv_internal_key", [*COLUMNS(lambda c: c <> ''duckpriv_internal_key'')] AS cells FROM (SELECT ' || key || ' AS "duckpriv_internal_key", '
     || 'duckpriv.main.duckpriv_cell(COLUMNS(lambda c: ' || CASE
         WHEN names IS NULL THEN 'NOT list_contains(' || duckpriv.main.duckpriv_folded_literals(without)
         ELSE 'list_contains(' || duckpriv.main.duckpriv_folded_literals(names) END
-    || ', duckpriv.main.duckpriv_folded(c)))) FROM ' || duckpriv.main.duckpriv_source(tbl) || '))';
+    || ', duckpriv.main.duckpriv_folded(c))), ' || CAST(texts AS VARCHAR) || ') FROM ' || duckpriv.main.duckpriv_source(tbl) || '))';
 
 CREATE MACRO duckpriv_edges_query(edges) AS CASE
     WHEN trim(edges) = '' THEN 'SELECT NULL::VARCHAR AS feature, NULL::DOUBLE AS edge WHERE false'
@@ -47,7 +48,7 @@ CREATE MACRO woe_bins(tbl, columns := '', without := '', categories := '', edges
         SELECT place, cell.feature AS feature, coalesce(cell.known = 'value', false) OR list_contains(by_value, cell.folded) AS by_value,
                cell.number AS number, cell.text AS text
         FROM query(duckpriv.main.duckpriv_cells_query(
-                 tbl, nullif(duckpriv.main.split_names(columns), []), duckpriv.main.split_names(without), 'NULL')),
+                 tbl, nullif(duckpriv.main.split_names(columns), []), duckpriv.main.split_names(without), 'NULL', texts := trim(categories) <> '')),
              duckpriv_internal_wanted w, duckpriv_internal_unknown u
         WHERE w.checked AND u.checked AND CASE WHEN cell.known IS NOT NULL THEN true WHEN list_contains(by_value, cell.folded) THEN true
                    WHEN names IS NOT NULL THEN error('DUCKPRIV_INVALID_VALUE: column "' || cell.feature || '" holds neither numbers nor texts nor true and '
@@ -245,14 +246,14 @@ CREATE MACRO monotone_woe(result) AS TABLE
 -- The text of one column: its number, or its text, as a WOE.
 CREATE MACRO duckpriv_number(x) AS coalesce('''' || CAST(x AS VARCHAR) || '''', 'NULL') || '::DOUBLE';
 
-CREATE MACRO duckpriv_transform_query(tbl, pieces, evidence) AS (
-    SELECT 'SELECT * REPLACE (' || string_agg(
+-- For each column, the text of what gives a value the number of its bin: its WOE.
+CREATE MACRO duckpriv_transformed(pieces, evidence) AS TABLE
+    SELECT feature, name,
         'CASE WHEN ' || CASE WHEN numeric THEN 'coalesce(NOT isnan(TRY_CAST(' || name || ' AS DOUBLE)), false)'
                              WHEN by_value THEN name || ' IS NOT NULL' ELSE 'NOT duckpriv.main.duckpriv_is_missing(' || name || ')' END
         || ' THEN CASE ' || CASE WHEN numeric THEN '' ELSE 'encode(CAST(' || name || ' AS VARCHAR)) ' END || coalesce(cases, 'WHEN NULL THEN NULL') || ' ELSE '
-        || coalesce(other, '0::DOUBLE') || ' END ELSE ' || coalesce(missing, '0::DOUBLE') || ' END AS ' || name, ', ' ORDER BY name ASC) || ') FROM '
-        || duckpriv.main.duckpriv_source(tbl)
-    FROM (SELECT duckpriv.main.duckpriv_quoted(feature) AS name, bool_or(kind = 'interval') AS numeric, bool_or(kind IN ('category', 'other')) AS by_value,
+        || coalesce(other, '0::DOUBLE') || ' END ELSE ' || coalesce(missing, '0::DOUBLE') || ' END' AS expression
+    FROM (SELECT feature, duckpriv.main.duckpriv_quoted(feature) AS name, bool_or(kind = 'interval') AS numeric, bool_or(kind IN ('category', 'other')) AS by_value,
                  string_agg(CASE kind WHEN 'interval' THEN 'WHEN TRY_CAST(' || duckpriv.main.duckpriv_quoted(feature) || ' AS DOUBLE) <= '
                                            || duckpriv.main.duckpriv_number(coalesce(upper, 'Infinity'::DOUBLE)) || ' THEN ' || duckpriv.main.duckpriv_number(w.woe)
                                       WHEN 'category' THEN 'WHEN encode(' || duckpriv.main.duckpriv_literal(category) || ') THEN '
@@ -261,7 +262,11 @@ CREATE MACRO duckpriv_transform_query(tbl, pieces, evidence) AS (
                  any_value(duckpriv.main.duckpriv_number(w.woe)) FILTER (kind = 'other') AS other,
                  any_value(duckpriv.main.duckpriv_number(w.woe)) FILTER (kind = 'missing') AS missing
           FROM query_table(pieces) p JOIN query_table(evidence) w USING (feature, bin)
-          WHERE duckpriv.main.duckpriv_of_one_result(pieces, evidence) GROUP BY feature));
+          WHERE duckpriv.main.duckpriv_of_one_result(pieces, evidence) GROUP BY feature);
+
+CREATE MACRO duckpriv_transform_query(tbl, pieces, evidence) AS (
+    SELECT 'SELECT * REPLACE (' || string_agg(expression || ' AS ' || name, ', ' ORDER BY name ASC) || ') FROM ' || duckpriv.main.duckpriv_source(tbl)
+    FROM duckpriv.main.duckpriv_transformed(pieces, evidence));
 
 -- Names of the function's own and the search path are written out: it runs the query on a connection apart.
 CREATE MACRO woe_transform(tbl, result) AS TABLE

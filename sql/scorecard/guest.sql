@@ -73,9 +73,10 @@ CREATE OR REPLACE TEMP TABLE scorecard_pieces AS
 SELECT require(count(*) > 0, 'the table has no column of numbers, texts or true and false but the id; name some with --set columns=…') FROM scorecard_pieces;
 CREATE OR REPLACE TEMP TABLE scorecard_features AS
     SELECT row_number() OVER (ORDER BY feature) AS number, feature FROM (SELECT DISTINCT feature FROM scorecard_pieces);
-CREATE OR REPLACE TEMP TABLE scorecard_coded AS
-    SELECT key AS name, list(bin::USMALLINT ORDER BY number) AS bins
-    FROM duckpriv_binned('scorecard_ours', 'scorecard_pieces', 'duckpriv_internal_name') JOIN scorecard_features USING (feature) GROUP BY key;
+CREATE OR REPLACE TEMP TABLE scorecard_numbers AS SELECT DISTINCT feature, bin, bin::DOUBLE AS woe FROM scorecard_pieces;
+SET VARIABLE coded_query = (SELECT 'SELECT duckpriv_internal_name AS name, [' || string_agg(expression, ', ' ORDER BY number) || ']::USMALLINT[] AS bins FROM scorecard_ours'
+                            FROM duckpriv_transformed('scorecard_pieces', 'scorecard_numbers') JOIN scorecard_features USING (feature));
+CREATE OR REPLACE TEMP TABLE scorecard_coded AS FROM query(getvariable('coded_query'));
 DROP TABLE scorecard_ours;
 SET VARIABLE features = (SELECT count(*) FROM scorecard_features);
 SET VARIABLE common = (SELECT count(*) FROM scorecard_coded);
@@ -116,47 +117,60 @@ DROP TABLE scorecard_coded;
 SET VARIABLE key = 'scorecard-' || getvariable('session') || '-of-' || getvariable('peer');
 SELECT key_import(getvariable('key'), key, 'paillier') AS host_key FROM scorecard_start;
 
+-- Two columns are added up together, by pairs of their bins, and these sums then by the bins of each: half of the multiplications. Each pair has a zero, so
+-- that there are equally many whatever our records are. With many bins that would be more than it saves.
+SET VARIABLE together = CASE WHEN getvariable('places') * (getvariable('max_bins') + 1) ** 2 <= 2048 THEN 2 ELSE 1 END;
+
 -- from the host: its labels, encrypted
 CREATE OR REPLACE TEMP TABLE scorecard_labels AS
-    FROM exchange_recv(getvariable('peer'), 'scorecard/labels', columns := 'row BIGINT, ct BLOB');
+    FROM exchange_recv(getvariable('peer'), 'scorecard/labels', columns := 'block BIGINT, ct BLOB');
 CREATE OR REPLACE TEMP TABLE scorecard_zeros AS
-    SELECT list_resize([]::USMALLINT[], getvariable('features'), bin::USMALLINT) AS bins, paillier_encrypt(0, getvariable('key'), scale := 0, bound := 1) AS ct
-    FROM range(0, getvariable('max_bins') + 1) t(bin);
+    SELECT place, list_transform(range(1, getvariable('features') + 1), lambda i: CASE WHEN i % 2 = 1 THEN a ELSE b END)::USMALLINT[] AS bins,
+           paillier_encrypt_list(list_resize([0.0], getvariable('places'), 0), getvariable('key'), scale := 0, bound := 1, slot_bits := getvariable('slot_bits')) AS ct
+    FROM range(0, getvariable('max_bins') + 1) s(a), range(0, getvariable('max_bins') + 1) t(b), range(1, getvariable('places') + 1) p(place)
+    WHERE a = b OR getvariable('together') = 2;
 -- Each label is checked in full before anything depends on bins: its whole header against the ones of our zeros, and its body in a sum over all rows. Were a
 -- label first refused in the sums of bins, the message, and how soon it came, would tell a host that damaged it which bin the row is in, and whether it is common.
-SELECT require(is_numbered(row, getvariable('rows')), 'the host did not encrypt each label once'),
-       require(bool_and(l = (SELECT he_layout(ct) FROM scorecard_zeros WHERE bins[1] = 0)), 'the host''s labels are not encrypted as agreed')
-FROM (SELECT row, he_layout(ct) AS l FROM scorecard_labels);
+SELECT require(is_numbered(block, getvariable('blocks')), 'the host did not encrypt each label once'),
+       require(bool_and(l = (SELECT he_layout(ct) FROM scorecard_zeros LIMIT 1)), 'the host''s labels are not encrypted as agreed')
+FROM (SELECT block, he_layout(ct) AS l FROM scorecard_labels);
 SELECT he_sum(ct, getvariable('key')) IS NOT NULL AS valid FROM scorecard_labels;
-CREATE OR REPLACE TEMP TABLE scorecard_parts (feature BIGINT, bin BIGINT, ct BLOB);
-SET VARIABLE blocks = (getvariable('rows') + 65535) // 65536;
+CREATE OR REPLACE TEMP TABLE scorecard_parts (feature BIGINT, bin BIGINT, place BIGINT, ct BLOB);
+SET VARIABLE portions = (getvariable('blocks') + 65535) // 65536;
 SET VARIABLE k = 0;
 
--- part sums while getvariable('k') < (getvariable('features') + 15) // 16 * getvariable('blocks')
+-- part sums while getvariable('k') < (getvariable('features') + 15) // 16 * getvariable('portions')
 
--- for some columns and rows: the sum of the labels in each bin, with a zero, so that each has one; a statement reads each label once for all of its columns
+-- for some columns and rows: the sum of the labels in each bin, by their places, with a zero, so that each has one; a statement reads each label once for all of its columns
 SET VARIABLE k = getvariable('k') + 1;
-SET VARIABLE first_feature = 1 + (getvariable('k') - 1) // getvariable('blocks') * 16;
-SET VARIABLE first = (getvariable('k') - 1) % getvariable('blocks') * 65536;
+SET VARIABLE first_feature = 1 + (getvariable('k') - 1) // getvariable('portions') * 16;
+SET VARIABLE first = (getvariable('k') - 1) % getvariable('portions') * 65536;
 SET VARIABLE sums_query = (
-    SELECT 'SELECT coalesce(' || string_agg('c' || i, ', ') || ') AS code, he_sum(ct, getvariable(''key'')) AS ct FROM (SELECT ct, '
-           || string_agg(i || ' * 1024 + bins[' || i || '] AS c' || i, ', ') || ' FROM (SELECT bins, ct FROM scorecard_labels JOIN scorecard_rows USING (row) '
-           || 'WHERE row > getvariable(''first'') AND row <= getvariable(''first'') + 65536 UNION ALL SELECT bins, ct FROM scorecard_zeros)) '
-           || 'GROUP BY GROUPING SETS (' || string_agg('(c' || i || ')', ', ') || ')'
-    FROM range(getvariable('first_feature'), least(getvariable('first_feature') + 16, getvariable('features') + 1)) t(i));
-INSERT INTO scorecard_parts SELECT code // 1024, code % 1024, ct FROM query(getvariable('sums_query'));
+    SELECT 'SELECT code, duckpriv_he_sum_of(part, getvariable(''key'')) AS ct FROM (SELECT part, unnest([pair // 1024'
+           || CASE WHEN getvariable('together') = 2 THEN ', (pair // 1048576 + getvariable(''places'')) * 1024 + pair % 1024' ELSE '' END || ']) AS code '
+           || 'FROM (SELECT coalesce(' || string_agg('c' || i, ', ') || ') AS pair, duckpriv_he_part(handle, getvariable(''key'')) AS part FROM (SELECT handle, '
+           || string_agg('((' || i || ' * ' || getvariable('places') || ' + place - 1) * 1024 + bins[' || i || ']) * 1024'
+                         || CASE WHEN getvariable('together') = 2 THEN ' + coalesce(bins[' || (i + 1) || '], 0)' ELSE '' END || ' AS c' || i, ', ')
+           || ' FROM (SELECT 1 + (row - 1) % getvariable(''places'') AS place, bins, handle FROM scorecard_rows '
+           || 'JOIN (SELECT block, duckpriv_he_handle(ct, getvariable(''key'')) AS handle FROM scorecard_labels '
+           || 'WHERE block > getvariable(''first'') AND block <= getvariable(''first'') + 65536) ON block = 1 + (row - 1) // getvariable(''places'') '
+           || 'UNION ALL SELECT place, bins, duckpriv_he_handle(ct, getvariable(''key'')) FROM scorecard_zeros)) '
+           || 'GROUP BY GROUPING SETS (' || string_agg('(c' || i || ')', ', ') || '))) '
+           || 'WHERE code < ' || (getvariable('features') + 1) * getvariable('places') * 1024 || ' GROUP BY code'
+    FROM range(getvariable('first_feature'), least(getvariable('first_feature') + 16, getvariable('features') + 1), getvariable('together')) t(i));
+INSERT INTO scorecard_parts
+    SELECT code // 1024 // getvariable('places'), code % 1024, 1 + code // 1024 % getvariable('places'), ct FROM query(getvariable('sums_query'));
 
 -- part results
 
 -- to the host: the sums, masked, without those of bin 0
 CREATE OR REPLACE TEMP TABLE scorecard_split AS
-    SELECT feature, he_share_split(he_pack(list(ct ORDER BY bin), getvariable('key'), slot_bits := getvariable('slot_bits')), getvariable('key'),
-                                   sigma := getvariable('sigma')::INTEGER) AS s
-    FROM (SELECT feature, bin, he_sum(ct, getvariable('key')) AS ct FROM scorecard_parts WHERE bin > 0 GROUP BY feature, bin) GROUP BY feature;
+    SELECT feature, bin, place, he_share_split(ct, getvariable('key'), sigma := getvariable('sigma')::INTEGER) AS s
+    FROM (SELECT feature, bin, place, he_sum(ct, getvariable('key')) AS ct FROM scorecard_parts WHERE bin > 0 GROUP BY feature, bin, place);
 SET VARIABLE release = {what: 'how many columns are binned', numbers: getvariable('features')::BIGINT,
                         alignment: CASE WHEN getvariable('id') = '' THEN getvariable('alignment') END};
 -- include ../shared/release.sql
-CALL exchange_send(getvariable('peer'), 'scorecard/sums', $$ SELECT feature, s.send AS ct FROM scorecard_split ORDER BY feature $$);
+CALL exchange_send(getvariable('peer'), 'scorecard/sums', $$ SELECT feature, bin, place, s.send AS ct FROM scorecard_split ORDER BY feature, bin, place $$);
 DROP TABLE scorecard_labels;
 DROP TABLE scorecard_rows;
 
@@ -174,7 +188,7 @@ CREATE OR REPLACE TEMP TABLE scorecard_counts AS
     SELECT number, bin, CASE WHEN getvariable('epsilon') > 0 AND total >= 5 * getvariable('modulus') // 8 THEN total - getvariable('modulus') ELSE total END::BIGINT AS positives
     FROM (SELECT number, bin, (kept + share) % getvariable('modulus') AS total
           FROM (SELECT feature AS number, bin, share FROM scorecard_answers)
-          JOIN (SELECT feature AS number, generate_subscripts(s.keep, 1) AS bin, unnest(s.keep)::HUGEINT AS kept FROM scorecard_split) USING (number, bin));
+          JOIN (SELECT feature AS number, bin, sum(s.keep[place]::HUGEINT) AS kept FROM scorecard_split GROUP BY feature, bin) USING (number, bin));
 CREATE OR REPLACE TEMP TABLE scorecard_found AS
     SELECT number, feature, bin, coalesce(rows, 0) AS rows, positives, bin <= last AS used
     FROM scorecard_counts JOIN scorecard_features USING (number)

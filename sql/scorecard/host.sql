@@ -92,27 +92,32 @@ CALL exchange_send(getvariable('peer'), 'scorecard/start', $$
 
 -- to the guest: our labels, encrypted
 CALL exchange_send(getvariable('peer'), 'scorecard/labels', $$
-    SELECT row, paillier_encrypt(y, getvariable('key'), scale := 0, bound := 1) AS ct FROM scorecard_rows ORDER BY row $$);
+    SELECT block, paillier_encrypt_list(list_resize(labels, getvariable('places'), 0), getvariable('key'), scale := 0, bound := 1,
+                                        slot_bits := getvariable('slot_bits')) AS ct
+    FROM (SELECT 1 + (row - 1) // getvariable('places') AS block, list(y ORDER BY row) AS labels FROM scorecard_rows GROUP BY ALL) ORDER BY block $$);
 DROP TABLE scorecard_rows;
 
--- from the guest: sums of labels, masked; of each column as many as it may have bins
+-- from the guest: sums of labels, masked; of each column as many as it may have bins, for each place
 CREATE OR REPLACE TEMP TABLE scorecard_masked AS
-    FROM exchange_recv(getvariable('peer'), 'scorecard/sums', columns := 'feature BIGINT, ct BLOB');
-SET VARIABLE features = (SELECT count(*) FROM scorecard_masked);
+    FROM exchange_recv(getvariable('peer'), 'scorecard/sums', columns := 'feature BIGINT, bin BIGINT, place BIGINT, ct BLOB');
+SET VARIABLE features = (SELECT count(*) FROM scorecard_masked) // (getvariable('max_bins') * getvariable('places'));
 SELECT require(getvariable('features') * getvariable('max_bins') <= getvariable('most'),
                'the guest asks for ' || getvariable('features') * getvariable('max_bins') || ' sums, and we answer for ' || getvariable('most'))
-       AND require(is_numbered(feature, getvariable('features')), 'the guest''s sums are not numbered one by one'),
-       require(bool_and(l.masked AND (l.scale, l.slot_bits, l.count) = (0, getvariable('slot_bits'), getvariable('max_bins'))),
+       AND require(is_numbered((feature - 1) * getvariable('max_bins') * getvariable('places') + (bin - 1) * getvariable('places') + place,
+                               getvariable('features') * getvariable('max_bins') * getvariable('places'))
+                   AND bool_and(feature BETWEEN 1 AND getvariable('features') AND bin BETWEEN 1 AND getvariable('max_bins') AND place BETWEEN 1 AND getvariable('places')),
+                   'the guest''s sums are not numbered one by one'),
+       require(bool_and(l.masked AND (l.scale, l.slot_bits, l.count) = (0, getvariable('slot_bits'), getvariable('places'))),
                'the guest''s sums do not have the agreed scale and slots')
-FROM (SELECT feature, he_layout(ct) AS l FROM scorecard_masked);
+FROM (SELECT feature, bin, place, he_layout(ct) AS l FROM scorecard_masked);
 
 -- include shared/noise.sql
 
 -- Our shares of them, no more bits of each than a count has: so whatever the guest has summed up, it learns that many bits. With noise, each row counts in one bin of each
 -- column, so that all counts together change by the number of columns where one label does, at most.
 CREATE OR REPLACE TEMP TABLE scorecard_shares AS
-    SELECT feature, generate_subscripts(shares, 1) AS bin, (unnest(shares) % getvariable('modulus'))::BIGINT AS share, 0::BIGINT AS noise
-    FROM (SELECT feature, paillier_decrypt_share(ct, getvariable('key')) AS shares FROM scorecard_masked);
+    SELECT feature, bin, (sum(shares[place]::HUGEINT) % getvariable('modulus'))::BIGINT AS share, 0::BIGINT AS noise
+    FROM (SELECT feature, bin, place, paillier_decrypt_share(ct, getvariable('key')) AS shares FROM scorecard_masked) GROUP BY ALL;
 CALL key_forget(getvariable('key'));
 
 -- part noisy if getvariable('epsilon') > 0

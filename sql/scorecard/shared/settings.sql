@@ -1,5 +1,5 @@
 -- settings
-SET VARIABLE duckpriv_protocol = 'scorecard/1';
+SET VARIABLE duckpriv_protocol = 'scorecard/2';
 SET VARIABLE duckpriv_parameters = 'sigma=' || getvariable('sigma');
 SELECT require(duckpriv_is_integer(getvariable('sigma')), 'sigma is a whole number'),
        require(duckpriv_is_integer(getvariable('max_bins')) AND TRY_CAST(getvariable('max_bins') AS INTEGER) BETWEEN 1 AND 1000, 'max_bins is a whole number from 1 to 1,000'),
