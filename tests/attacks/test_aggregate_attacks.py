@@ -286,3 +286,41 @@ def test_a_refusal_does_not_tell_which_row_is_common(tmp_path, common: bool) -> 
     tables = Tables(tmp_path / "run", SPEND, "i % 3 AS part", rows=60)
     found = tables.run("a1", {"measures": "spend"}, {"groups": "part"}, scripts={"host": str(evil)})
     assert "not encrypted as agreed" in str(found[1])
+
+
+REFUSED = {
+    "an id in two rows": "INSERT INTO t FROM t WHERE who = {who}",
+    "a large number": "UPDATE t SET n = 1::BIGINT << 50 WHERE who = {who}",
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_a_guest_refuses_its_table_whether_the_row_is_common_or_not(tmp_path, what: str) -> None:
+    """Else a host with one true id among made-up ones could tell by the guest's end whose it is."""
+    seen = []
+    for who in (1, 100):  # common, and not the host's
+        tables = Tables(tmp_path / str(who), SPEND, "i % 3 AS part, i AS n", rows=60)
+        tables.query("guest", REFUSED[what].format(who=who))
+        found = tables.run("a1", {"groups": "half"}, {"groups": "part", "measures": "n"})
+        seen.append([str(one) for one in found])
+        assert failed(found)
+    assert seen[0] == seen[1]
+
+
+@pytest.mark.parametrize("script", ["aggregate", *thorough("lift")])
+def test_an_enum_names_no_values_to_who_gets_no_result(tmp_path, script: str) -> None:
+    tables = Tables(tmp_path, "i % 2 = 0 AS arm, 'gold' AS kind", "i AS n", rows=60)
+    tables.query("host", "ALTER TABLE t ALTER kind TYPE ENUM('gold', 'secret-project')")
+    columns = {"arm": "arm", "segments": "kind"} if script == "lift" else {"groups": "kind"}
+    measures = {"outcomes": "n"} if script == "lift" else {"measures": "n"}
+    runs = {"host": f"{script}/host", "guest": f"{script}/guest"}
+    found = tables.run("a1", columns, measures, scripts=runs, to="host")
+    assert not failed(found), found
+    assert tables.query("host", f"SELECT DISTINCT kind FROM {script} WHERE kind IS NOT NULL") == [
+        ("gold",)
+    ]
+    sent = list(tmp_path.glob("mailbox/a1/host/**/*.arrow"))
+    assert len(sent) > 3
+    for file in sent:
+        assert b"secret-project" not in file.read_bytes()
+        assert b"gold" not in file.read_bytes()

@@ -43,9 +43,8 @@ SELECT require(count(*) < 1::BIGINT << getvariable('row_bits'), 'there are more 
 SET VARIABLE number_bits = least(40, 63 - getvariable('row_bits'));
 SET VARIABLE slot_bits = 2 * getvariable('number_bits') + getvariable('row_bits') + 4 + getvariable('sigma');
 SET VARIABLE slots = (getvariable('bits') - 2) // getvariable('slot_bits');
-SELECT require(coalesce(bool_and(coalesce(number > -(1::BIGINT << getvariable('number_bits')) AND number < 1::BIGINT << getvariable('number_bits'), true)), true),
-               'a measure has a number of more than ' || getvariable('number_bits') || ' bits, in units of its last decimal; use larger units')
-FROM (SELECT unnest(x) AS number FROM aggregate_rows);
+SELECT require(getvariable('own_largest') < 1::BIGINT << getvariable('number_bits'),
+               'a measure has a number of more than ' || getvariable('number_bits') || ' bits, in units of its last decimal; use larger units');
 
 -- One party encrypts its rows, each in the slots of its group; the other sums them by its own groups, also with its own measures as weights.
 -- Who encrypts is who has the shorter rows to send; but who may have several rows for an id sums, since it can use a ciphertext for each. A host

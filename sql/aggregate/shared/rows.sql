@@ -1,7 +1,7 @@
--- our columns: to group by, and to sum
+-- our columns: to group by, and to sum; an ENUM goes as text, since its type would name all its values to the peer
 SET VARIABLE limits = (SELECT list_transform(split_names(getvariable('limits')), lambda l: TRY_CAST(l AS DOUBLE)));
 CREATE OR REPLACE TEMP TABLE aggregate_own AS
-    SELECT 'group' AS use, position, name, column_type AS type, 0::BIGINT AS scale, 0::BIGINT AS most
+    SELECT 'group' AS use, position, name, CASE WHEN column_type LIKE 'ENUM(%' THEN 'VARCHAR' ELSE column_type END AS type, 0::BIGINT AS scale, 0::BIGINT AS most
     FROM (SELECT row_number() OVER () AS position, column_name, column_name AS name
           FROM feature_columns(getvariable('table'), getvariable('groups'), []::VARCHAR[]) WHERE trim(getvariable('groups')) <> '')
     JOIN (SELECT column_name, column_type FROM table_columns(getvariable('table'))) USING (column_name)
@@ -33,6 +33,10 @@ DELETE FROM aggregate_table WHERE nth NOT IN (SELECT min(nth) FROM aggregate_tab
 
 -- part groups
 
+-- Of the whole table, as all that is refused here: were it of the common rows, the peer, which sees that this ends, could tell by it whether one is common.
+SELECT require(getvariable('duplicates') <> 'refuse' OR count(DISTINCT id) = count(id), 'an id occurs in more than one row; each id needs one row, or set '
+               || 'duplicates=first (only the first of them counts) or duplicates=all (each counts)')
+FROM aggregate_table;
 -- include check_numbers.sql
 SET VARIABLE own_nullable = (SELECT list(nulls > 0 ORDER BY position)
                              FROM (SELECT position, count(*) FILTER (number IS NULL) AS nulls
@@ -51,3 +55,5 @@ CREATE OR REPLACE TEMP TABLE aggregate_placed AS
                            ELSE list_transform(list_zip(x, getvariable('own_most')), lambda t: CASE WHEN t[1] IS NOT NULL THEN greatest(least(t[1], t[2]), -t[2]) END) END AS x
     FROM aggregate_table JOIN aggregate_groups USING (labels);
 DROP TABLE aggregate_table;
+-- of the whole table, too
+SET VARIABLE own_largest = (SELECT coalesce(max(abs(number::HUGEINT)), 0) FROM (SELECT unnest(x) AS number FROM aggregate_placed));

@@ -1,6 +1,6 @@
 -- part exposures if getvariable('exposes')
 
--- our columns: the segments, and the arm last
+-- our columns: the segments, and the arm last; an ENUM goes as text, since its type would name all its values to the peer
 SET VARIABLE own_segments = (SELECT coalesce(list(column_name), []::VARCHAR[]) FROM feature_columns(getvariable('table'), getvariable('segments'), []::VARCHAR[])
                              WHERE trim(getvariable('segments')) <> '');
 SET VARIABLE own_arm = (SELECT list(column_name) FROM feature_columns(getvariable('table'), getvariable('arm'), []::VARCHAR[]));
@@ -8,7 +8,7 @@ SELECT require(len(getvariable('own_arm')) = 1, 'arm is one column');
 SET VARIABLE own_groups = getvariable('own_segments') || getvariable('own_arm');
 SET VARIABLE own_measures = []::VARCHAR[];
 CREATE OR REPLACE TEMP TABLE aggregate_own AS
-    SELECT 'group' AS use, position, name, column_type AS type, 0::BIGINT AS scale, 0::BIGINT AS most
+    SELECT 'group' AS use, position, name, CASE WHEN column_type LIKE 'ENUM(%' THEN 'VARCHAR' ELSE column_type END AS type, 0::BIGINT AS scale, 0::BIGINT AS most
     FROM (SELECT generate_subscripts(getvariable('own_groups'), 1)::BIGINT AS position, unnest(getvariable('own_groups')) AS name)
     JOIN (SELECT column_name AS name, column_type FROM table_columns(getvariable('table'))) USING (name);
 SELECT require(count(*) = 0, 'segments and arm are numbers, texts, dates, times, or UUIDs; cast ' || string_agg(name || ' (' || type || ')', ', ') || ' in a view')
@@ -46,5 +46,6 @@ SELECT require(getvariable('own_places') <= getvariable('max_groups')::BIGINT, '
 CREATE OR REPLACE TEMP TABLE aggregate_placed AS
     SELECT 1 AS nth, id, coalesce((place - 1) * getvariable('buckets') + bucket, getvariable('own_places') + 1) AS place, []::BIGINT[] AS x
     FROM lift_persons LEFT JOIN aggregate_groups USING (labels);
+SET VARIABLE own_largest = 0;
 SET VARIABLE left_out = (SELECT count(*) FROM lift_persons WHERE bucket IS NULL);
 DROP TABLE lift_persons;

@@ -32,6 +32,7 @@ CREATE OR REPLACE TEMP TABLE lift_sums AS
                                      OR day - TRY_CAST(getvariable('first_day') AS DATE) < least(b * getvariable('bucket'), getvariable('span')) + getvariable('within'))) AS total
     FROM aggregate_table, range(1, getvariable('buckets') + 1) t(b), range(1, getvariable('outcome_count') + 1) u(m) GROUP BY id, b, m;
 SELECT require(coalesce(max(abs(total)), 0) < 1::BIGINT << 62, 'an outcome of a person is too large; use larger units') FROM lift_sums;
+SET VARIABLE own_largest = (SELECT coalesce(max(abs(total)), 0) FROM lift_sums);
 DROP TABLE aggregate_table;
 SELECT require(EXISTS (FROM "${alignment}" SEMI JOIN lift_sums USING (id)), 'no id of the alignment is in the table of outcomes; name the column of the ids with --set key=COLUMN');
 
