@@ -305,8 +305,8 @@ def test_a_cross_table_with_numbers_of_both_and_totals(tmp_path) -> None:
 
 @takes_long
 def test_the_guests_numbers_by_the_hosts_groups_to_one_party(tmp_path) -> None:
-    tables = Tables(tmp_path, f"{REGION} AS region", "-i * 1.25::DOUBLE AS d, i AS n")
     for to in ("host", *thorough("guest")):
+        tables = Tables(tmp_path / to, f"{REGION} AS region", "-i * 1.25::DOUBLE AS d, i AS n")
         check(tables, f"a-{to}", {"groups": "region"}, {"measures": "d,n"}, minimum=3, to=to)
 
 

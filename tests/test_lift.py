@@ -284,8 +284,9 @@ def test_after_exposure_with_the_exposures_at_the_guest(tmp_path) -> None:
 
 @takes_long
 def test_after_exposure_with_the_exposures_at_the_host(tmp_path) -> None:
-    trial = Trial(tmp_path, "host")
     for to in ("guest", *thorough("host")):
+        (tmp_path / to).mkdir()
+        trial = Trial(tmp_path / to, "host")
         arm = {**ARM, "day": "moment"}
         check(
             trial,
