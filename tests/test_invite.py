@@ -105,7 +105,12 @@ def test_from_nothing_to_a_match(command, bank: Path, shop: Path, shop_has_a_fil
     assert host.wait(60) == 0
     assert common(shop) == 10
     # The second invitation is another session, and takes the place of the first.
-    again = Invitation.from_text(invited(command, bank, "psi/host")).proposal
+    first = read(bank / FILE).peers["shop"].runs["psi/host"].session
+    code, line, errors = command(bank, "invite", "shop", "psi/host")
+    assert code == 0
+    assert "takes the place of the psi/host agreed before" in errors
+    assert f"in session {first}" in errors
+    again = Invitation.from_text(line).proposal
     assert read(bank / FILE).peers["shop"].runs == {"psi/host": Agreed(again.session)}
 
 
@@ -138,7 +143,8 @@ def test_what_is_asked_on_a_terminal(command, bank: Path, shop: Path) -> None:
     assert [*made.peers] == ["shop"]
     (shop / "line").write_text(invited(command, bank, "psi/host"))
     shown = typed(
-        *(shop, "accept line --keyring keys", ("told you this fingerprint", fingerprint(bank))),
+        *(shop, "accept line --keyring keys", ("told you this fingerprint", "abcd")),
+        ("this is no fingerprint", fingerprint(bank)),
         *(("Where do you see it", "dir:../mailbox"), ("Your database", ""), ("Accept", "y")),
     )
     assert "dir:../mailbox" in shown

@@ -93,6 +93,12 @@ def invite(
     added = file.with_peer(peer, known.exchange, runs)
     added.write(added.text_with_peers())
     click.echo(line)
+    if script in known.runs:
+        click.echo(
+            f"It takes the place of the {script} agreed before, in session "
+            f"{known.runs[script].session}: let {peer} accept this line, and no earlier one.",
+            err=True,
+        )
     click.echo(f"Give this line to {peer}, for 'duckpriv accept', and tell {peer} your", err=True)
     _tell_fingerprint(own.public)
     click.echo(f"Then {peer} gives you a line, for your own 'duckpriv accept'.", err=True)
