@@ -46,6 +46,16 @@ def test_functions_and_keys_are_there(tmp_path: Path, command) -> None:
         assert con.execute("SELECT count(*) FROM t").fetchall() == [(5,)]
 
 
+def test_values_are_shown_as_sql_has_them_and_names_are_whole(tmp_path: Path, command) -> None:
+    query = (
+        "SELECT NULL AS none, true AS yes, 1 AS a_number_of_something, 2 AS a_number_of_anything"
+    )
+    _, output, _ = command(tmp_path, "sql", *KEYS, "-c", query, COLUMNS="40")
+    lines = output.splitlines()
+    assert lines[-2].split() == ["NULL", "true", "1", "2"]
+    assert "…" not in output
+
+
 def test_all_rows_are_computed_where_few_are_shown(tmp_path: Path, command) -> None:
     make = "CREATE SEQUENCE s; SELECT nextval('s') FROM range(9000); SELECT nextval('s') AS next"
     code, output, _ = command(tmp_path, "sql", *KEYS, "-c", make)
@@ -153,6 +163,12 @@ def test_what_is_typed(tmp_path: Path, terminal: Terminal) -> None:
     os.write(terminal._ours, b"\x04")
     assert terminal.process.wait(60) == 0
     assert not list(tmp_path.iterdir())  # no history
+
+
+@pytest.mark.parametrize("word", ["exit", "quit;", ".quit"])
+def test_a_word_ends_it(terminal: Terminal, word: str) -> None:
+    os.write(terminal._ours, f"{word}\n".encode())
+    assert terminal.process.wait(60) == 0
 
 
 def test_ctrl_c_stops_a_statement_or_clears_the_line(terminal: Terminal) -> None:

@@ -126,7 +126,11 @@ database_option = click.option(
 
 def short(value: object) -> str:
     """Return a value of a message or a result, or how it begins."""
-    if type(value) is int:
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int):
         return f"{value:,}"
     text = value.hex() if isinstance(value, bytes) else str(value)
     return text if len(text) <= 40 else text[:37] + "…"

@@ -35,6 +35,7 @@ from .options import (
 )
 
 _PROMPT, _GOES_ON = "duckpriv> ", "     ...> "
+_ENDS = (".quit", ".exit", "quit", "exit")
 _POLL_SECONDS = 0.1
 _HELP = """End each statement with a semicolon, on as many lines as you like. Ctrl-C stops a
 statement or clears what you typed, Ctrl-D ends. 'FROM duckpriv_functions();' lists the functions,
@@ -158,6 +159,8 @@ class _Shell:
             return
         heads = (f"{name} {type_}" for name, type_ in result.columns)
         table = Table(*(Column(cell(head)) for head in heads), box=None)
+        for column in table.columns:  # names are whole, also where several begin alike
+            column.header.overflow = "fold"  # type: ignore[union-attr]
         for row in result.rows:
             table.add_row(*(cell(short(value)) for value in row))
         Console().print(table)
@@ -172,7 +175,7 @@ class _Shell:
             while True:
                 try:
                     line = input(_GOES_ON if text else _PROMPT)
-                    if not text and line.strip() in (".quit", ".exit"):
+                    if not text and line.strip().lower().rstrip("; ") in _ENDS:
                         return
                     if not text and line.lstrip().startswith("."):
                         click.echo(_HELP)
