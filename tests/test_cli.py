@@ -109,6 +109,18 @@ def test_the_two_commands_of_private_matching(folder: Path) -> None:
     assert [file.name for file in (folder / "bank.keys").iterdir()] == ["journal.private"]
 
 
+def test_a_run_that_did_not_finish_is_listed_with_its_whole_session(folder: Path) -> None:
+    session = "a-session-with-a-long-name-20260301"
+    began = ("--session", session, "--set", "kind=email", "--timeout", "1", "--quiet")
+    assert command(folder, *party("guest"), *began)[0] == 1
+    code, shown, _ = command(folder, "runs", "list", "--db", "shop.duckdb", COLUMNS="80")
+    assert code == 0
+    assert session in shown
+    assert "finished" in shown
+    assert "running" not in shown
+    assert "kind=email" in command(folder, "runs", "list", "--db", "shop.duckdb", COLUMNS="200")[1]
+
+
 def test_quiet_prints_nothing_and_errors_are_one_line_with_status_1(folder: Path) -> None:
     code, output, errors = command(folder, *party("guest", "--quiet", "--timeout", "0.2"))
     assert code == 1

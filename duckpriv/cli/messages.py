@@ -32,6 +32,8 @@ from .options import (
     unprotected_option,
 )
 
+_LISTED = ("from", "to", "channel", "rows", "bytes", "sealed", "columns", "SHA-256")
+
 
 @cli.group()
 def messages() -> None:
@@ -51,7 +53,8 @@ def messages_list(exchange: str, session: str, me: str | None, keyring: Path) ->
     mailbox = open_mailbox(exchange, open_keyring(keyring), me)
     check_name("the session", session)
     table = Table(
-        *("from", "to", "channel", "rows", "bytes", "sealed", "columns", "SHA-256"), box=None
+        *(Column(head, overflow="fold") for head in _LISTED),
+        box=None,
     )
     for place, data in mailbox.manifests(session):
         try:
@@ -137,7 +140,7 @@ def messages_audit(db: str, session: str | None, export: Path | None) -> None:
         *("moved_at", "session", "direction", "peer", "channel", "rows", "bytes"),
         *("protection", "settings"),
     )
-    table = Table(*shown, box=None)
+    table = Table(*(Column(head, overflow="fold") for head in shown), box=None)
     for entry in found:
         table.add_row(*(cell(entry[name]) for name in shown))
     if found:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from ..database import open_database
 from ..exchange import Limits
@@ -57,16 +58,29 @@ def runs_list(db: str) -> None:
     need_database(db)
     with open_database(db, read_only=True) as con:
         found = all_runs(con)
-    table = Table("session", "script", "state", "began (UTC)", "ended", "settings", box=None)
+    # A session is whole: it is what 'runs discard' takes.
+    table = Table(Column("session", no_wrap=True), box=None)
+    for head in ("script", "state", "began (UTC)", "ended", "settings"):
+        table.add_column(head, overflow="fold")
     for run in found:
         ended = "" if run["ended_at"] is None else f"{run['ended_at']:%Y-%m-%d %H:%M}"
         began = f"{run['began_at']:%Y-%m-%d %H:%M}"
-        cells = (run["session"], run["script"], run["state"], began, ended, run["settings"])
+        # Whether it goes on at this moment is not known here: it may have been killed.
+        state = "not finished" if run["state"] == "running" else run["state"]
+        cells = (run["session"], run["script"], state, began, ended, _settings(run["settings"]))
         table.add_row(*map(cell, cells))
     if found:
         Console().print(table)
     else:
         click.echo("no runs are noted here")
+
+
+def _settings(noted: str) -> str:
+    """Return the settings of a run as --set has them, without those that are empty."""
+    try:
+        return ", ".join(f"{name}={value}" for name, value in json.loads(noted).items() if value)
+    except (ValueError, AttributeError):  # another program's
+        return noted
 
 
 @runs.command("discard")

@@ -92,7 +92,8 @@ def _runs(runs: list[dict[str, Any]]) -> list[Block]:
         )
         version = f"duckpriv {__version__}" if same else "another"
         times = (when(run["began_at"]), when(run["ended_at"]))
-        lines.append((run["session"], run["script"], run["state"], *times, version, given))
+        state = "not finished" if run["state"] == "running" else run["state"]
+        lines.append((run["session"], run["script"], state, *times, version, given))
     head = ("session", "script", "state", "began (UTC)", "ended", "version", "settings")
     about = (
         "A session is what two or more parties agreed to compute together; a script is what this "
