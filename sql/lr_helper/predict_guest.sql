@@ -105,7 +105,7 @@ CREATE OR REPLACE TEMP TABLE lr_rows AS
     FROM lr_spine s LEFT JOIN (SELECT *, sha256((SELECT name_seed FROM lr_start) || '/' || name) AS hash FROM lr_known) n ON s.name = n.hash;
 SELECT require(getvariable('unmatched') = 'mean' OR bool_and(present),
                count(*) - sum(present::BIGINT) || ' of the rows to score are not among ours. A score would tell which to an asker that '
-               || 'knows its own part: to take our mean for them, --set unmatched=mean')
+               || 'knows its own part. To take our mean for them: all in a new session, here with --set unmatched=mean')
 FROM lr_rows;
 
 SET VARIABLE plan = 'kind=' || getvariable('kind') || ' rows=' || getvariable('rows') || ' batches=' || getvariable('batches')

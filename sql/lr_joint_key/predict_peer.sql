@@ -58,7 +58,7 @@ CREATE OR REPLACE TEMP TABLE predict_answers AS
     FROM predict_asked LEFT JOIN predict_named USING (name);
 SELECT require(getvariable('unmatched') = 'mean' OR bool_and(known),
                'the peer asks for ' || count(*) FILTER (NOT known) || ' rows that we have no record of. An answer would '
-               || 'tell it which: to answer with the mean, --set unmatched=mean')
+               || 'tell it which. To answer with the mean: both in a new session, here with --set unmatched=mean')
 FROM predict_answers;
 
 -- our part of each score where it is wanted, in blocks of 31 rows

@@ -62,7 +62,7 @@ CREATE OR REPLACE TEMP TABLE predict_rows AS
     FROM predict_asked LEFT JOIN predict_named USING (name);
 SELECT require(getvariable('unmatched') = 'mean' OR bool_and(known),
                'the peer asks for ' || count(*) FILTER (NOT known) || ' rows that we have no record of. An answer would '
-               || 'tell it which: to answer with the mean, --set unmatched=mean')
+               || 'tell it which. To answer with the mean: both in a new session, here with --set unmatched=mean')
 FROM predict_rows;
 -- include predict/product.sql
 
