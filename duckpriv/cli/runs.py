@@ -61,7 +61,7 @@ def runs_list(db: str) -> None:
     # A session is whole: it is what 'runs discard' takes.
     table = Table(Column("session", no_wrap=True), box=None)
     for head in ("script", "state", "began (UTC)", "ended", "settings"):
-        table.add_column(head, overflow="fold")
+        table.add_column(head, overflow="fold", no_wrap=head == "state")
     for run in found:
         ended = "" if run["ended_at"] is None else f"{run['ended_at']:%Y-%m-%d %H:%M}"
         began = f"{run['began_at']:%Y-%m-%d %H:%M}"
