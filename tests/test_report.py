@@ -329,7 +329,9 @@ def test_aggregates_are_those_of_the_joined_tables(shops) -> None:
 
 
 def test_a_report_says_where_results_come_from(shops) -> None:
-    _, guest, _ = shops
+    host, guest, _ = shops
+    assert "Session s-aggregate: aggregate/host with guest, table t, ended 2" in host.text
+    assert "Session s-aggregate: aggregate/guest with host, table t, ended 2" in guest.text
     assert (guest.facts["party"], guest.facts["peer"]) == ("guest", "host")
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", guest.facts["report made"])
     _, last, first = guest.tables["Runs"]

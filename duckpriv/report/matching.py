@@ -11,7 +11,7 @@ import pyarrow as pa
 from ..engine import quoted
 from ..exchange.message.arrowstream import CompressedError, read_batches
 from .blocks import Block, Facts, Section, Table, Text, counted, number
-from .provenance import settings, when
+from .provenance import said, settings
 from .tables import exists, query, read, size
 
 _SCRIPTS = ("psi/", "private_id/", "psi_size/")
@@ -73,11 +73,8 @@ def matching(
 
 
 def _run(run: Mapping[str, Any]) -> list[Block]:
-    found, given = _summary(run), settings(dict(run))
-    with_whom = f" with {given['peer']}" if given.get("peer") else ""
-    table = f", table {given['table']}" if given.get("table") else ""
-    said = f"Session {run['session']}: {run['script']}{with_whom}{table}"
-    blocks: list[Block] = [Text(f"{said}, ended {when(run['ended_at'])} UTC.")]
+    found, given = _summary(run), settings(run)
+    blocks: list[Block] = [Text(said(run))]
     facts: list[tuple[str, object, str]] = []
     for name, (heading, meaning) in _MEANINGS.items():
         value = found.get(name)

@@ -23,7 +23,7 @@ from .blocks import Block, Section, number
 from .features import correlations, evidence
 from .matching import is_matching, matching
 from .pictures import MISSING
-from .provenance import heading, provenance
+from .provenance import heading, maker, provenance
 from .scores import scores
 from .tables import columns, exists
 from .training import steps, weights
@@ -126,11 +126,11 @@ def write_report(
         matched = [run for run in runs if is_matching(run)]
         if matched or found.keys() & {"alignment", "psi-size"}:
             sections.append(matching(con, matched, found.get("alignment"), found.get("psi-size")))
-        sections += [
-            kind.section(con, found[kind.option])
-            for kind in KINDS
-            if kind.section and kind.option in found
-        ]
+        for kind in KINDS:
+            if kind.section and kind.option in found:
+                section = kind.section(con, found[kind.option])
+                made = maker(runs, found[kind.option], "log" if kind.option == "log" else "result")
+                sections.append(Section(section.title, [*made, *section.blocks]))
         if scored is not None:
             sections.append(scores(con, scored, score, label))
         sections += provenance(con, runs)

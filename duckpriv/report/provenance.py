@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -61,13 +62,30 @@ def provenance(con: duckdb.DuckDBPyConnection, runs: list[dict[str, Any]]) -> li
     return [Section("Where the results come from", blocks)] if blocks else []
 
 
-def settings(run: dict[str, Any]) -> dict[str, str]:
+def settings(run: Mapping[str, Any]) -> dict[str, str]:
     """Return a run's settings, by name."""
     try:
         found = json.loads(run["settings"])
     except (TypeError, ValueError):
         return {}
     return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}
+
+
+def said(run: Mapping[str, Any]) -> str:
+    """Return who ran what, and until when."""
+    given = settings(run)
+    with_whom = f" with {given['peer']}" if given.get("peer") else ""
+    table = f", table {given['table']}" if given.get("table") else ""
+    ran = f"Session {run['session']}: {run['script']}{with_whom}{table}"
+    return f"{ran}, ended {when(run['ended_at'])} UTC."
+
+
+def maker(runs: Sequence[dict[str, Any]], name: str, setting: str) -> list[Block]:
+    """Return a line about the latest finished run whose `setting` names the result `name`."""
+    for run in reversed(runs):
+        if run["state"] == "finished" and settings(run).get(setting) == name:
+            return [Text(f"{said(run)} It is the latest run with a result of this name.")]
+    return []
 
 
 def when(moment: datetime | None) -> str:
