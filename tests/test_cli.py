@@ -79,6 +79,7 @@ def test_the_two_commands_of_private_matching(folder: Path) -> None:
     assert matched(folder) == [("b",), ("c",)]
     assert "rows 3, without_id 0, distinct_ids 3, repeated 0, matched 2, host_only 1" in output
     assert "rows 5, without_id 1, distinct_ids 3, repeated 1" in host_output
+    assert "Next: Your records that both have are in alignment." in " ".join(errors.split())
 
     code, output, _ = command(
         folder, "messages", "list", "--exchange", "dir:mailbox", "--session", "s1"

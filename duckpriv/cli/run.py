@@ -204,6 +204,8 @@ def run(
             )
         if finished:
             _show_rows(output, parsed.statements[-1], rows)
+        if rows.next_step:
+            say(f"Next: {rows.next_step}")
 
 
 @contextmanager
