@@ -21,7 +21,7 @@ import json
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -337,6 +337,21 @@ def runs(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     if not has_table(con, *home, RUNS):
         return []
     return tables.rows(f"FROM {tables.home}.{RUNS} ORDER BY began_at")
+
+
+def settings_of(run: Mapping[str, Any]) -> dict[str, str]:
+    """Return the settings of a noted run, by name; none where another program wrote them."""
+    try:
+        found = json.loads(run["settings"])
+    except (TypeError, ValueError):
+        return {}
+    return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}
+
+
+def told_state(run: Mapping[str, Any]) -> str:
+    """Return the state of a noted run for people: whether it goes on at this moment is not known,
+    as it may have been killed."""
+    return "not finished" if run["state"] == "running" else str(run["state"])
 
 
 def discard(con: duckdb.DuckDBPyConnection, keyring: Keyring, session: str) -> list[str]:

@@ -32,7 +32,7 @@ class Pattern:
         if len(text) - sum(len(part or "") for part in self.parts) > MOST_DIGITS:
             return False
         if None not in self.parts:
-            return "".join(map(str, self.parts)) == text
+            return str(self) == text
         parts = (_NUMBER if part is None else re.escape(part) for part in self.parts)
         return re.fullmatch("".join(parts), text) is not None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from rich.table import Column, Table
 from ..database import open_database
 from ..exchange import Limits
 from ..exchange import serve as serve_mailbox
-from ..journal import discard
+from ..journal import discard, settings_of, told_state
 from ..journal import runs as all_runs
 from ..visible import visible
 from .group import cli
@@ -65,22 +64,13 @@ def runs_list(db: str) -> None:
     for run in found:
         ended = "" if run["ended_at"] is None else f"{run['ended_at']:%Y-%m-%d %H:%M}"
         began = f"{run['began_at']:%Y-%m-%d %H:%M}"
-        # Whether it goes on at this moment is not known here: it may have been killed.
-        state = "not finished" if run["state"] == "running" else run["state"]
-        cells = (run["session"], run["script"], state, began, ended, _settings(run["settings"]))
+        given = ", ".join(f"{name}={value}" for name, value in settings_of(run).items() if value)
+        cells = (run["session"], run["script"], told_state(run), began, ended, given)
         table.add_row(*map(cell, cells))
     if found:
         Console().print(table)
     else:
         click.echo("no runs are noted here")
-
-
-def _settings(noted: str) -> str:
-    """Return the settings of a run as --set has them, without those that are empty."""
-    try:
-        return ", ".join(f"{name}={value}" for name, value in json.loads(noted).items() if value)
-    except (ValueError, AttributeError):  # another program's
-        return noted
 
 
 @runs.command("discard")

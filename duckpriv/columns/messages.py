@@ -37,7 +37,7 @@ SELECT unnest(duckpriv_internal_sent) FROM (
 WHERE duckpriv_internal_sent IS NOT NULL LIMIT 1
 """
 _AWAITED = (
-    "FROM system.main.query(duckpriv.main.duckpriv_patiently(NULL::VARCHAR, "
+    "FROM system.main.query(duckpriv.main.duckpriv_patiently("
     "duckpriv_udf_exchange_awaited({}::BIGINT)))"
 )
 _MOST_AWAITED = 100

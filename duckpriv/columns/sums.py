@@ -23,56 +23,34 @@ _Statement = tuple[int, tuple[int, int]]
 Groups = NDArray[np.int64]  # where each begins among the chosen rows, and where the last one ends
 
 
-def he_stage(
-    context: Context,
-    cts: pa.Array,
-    key: pa.Array,
-    connections: pa.Array,
-    queries: pa.Array,
-    times: pa.Array,
-) -> pa.Array:
+def he_stage(context: Context, cts: pa.Array, key: pa.Array, *statement: pa.Array) -> pa.Array:
     """Keep ciphertexts until he_sum adds them; return a handle for each."""
     public = key_named(context, key)
     handles = np.empty(len(cts), np.int64)
-    with context.staging.begin(*_statement(connections, queries, times)) as staged:
+    with context.staging.begin(*_statement(*statement)) as staged:
         for layout, rows, bodies in by_layout(cts, public):
             handles[rows] = staged.add(public, layout, bodies)
     return pa.array(handles)
 
 
-def he_part(
-    context: Context,
-    lists: pa.Array,
-    key: pa.Array,
-    connections: pa.Array,
-    queries: pa.Array,
-    times: pa.Array,
-) -> pa.Array:
+def he_part(context: Context, lists: pa.Array, key: pa.Array, *statement: pa.Array) -> pa.Array:
     """Add as he_sum does, and return a handle for each sum, which is not re-randomised: it is to be
     added further."""
     public = key_named(context, key)
-    statement = _statement(connections, queries, times)
-    some, layouts, bodies = _added(context, lists, public, statement)
+    some, layouts, bodies = _added(context, lists, public, _statement(*statement))
     handles = np.empty(len(some), np.int64)
-    with context.staging.found(*statement) as staged:
+    with context.staging.found(*_statement(*statement)) as staged:
         for layout in set(layouts):
             rows = [i for i, one in enumerate(layouts) if one == layout]
             handles[rows] = staged.add(public, layout, bodies[rows])
     return _spread(pa.array(handles), some, len(lists))
 
 
-def he_sum(
-    context: Context,
-    lists: pa.Array,
-    key: pa.Array,
-    connections: pa.Array,
-    queries: pa.Array,
-    times: pa.Array,
-) -> pa.Array:
+def he_sum(context: Context, lists: pa.Array, key: pa.Array, *statement: pa.Array) -> pa.Array:
     """Add all ciphertexts of each list, of handles from this statement; NULLs take no part, and of
     nothing else the sum is NULL."""
     public = key_named(context, key)
-    some, layouts, bodies = _added(context, lists, public, _statement(connections, queries, times))
+    some, layouts, bodies = _added(context, lists, public, _statement(*statement))
     sums = send(public, layouts, bodies) if len(some) else pa.array([], pa.binary())
     return _spread(sums, some, len(lists))
 

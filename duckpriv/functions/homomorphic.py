@@ -164,29 +164,20 @@ HOMOMORPHIC: tuple[Function, ...] = (
         "FROM (SELECT paillier_encrypt(i, 'mine') AS ct FROM range(4) t(i))",
         setup=(MAKE_KEY,),
         udfs=(
-            Udf(
-                sums.he_stage,
-                ("BLOB", "VARCHAR", *_STATEMENT),
-                "BIGINT",
-                pa.int64(),
-                volatile=True,
-                hidden=True,
-            ),
-            Udf(
-                sums.he_part,
-                ("BIGINT[]", "VARCHAR", *_STATEMENT),
-                "BIGINT",
-                pa.int64(),
-                volatile=True,
-                hidden=True,
-            ),
-            Udf(
-                sums.he_sum,
-                ("BIGINT[]", "VARCHAR", *_STATEMENT),
-                "BLOB",
-                pa.binary(),
-                volatile=True,
-                hidden=True,
+            *(
+                Udf(
+                    function,
+                    (taken, "VARCHAR", *_STATEMENT),
+                    given,
+                    arrow,
+                    volatile=True,
+                    hidden=True,
+                )
+                for function, taken, given, arrow in (
+                    (sums.he_stage, "BLOB", "BIGINT", pa.int64()),
+                    (sums.he_part, "BIGINT[]", "BIGINT", pa.int64()),
+                    (sums.he_sum, "BIGINT[]", "BLOB", pa.binary()),
+                )
             ),
         ),
         body="homomorphic.sql",

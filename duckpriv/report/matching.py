@@ -10,8 +10,9 @@ import pyarrow as pa
 
 from ..engine import quoted
 from ..exchange.message.arrowstream import CompressedError, read_batches
+from ..journal import settings_of
 from .blocks import Block, Facts, Section, Table, Text, counted, number
-from .provenance import said, settings
+from .provenance import said
 from .tables import exists, query, read, size
 
 _SCRIPTS = ("psi/", "private_id/", "psi_size/")
@@ -73,7 +74,7 @@ def matching(
 
 
 def _run(run: Mapping[str, Any]) -> list[Block]:
-    found, given = _summary(run), settings(run)
+    found, given = _summary(run), settings_of(run)
     blocks: list[Block] = [Text(said(run))]
     facts: list[tuple[str, object, str]] = []
     for name, (heading, meaning) in _MEANINGS.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ import duckdb
 from .. import __version__
 from ..audit import Audit
 from ..errors import InvalidValue
+from ..journal import settings_of, told_state
 from ..scripts import bundled, load
 from .blocks import MOST_ROWS, Block, Facts, Section, Table, Text
 from .tables import columns, exists, read
@@ -35,7 +35,7 @@ _NEEDED = {"number", "released_at", "table_name", "what", "numbers", "minimum", 
 def heading(database: str, runs: list[dict[str, Any]], notes: list[str]) -> Section:
     """Return the section that says what this is a report on; `notes` are about what is not in
     it."""
-    given = [settings(run) for run in runs]
+    given = [settings_of(run) for run in runs]
     facts: list[tuple[str, object, str]] = [
         ("report made", f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC", ""),
         ("database", database, ""),
@@ -62,18 +62,9 @@ def provenance(con: duckdb.DuckDBPyConnection, runs: list[dict[str, Any]]) -> li
     return [Section("Where the results come from", blocks)] if blocks else []
 
 
-def settings(run: Mapping[str, Any]) -> dict[str, str]:
-    """Return a run's settings, by name."""
-    try:
-        found = json.loads(run["settings"])
-    except (TypeError, ValueError):
-        return {}
-    return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}
-
-
 def said(run: Mapping[str, Any]) -> str:
     """Return who ran what, and until when."""
-    given = settings(run)
+    given = settings_of(run)
     with_whom = f" with {given['peer']}" if given.get("peer") else ""
     table = f", table {given['table']}" if given.get("table") else ""
     ran = f"Session {run['session']}: {run['script']}{with_whom}{table}"
@@ -83,7 +74,7 @@ def said(run: Mapping[str, Any]) -> str:
 def maker(runs: Sequence[dict[str, Any]], name: str, setting: str) -> list[Block]:
     """Return a line about the latest finished run whose `setting` names the result `name`."""
     for run in reversed(runs):
-        if run["state"] == "finished" and settings(run).get(setting) == name:
+        if run["state"] == "finished" and settings_of(run).get(setting) == name:
             return [Text(f"{said(run)} It is the latest run with a result of this name.")]
     return []
 
@@ -105,13 +96,12 @@ def _runs(runs: list[dict[str, Any]]) -> list[Block]:
         usual = {v.name: v.default for v in script.variables} if script and same else {}
         given = ", ".join(
             f"{name}={value}"
-            for name, value in settings(run).items()
+            for name, value in settings_of(run).items()
             if name != "me" and value != usual.get(name, "")
         )
         version = f"duckpriv {__version__}" if same else "another"
         times = (when(run["began_at"]), when(run["ended_at"]))
-        state = "not finished" if run["state"] == "running" else run["state"]
-        lines.append((run["session"], run["script"], state, *times, version, given))
+        lines.append((run["session"], run["script"], told_state(run), *times, version, given))
     head = ("session", "script", "state", "began (UTC)", "ended", "version", "settings")
     about = (
         "A session is what two or more parties agreed to compute together; a script is what this "

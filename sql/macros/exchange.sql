@@ -1,12 +1,12 @@
--- The first result of `step` that is not NULL; `nothing` is a NULL of its type. Each step takes a moment:
+-- The first result of `step`, a text, that is not NULL. Each step takes a moment:
 -- between two of them DuckDB (from 2.0 on) notices interrupt(), which no Python function that waits can.
 -- They are enough for months.
-CREATE MACRO duckpriv_patiently(nothing, step) AS
-    system.main.list_reduce(system.main.list_resize([nothing], 100), lambda a, i: CASE WHEN a IS NOT NULL THEN a ELSE
-    system.main.list_reduce(system.main.list_resize([nothing], 100), lambda b, j: CASE WHEN b IS NOT NULL THEN b ELSE
-    system.main.list_reduce(system.main.list_resize([nothing], 100), lambda c, k: CASE WHEN c IS NOT NULL THEN c ELSE
-    system.main.list_reduce(system.main.list_resize([nothing], 100), lambda d, l: CASE WHEN d IS NOT NULL THEN d ELSE
-        step END, nothing) END, nothing) END, nothing) END, nothing);
+CREATE MACRO duckpriv_patiently(step) AS
+    system.main.list_reduce(system.main.list_resize([NULL::VARCHAR], 100), lambda a, i: CASE WHEN a IS NOT NULL THEN a ELSE
+    system.main.list_reduce(system.main.list_resize([NULL::VARCHAR], 100), lambda b, j: CASE WHEN b IS NOT NULL THEN b ELSE
+    system.main.list_reduce(system.main.list_resize([NULL::VARCHAR], 100), lambda c, k: CASE WHEN c IS NOT NULL THEN c ELSE
+    system.main.list_reduce(system.main.list_resize([NULL::VARCHAR], 100), lambda d, l: CASE WHEN d IS NOT NULL THEN d ELSE
+        step END, NULL::VARCHAR) END, NULL::VARCHAR) END, NULL::VARCHAR) END, NULL::VARCHAR);
 
 -- The function runs while DuckDB binds the statement: it begins a message and returns a query that gives
 -- each row, as a STRUCT, to the function that writes it, and publishes the message as its last step. So a

@@ -5,15 +5,8 @@ CREATE MACRO he_add_plain(ct, x, key) AS duckpriv_udf_he_add_plain(ct, duckpriv.
 CREATE MACRO he_mul(ct, x, key, scale := 0, bound := 31) AS
     duckpriv_udf_he_mul(ct, duckpriv.main.exact_double(x), key, scale, bound);
 
--- What the functions are told of the statement tells it from all others of the connection.
-CREATE MACRO he_sum(ct, key) AS
-    duckpriv_udf_he_sum(
-        list(duckpriv_udf_he_stage(ct, key, system.main.current_connection_id(), system.main.current_query_id(),
-                                   system.main.epoch_us(system.main.now()))),
-        key, system.main.current_connection_id(), system.main.current_query_id(),
-        system.main.epoch_us(system.main.now()));
-
--- The same in steps of one statement: a ciphertext's handle, which can then be in many rows; the handle of a sum; and a sum to keep.
+-- Steps of one statement: a ciphertext's handle, which can be in many rows; the handle of a sum; and a sum to keep. What the functions are told of the
+-- statement tells it from all others of the connection.
 CREATE MACRO duckpriv_he_handle(ct, key) AS
     duckpriv_udf_he_stage(ct, key, system.main.current_connection_id(), system.main.current_query_id(), system.main.epoch_us(system.main.now()));
 
@@ -22,6 +15,8 @@ CREATE MACRO duckpriv_he_part(handle, key) AS
 
 CREATE MACRO duckpriv_he_sum_of(handle, key) AS
     duckpriv_udf_he_sum(list(handle), key, system.main.current_connection_id(), system.main.current_query_id(), system.main.epoch_us(system.main.now()));
+
+CREATE MACRO he_sum(ct, key) AS duckpriv.main.duckpriv_he_sum_of(duckpriv.main.duckpriv_he_handle(ct, key), key);
 
 CREATE MACRO he_dot(cts, xs, key, scale := 0, bound := 31) AS
     duckpriv_udf_he_dot(cts, duckpriv.main.exact_doubles(xs), key, scale, bound);
